@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Zone files ("master files", RFC 1035 5; RFC 2308 4 for $TTL; RFC 3597): text to record stream and
+ * back. The file is mapped and read in one pass; every word is looked at once.
+ */
+#ifndef ZONE_MASTER_H
+#define ZONE_MASTER_H
+
+#include "base/error.h"
+#include "base/text.h"
+#include "wire/record.h"
+#include "zone/finding.h"
+#include "zone/version.h"
+
+struct master_options {
+    const uint8_t *origin;      /* the zone's name; borrowed for the call */
+    uint16_t class;             /* records of another class are an error */
+    uint32_t default_ttl;       /* where neither $TTL nor an earlier record gives one ... */
+    bool has_default_ttl;       /* ... false: that is an error, unless the SOA minimum can serve */
+    uint32_t max_errors;        /* stop after so many; 0: 20 */
+    uint32_t max_generate;      /* records a $GENERATE may make; 0: 65536 */
+    uint32_t max_include_depth; /* 0: 16; a file that includes itself is an error at once */
+};
+
+/*
+ * Called for each record in file order; borrowed for the call. Anything but OK stops the parse with
+ * that result, except ERR_NOT_FOUND: reported as FINDING_OUT_OF_ZONE (a warning), the record dropped.
+ */
+typedef enum result master_record(void *context, const struct record *record, const char *file,
+                                  uint32_t line, struct error *err);
+
+/*
+ * Parses the file at `path` ($INCLUDE relative to `directory`, NULL: the working directory).
+ * All errors up to max_errors are reported; ERR_FORMAT with the first in `err` when there was one.
+ * ERR_NOT_FOUND, ERR_IO: the file cannot be read. Any thread.
+ */
+MUST_CHECK enum result master_parse_file(const char *path, const char *directory,
+                                         const struct master_options *options, master_record *on_record,
+                                         void *context, finding_report *report, void *report_context,
+                                         struct error *err);
+/* The same from memory; `name` stands for the file in findings. */
+MUST_CHECK enum result master_parse_text(struct slice text, const char *name, const char *directory,
+                                         const struct master_options *options, master_record *on_record,
+                                         void *context, finding_report *report, void *report_context,
+                                         struct error *err);
+
+/* One record as one line with newline: owner TTL class type rdata, names absolute. */
+void master_print_record(const struct record *record, struct text *out);
+
+/*
+ * Writes the version as a readable zone file beside `path` and renames it over it: the SOA first,
+ * canonical order, grouped by owner, names relative to $ORIGIN. Durable when it returns OK
+ * (fsync of file and directory). ERR_IO.
+ */
+MUST_CHECK enum result master_write_file(const struct zone_version *version, const char *path,
+                                         struct error *err);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Zones and the table that leads from a question to one of them.
+ *
+ * A struct zone is a name with an atomic pointer to its current version; publishing a version is
+ * one store. A zone_set is an immutable, persistent table of zones; adding or removing one makes a
+ * new set in O(log n) that shares the rest. Readers are RCU readers (base/rcu.h): between
+ * rcu_read_begin/end, or between two quiescent states of a registered thread, what they loaded stays.
+ */
+#ifndef ZONE_ZONE_SET_H
+#define ZONE_ZONE_SET_H
+
+#include <stdatomic.h>
+
+#include "base/error.h"
+#include "zone/version.h"
+
+enum zone_state {
+    ZONE_EMPTY,   /* nothing loaded or transferred yet: SERVFAIL */
+    ZONE_SERVING,
+    ZONE_EXPIRED, /* a secondary without contact for too long: SERVFAIL */
+};
+
+struct zone {
+    _Atomic(struct zone_version *) current; /* NULL while ZONE_EMPTY; owns one reference */
+    _Atomic(uint8_t) state;                 /* enum zone_state */
+    uint16_t class;
+    uint8_t flags;                          /* ZONE_… below, set before it is published */
+    uint64_t hash;                          /* name_hash of the name under the process key */
+    void *context;                          /* the server's own, borrowed */
+    _Atomic(uint64_t) expires_at_s;         /* wall clock; 0: does not expire (EDNS EXPIRE) */
+    _Atomic(uint32_t) references;
+    uint8_t name[];                         /* wire form, as configured */
+};
+
+enum { ZONE_SECONDARY = 1, ZONE_MINIMAL_ANY = 2 };
+
+struct zone *zone_new(const uint8_t *name, uint16_t class, uint8_t flags);
+struct zone *zone_ref(struct zone *zone);
+void zone_unref(struct zone *zone);
+/* Makes `version` (takes one reference) the current one; the old one's reference is dropped after
+ * all readers have moved on. One thread at a time per zone; never blocks. */
+void zone_publish(struct zone *zone, struct zone_version *version);
+/* For what lasts longer than a read section: the current version with a reference, or NULL. */
+struct zone_version *zone_acquire(struct zone *zone);
+
+struct zone_set;
+struct zone_set *zone_set_new(void);                 /* empty */
+struct zone_set *zone_set_ref(struct zone_set *set);
+void zone_set_unref(struct zone_set *set);
+/* A new set with (takes a reference to `zone`), or without. O(log n). ERR via NULL: exists/absent. */
+struct zone_set *zone_set_with(const struct zone_set *set, struct zone *zone);
+struct zone_set *zone_set_without(const struct zone_set *set, const uint8_t *name, uint16_t class);
+/* In place while nobody else sees the set: how the first set of many zones is filled. False: exists. */
+bool zone_set_insert(struct zone_set *set, struct zone *zone);
+size_t zone_set_count(const struct zone_set *set);
+/* The zone of exactly this name. */
+struct zone *zone_set_get(const struct zone_set *set, const uint8_t *name, uint16_t class);
+/* The deepest zone that `name` is in, or NULL. O(labels). */
+struct zone *zone_set_find(const struct zone_set *set, const uint8_t *name, uint16_t class);
+/* As zone_set_find for `count` names, memory fetched ahead. */
+void zone_set_find_batch(const struct zone_set *set, const uint8_t *const *names, uint16_t class,
+                         struct zone **out, size_t count);
+/* Each zone, in no order. `visit` returns false to stop. */
+void zone_set_each(const struct zone_set *set, bool (*visit)(void *context, struct zone *zone),
+                   void *context);
+
+/* The key of all name hashes of this process, drawn at first use. */
+uint64_t zone_hash_key(void);
+
+#endif
