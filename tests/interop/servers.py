@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Lockstep and its peers as test servers: each in a folder and on a loopback address of its own.
+
+A test says what a zone is (Zone below) and each class writes its own configuration from that. All
+servers of a test use the same port, so that NOTIFY and transfers need no special cases, and send
+from their own address, so that address rules mean something.
+"""
+import dataclasses
+import os
+import pathlib
+import signal
+import subprocess
+import textwrap
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+@dataclasses.dataclass
+class Zone:
+    """One zone of one server."""
+
+    name: str
+    file: str = ""              # text for a primary's zone file
+    primaries: list = dataclasses.field(default_factory=list)   # servers; makes it a secondary
+    secondaries: list = dataclasses.field(default_factory=list)  # servers: may transfer, are notified
+    extra: str = ""             # statements added to Lockstep's and BIND's zone block as they are
+    key: str = ""               # name of a TSIG key of the test, for transfers
+
+    @property
+    def role(self):
+        return "secondary" if self.primaries else "primary"
+
+    @property
+    def label(self):
+        return "root" if self.name == "." else self.name.rstrip(".")
+
+
+class Server:
+    """A process, its folder, its address. start() returns when it answers or raises."""
+
+    kind = ""
+
+    def __init__(self, test, name, options=""):
+        self.test, self.name, self.options = test, name, options
+        self.address, self.port = test.next_address(), test.port
+        self.home = test.folder / name
+        self.home.mkdir()
+        self.zones, self.keys = [], test.keys
+        self.process = None
+
+    def add(self, zone):
+        self.zones.append(zone)
+        if zone.role == "primary":
+            self.write_zone(zone.name, zone.file)
+        return self
+
+    def zone(self, name):
+        return next(z for z in self.zones if z.name == name)
+
+    def zone_path(self, name):
+        return self.home / f"{self.zone(name).label}.zone"
+
+    def write_zone(self, name, text):
+        path = self.zone_path(name)
+        fresh = path.with_suffix(".new")
+        fresh.write_text(text)
+        os.utime(fresh, (time.time(), time.time() + 1))  # servers that look at whole seconds see it
+        fresh.rename(path)
+
+    def configure(self):
+        raise NotImplementedError
+
+    def command(self):
+        raise NotImplementedError
+
+    def log_path(self):
+        return self.home / "log"
+
+    def log(self):
+        return self.log_path().read_text(errors="replace") if self.log_path().exists() else ""
+
+    def start(self, wait=True):
+        self.configure()
+        with open(self.log_path(), "a") as log:
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, cwd=self.home)
+        self.test.processes.append(self)
+        if wait:
+            self.wait_up()
+        return self
+
+    def wait_up(self):
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise AssertionError(f"{self.name} ended at once:\n{self.log()[-3000:]}")
+            if self.test.ask(self, ".", "SOA", timeout=0.3) is not None:
+                return
+        raise AssertionError(f"{self.name} does not answer:\n{self.log()[-3000:]}")
+
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
+
+    def stop(self, with_signal=signal.SIGTERM):
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(with_signal)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def named_zone(zone, port, file, lockstep=False):
+    """A zone block in BIND's grammar; Lockstep reads the same."""
+    key = f" key {zone.key}" if zone.key else ""
+    lines = [f'zone "{zone.name}" {{', f"type {zone.role};", f'file "{file}";']
+    if zone.primaries:
+        lines.append("primaries { " + " ".join(f"{p.address} port {port}{key};" for p in zone.primaries) + " };")
+        if not lockstep:
+            lines.append("masterfile-format text;")
+    allowed = f"key {zone.key};" if zone.key else " ".join(f"{s.address};" for s in zone.secondaries)
+    lines.append(f"allow-transfer {{ {allowed} 127.0.0.1; }};")
+    if zone.secondaries:
+        lines.append("notify explicit;")
+        lines.append("also-notify { " + " ".join(f"{s.address} port {port}{key};" for s in zone.secondaries) + " };")
+    else:
+        lines.append("notify no;")
+    lines.append(zone.extra)
+    lines.append("};")
+    return "\n".join(lines)
+
+
+def named_keys(keys):
+    return "\n".join(f'key "{n}" {{ algorithm {a}; secret "{s}"; }};' for n, (a, s) in keys.items())
+
+
+class Lockstep(Server):
+    kind = "lockstep"
+
+    def configure(self):
+        (self.home / "named.conf").write_text(
+            f'options {{\ndirectory "{self.home}";\npid-file "lockstepd.pid";\nstore-directory "store";\n'
+            f"listen-on port {self.port} {{ {self.address}; }};\nlisten-on-v6 {{ none; }};\n"
+            f"notify-source {self.address};\ntransfer-source {self.address};\nquery-source address {self.address};\n"
+            f"{self.options}\n}};\n{named_keys(self.keys)}\n"
+            + "\n".join(named_zone(z, self.port, self.zone_path(z.name), True) for z in self.zones) + "\n")
+
+    def command(self):
+        return [self.test.build / "lockstepd", "-g", "-c", self.home / "named.conf"]
+
+
+class Bind(Server):
+    kind = "bind"
+
+    def configure(self):
+        (self.home / "named.conf").write_text(
+            f'options {{\ndirectory "{self.home}";\npid-file "named.pid";\nsession-keyfile "session.key";\n'
+            f"listen-on port {self.port} {{ {self.address}; }};\nlisten-on-v6 {{ none; }};\n"
+            f"notify-source {self.address};\ntransfer-source {self.address};\nquery-source address {self.address};\n"
+            "recursion no;\ndnssec-validation no;\nempty-zones-enable no;\nnotify-delay 0;\nminimal-responses yes;\n"
+            "allow-query { any; };\nallow-transfer { none; };\nserial-query-rate 1000;\nnotify-rate 1000;\n"
+            "ixfr-from-differences yes;\nmin-retry-time 1;\nmin-refresh-time 1;\n"
+            f"{self.options}\n}};\ncontrols {{ }};\n{named_keys(self.keys)}\n"
+            + "\n".join(named_zone(z, self.port, self.zone_path(z.name)) for z in self.zones) + "\n")
+
+    def command(self):
+        return ["/usr/sbin/named", "-g", "-n", "1", "-U", "1", "-c", self.home / "named.conf"]
+
+
+class Knot(Server):
+    kind = "knot"
+
+    def configure(self):
+        out = [f"server:\n  listen: {self.address}@{self.port}\n  rundir: {self.home}\n  user: root:root\n"
+               "  udp-workers: 1\n  tcp-workers: 2\n  background-workers: 1\n"
+               "log:\n  - target: stderr\n    any: info\n"
+               f"database:\n  storage: {self.home}/db\n"]
+        out.append("key:\n" if self.keys else "")
+        for name, (algorithm, secret) in self.keys.items():
+            out.append(f"  - id: {name}\n    algorithm: {algorithm}\n    secret: {secret}\n")
+        peers = {s.name: s for z in self.zones for s in z.primaries + z.secondaries}
+        keyed = {s.name: z.key for z in self.zones for s in z.primaries + z.secondaries if z.key}
+        out.append("remote:\n" if peers else "")
+        for name, peer in peers.items():
+            out.append(f"  - id: {name}\n    address: {peer.address}@{peer.port}\n    via: {self.address}\n")
+            out.append(f"    key: {keyed[name]}\n" if name in keyed else "")
+        out.append("acl:\n  - id: local\n    address: 127.0.0.0/8\n    action: [transfer, notify]\n")
+        for key in self.keys:
+            out.append(f"  - id: acl-{key}\n    key: {key}\n    action: [transfer, notify]\n")
+        acls = ", ".join(["local"] + [f"acl-{k}" for k in self.keys])
+        out.append("zone:\n")
+        for zone in self.zones:
+            out.append(f"  - domain: {zone.name}\n    file: {self.zone_path(zone.name)}\n    acl: [{acls}]\n"
+                       "    semantic-checks: off\n    journal-content: changes\n")
+            if zone.primaries:
+                out.append(f"    master: [{', '.join(p.name for p in zone.primaries)}]\n    zonefile-load: whole\n")
+            else:
+                out.append("    zonefile-load: difference\n    zonefile-sync: -1\n")
+            if zone.secondaries:
+                out.append(f"    notify: [{', '.join(s.name for s in zone.secondaries)}]\n")
+        (self.home / "knot.conf").write_text("".join(out))
+
+    def command(self):
+        return ["/usr/sbin/knotd", "-c", self.home / "knot.conf"]
+
+
+class Nsd(Server):
+    kind = "nsd"
+
+    def configure(self):
+        out = [textwrap.dedent(f"""\
+            server:
+              ip-address: {self.address}@{self.port}
+              port: {self.port}
+              server-count: 1
+              username: ""
+              zonesdir: "{self.home}"
+              database: ""
+              pidfile: "{self.home}/nsd.pid"
+              xfrdfile: "{self.home}/xfrd.state"
+              xfrdir: "{self.home}"
+              zonelistfile: "{self.home}/zone.list"
+              zonefiles-check: yes
+              zonefiles-write: 1
+              xfrd-reload-timeout: 0
+              verbosity: 2
+            remote-control:
+              control-enable: no
+            """)]
+        for name, (algorithm, secret) in self.keys.items():
+            out.append(f'key:\n  name: "{name}"\n  algorithm: {algorithm}\n  secret: "{secret}"\n')
+        for zone in self.zones:
+            key = zone.key or "NOKEY"
+            out.append(f'zone:\n  name: "{zone.name}"\n  zonefile: "{self.zone_path(zone.name)}"\n')
+            for peer in zone.primaries:
+                out.append(f"  request-xfr: {peer.address}@{peer.port} {key}\n  allow-notify: {peer.address} {key}\n")
+            for peer in zone.secondaries:
+                out.append(f"  notify: {peer.address}@{peer.port} {key}\n  provide-xfr: {peer.address} {key}\n")
+            out.append(f"  provide-xfr: 127.0.0.1 NOKEY\n  outgoing-interface: {self.address}\n")
+            if zone.role == "primary":
+                out.append("  store-ixfr: yes\n  create-ixfr: yes\n")
+            else:
+                out.append("  store-ixfr: yes\n")
+        (self.home / "nsd.conf").write_text("".join(out))
+
+    def command(self):
+        return ["/usr/sbin/nsd", "-d", "-c", self.home / "nsd.conf"]
+
+
+class Pdns(Server):
+    """PowerDNS with its bind backend: zone files in, zone files out."""
+
+    kind = "pdns"
+
+    def configure(self):
+        zones = []
+        for zone in self.zones:
+            primaries = ""
+            if zone.primaries:
+                primaries = " masters { " + " ".join(f"{p.address}:{p.port};" for p in zone.primaries) + " };"
+            kind = "slave" if zone.primaries else "master"
+            zones.append(f'zone "{zone.name}" {{ type {kind}; file "{self.zone_path(zone.name)}";{primaries} }};\n')
+        (self.home / "named.conf").write_text("".join(zones))
+        notify = ",".join(f"{s.address}:{s.port}" for z in self.zones for s in z.secondaries)
+        (self.home / "pdns.conf").write_text(textwrap.dedent(f"""\
+            launch=bind
+            bind-config={self.home}/named.conf
+            bind-check-interval=1
+            local-address={self.address}
+            local-port={self.port}
+            query-local-address={self.address}
+            socket-dir={self.home}
+            primary=yes
+            secondary=yes
+            also-notify={notify}
+            only-notify=
+            allow-axfr-ips=127.0.0.0/8
+            allow-notify-from=127.0.0.0/8
+            xfr-cycle-interval=1
+            cache-ttl=0
+            query-cache-ttl=0
+            negquery-cache-ttl=0
+            guardian=no
+            daemon=no
+            loglevel=5
+            """))
+
+    def command(self):
+        return ["/usr/sbin/pdns_server", f"--config-dir={self.home}"]
+
+
+PEERS = {"bind": Bind, "knot": Knot, "nsd": Nsd, "pdns": Pdns}
