@@ -38,12 +38,15 @@ enum { ZONE_SECONDARY = 1, ZONE_MINIMAL_ANY = 2 };
 struct zone *zone_new(const uint8_t *name, uint16_t class, uint8_t flags);
 struct zone *zone_ref(struct zone *zone);
 void zone_unref(struct zone *zone);
-/* Makes `version` (takes one reference) the current one; the old one's reference is dropped after
- * all readers have moved on. One thread at a time per zone; never blocks. */
+/* Makes `version` (takes one reference) the current one and the zone ZONE_SERVING; NULL: ZONE_EMPTY.
+ * The old one's reference is dropped after all readers have moved on. One thread at a time per zone;
+ * never blocks. */
 void zone_publish(struct zone *zone, struct zone_version *version);
 /* For what lasts longer than a read section: the current version with a reference, or NULL. */
 struct zone_version *zone_acquire(struct zone *zone);
 
+/* Where readers share a set: publish the new one, then rcu_defer() the unref of the old. Unref frees
+ * at once. */
 struct zone_set;
 struct zone_set *zone_set_new(void);                 /* empty */
 struct zone_set *zone_set_ref(struct zone_set *set);

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A zone: the fixed point that its versions pass through. One allocation with the name behind it,
+ * no lock, no timer, no file name: a server may have a million of them.
+ *
+ * `current` owns one reference to the version. Publishing exchanges the pointer and leaves the old
+ * reference to RCU, so a reader that loaded the old version may use it until its next quiescent
+ * state, and may take a reference of its own until then (zone_acquire): the count cannot have
+ * reached zero before.
+ */
+#include "zone/zone_set.h"
+
+#include "base/memory.h"
+#include "base/rcu.h"
+
+struct zone *zone_new(const uint8_t *name, uint16_t class, uint8_t flags)
+{
+    size_t size = name_size(name);
+    struct zone *zone = memory_new(sizeof(*zone) + size);
+    *zone = (struct zone){
+        .state = ZONE_EMPTY,
+        .class = class,
+        .flags = flags,
+        .hash = name_hash(zone_hash_key(), name),
+        .references = 1,
+    };
+    memcpy(zone->name, name, size);
+    return zone;
+}
+
+struct zone *zone_ref(struct zone *zone)
+{
+    atomic_fetch_add_explicit(&zone->references, 1, memory_order_relaxed);
+    return zone;
+}
+
+void zone_unref(struct zone *zone)
+{
+    if (zone != NULL &&
+        atomic_fetch_sub_explicit(&zone->references, 1, memory_order_acq_rel) == 1) {
+        zone_version_unref(atomic_load_explicit(&zone->current, memory_order_relaxed));
+        memory_free(zone);
+    }
+}
+
+static void drop_version(void *context)
+{
+    zone_version_unref(context);
+}
+
+void zone_publish(struct zone *zone, struct zone_version *version)
+{
+    struct zone_version *old =
+        atomic_exchange_explicit(&zone->current, version, memory_order_acq_rel);
+    atomic_store_explicit(&zone->state, version == NULL ? ZONE_EMPTY : ZONE_SERVING,
+                          memory_order_release);
+    if (old != NULL) {
+        rcu_defer(drop_version, old);
+    }
+}
+
+struct zone_version *zone_acquire(struct zone *zone)
+{
+    rcu_read_begin();
+    struct zone_version *version = atomic_load_explicit(&zone->current, memory_order_acquire);
+    if (version != NULL) {
+        zone_version_ref(version);
+    }
+    rcu_read_end();
+    return version;
+}

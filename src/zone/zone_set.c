@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The table of zones: a persistent hash tree.
+ *
+ * Inner nodes take four bits of the zone name's hash each, from the top. Below them stand leaves,
+ * small open-addressed tables of 4 to 256 slots; a leaf that would pass LEAF_MAX zones becomes an
+ * inner node with 16 leaves. So a set of ten zones is one leaf, and a set of a million is four
+ * inner levels (the upper ones stay in the cache) and leaves of about 15 zones: some 19 bytes a
+ * zone.
+ *
+ *   ref    0: nothing. Lowest bit set: inner node. Else a leaf, with log2 of its slots in the top
+ *          byte, so that the slot is known without touching the leaf's head.
+ *   slot   0: free. Else the zone, with 16 bits of its hash on top: a zone that is not the one
+ *          looked for is almost never touched.
+ *
+ * Pointers of user space have at most 48 bits unless a program asks the kernel for more; REQUIREd
+ * where one is packed.
+ *
+ * Nodes are counted. Every change works on a set of its own: where a node on the way is shared
+ * (count above one) it is copied first, and the children of the copy counted up. That is path
+ * copying for zone_set_with(), and plain insertion for a set that is still private.
+ *
+ * The deepest zone a name is in: the set knows how many zones of each number of labels it has, and
+ * probes only for those depths, the deepest first. The batch form takes one step of every name in
+ * turn and fetches the memory of its next step, so the misses of the names overlap.
+ */
+#include "zone/zone_set.h"
+
+#include "base/memory.h"
+
+enum {
+    FANOUT_BITS = 4,
+    FANOUT = 1 << FANOUT_BITS,
+    LEAF_MIN_BITS = 2,
+    LEAF_MAX = 128,
+    SHIFT_TOP = 64 - FANOUT_BITS,
+    SHIFT_LOWEST = 24, /* leaves at this depth are never split: equal hashes must end somewhere */
+    LEAF_BITS_SHIFT = 56,
+    TAG_SHIFT = 48,
+    BATCH = 16,
+};
+
+#define POINTER_MASK (((uint64_t)1 << TAG_SHIFT) - 1)
+
+struct inner {
+    _Atomic(uint32_t) references;
+    uint64_t children[FANOUT];
+};
+
+struct leaf {
+    _Atomic(uint32_t) references;
+    uint32_t count;
+    uint64_t slots[];
+};
+
+struct zone_set {
+    _Atomic(uint32_t) references;
+    size_t count;
+    uint64_t root;
+    uint64_t depths[2]; /* bit n: zones with n labels exist */
+    uint32_t depth_counts[NAME_MAX_LABELS];
+};
+
+static uint64_t pack(const void *pointer)
+{
+    uint64_t bits = (uint64_t)(uintptr_t)pointer;
+    REQUIRE((bits & ~POINTER_MASK) == 0);
+    return bits;
+}
+
+static bool ref_is_inner(uint64_t ref)
+{
+    return (ref & 1) != 0;
+}
+
+static struct inner *ref_inner(uint64_t ref)
+{
+    return (struct inner *)(uintptr_t)(ref & POINTER_MASK & ~(uint64_t)1);
+}
+
+static struct leaf *ref_leaf(uint64_t ref)
+{
+    return (struct leaf *)(uintptr_t)(ref & POINTER_MASK);
+}
+
+static unsigned ref_leaf_mask(uint64_t ref)
+{
+    return (1u << (ref >> LEAF_BITS_SHIFT)) - 1;
+}
+
+static struct zone *slot_zone(uint64_t slot)
+{
+    return (struct zone *)(uintptr_t)(slot & POINTER_MASK);
+}
+
+static bool slot_may_be(uint64_t slot, uint64_t hash)
+{
+    return (uint16_t)(slot >> TAG_SHIFT) == (uint16_t)(hash >> 8);
+}
+
+static uint64_t leaf_new(unsigned bits)
+{
+    struct leaf *leaf = memory_new_zeroed(1, sizeof(*leaf) + (sizeof(uint64_t) << bits));
+    leaf->references = 1;
+    return pack(leaf) | (uint64_t)bits << LEAF_BITS_SHIFT;
+}
+
+/* The leaf has a free slot. Takes the caller's reference to the zone. */
+static void leaf_put(uint64_t ref, struct zone *zone)
+{
+    struct leaf *leaf = ref_leaf(ref);
+    unsigned mask = ref_leaf_mask(ref);
+    unsigned at = (unsigned)zone->hash & mask;
+    while (leaf->slots[at] != 0) {
+        at = (at + 1) & mask;
+    }
+    leaf->slots[at] = pack(zone) | (zone->hash >> 8) << TAG_SHIFT;
+    leaf->count++;
+}
+
+/* Slots that keep `count` zones at most four fifths full. */
+static unsigned leaf_bits_for(uint32_t count)
+{
+    unsigned bits = LEAF_MIN_BITS;
+    while (count * 5 > (4u << bits)) {
+        bits++;
+    }
+    return bits;
+}
+
+static void ref_share(uint64_t ref)
+{
+    if (ref != 0) {
+        _Atomic(uint32_t) *references =
+            ref_is_inner(ref) ? &ref_inner(ref)->references : &ref_leaf(ref)->references;
+        atomic_fetch_add_explicit(references, 1, memory_order_relaxed);
+    }
+}
+
+static void ref_drop(uint64_t ref)
+{
+    if (ref == 0) {
+        return;
+    }
+    if (ref_is_inner(ref)) {
+        struct inner *inner = ref_inner(ref);
+        if (atomic_fetch_sub_explicit(&inner->references, 1, memory_order_acq_rel) == 1) {
+            for (unsigned i = 0; i < FANOUT; i++) {
+                ref_drop(inner->children[i]);
+            }
+            memory_free(inner);
+        }
+        return;
+    }
+    struct leaf *leaf = ref_leaf(ref);
+    if (atomic_fetch_sub_explicit(&leaf->references, 1, memory_order_acq_rel) == 1) {
+        for (unsigned i = 0; i <= ref_leaf_mask(ref); i++) {
+            zone_unref(slot_zone(leaf->slots[i]));
+        }
+        memory_free(leaf);
+    }
+}
+
+/* The inner node at *ref, made this set's own. */
+static struct inner *own_inner(uint64_t *ref)
+{
+    struct inner *inner = ref_inner(*ref);
+    if (atomic_load_explicit(&inner->references, memory_order_acquire) == 1) {
+        return inner;
+    }
+    struct inner *copy = memory_new(sizeof(*copy));
+    copy->references = 1;
+    memcpy(copy->children, inner->children, sizeof(copy->children));
+    for (unsigned i = 0; i < FANOUT; i++) {
+        ref_share(copy->children[i]);
+    }
+    ref_drop(*ref);
+    *ref = pack(copy) | 1;
+    return copy;
+}
+
+/* Puts at *ref a leaf of 1 << bits slots with the same zones, less `without`. */
+static void leaf_remake(uint64_t *ref, unsigned bits, const struct zone *without)
+{
+    struct leaf *old = ref_leaf(*ref);
+    uint64_t fresh = leaf_new(bits);
+    for (unsigned i = 0; i <= ref_leaf_mask(*ref); i++) {
+        struct zone *zone = slot_zone(old->slots[i]);
+        if (zone != NULL && zone != without) {
+            leaf_put(fresh, zone_ref(zone));
+        }
+    }
+    ref_drop(*ref);
+    *ref = fresh;
+}
+
+/* Replaces the full leaf at *ref by an inner node with leaves of their own. */
+static void leaf_split(uint64_t *ref, unsigned shift)
+{
+    struct leaf *old = ref_leaf(*ref);
+    unsigned mask = ref_leaf_mask(*ref);
+    uint32_t counts[FANOUT] = {0};
+    for (unsigned i = 0; i <= mask; i++) {
+        if (old->slots[i] != 0) {
+            counts[slot_zone(old->slots[i])->hash >> shift & (FANOUT - 1)]++;
+        }
+    }
+    struct inner *inner = memory_new_zeroed(1, sizeof(*inner));
+    inner->references = 1;
+    for (unsigned i = 0; i < FANOUT; i++) {
+        if (counts[i] != 0) {
+            inner->children[i] = leaf_new(leaf_bits_for(counts[i]));
+        }
+    }
+    for (unsigned i = 0; i <= mask; i++) {
+        struct zone *zone = slot_zone(old->slots[i]);
+        if (zone != NULL) {
+            leaf_put(inner->children[zone->hash >> shift & (FANOUT - 1)], zone_ref(zone));
+        }
+    }
+    ref_drop(*ref);
+    *ref = pack(inner) | 1;
+}
+
+/* The zone is not in the set. Takes the caller's reference. */
+static void put(struct zone_set *set, struct zone *zone)
+{
+    uint64_t *ref = &set->root;
+    unsigned shift = SHIFT_TOP;
+    for (;;) {
+        if (*ref == 0) {
+            *ref = leaf_new(LEAF_MIN_BITS);
+        }
+        if (!ref_is_inner(*ref)) {
+            struct leaf *leaf = ref_leaf(*ref);
+            if (leaf->count < LEAF_MAX || shift < SHIFT_LOWEST) {
+                unsigned bits = leaf_bits_for(leaf->count + 1);
+                if (bits > *ref >> LEAF_BITS_SHIFT ||
+                    atomic_load_explicit(&leaf->references, memory_order_acquire) != 1) {
+                    leaf_remake(ref, bits, NULL);
+                }
+                leaf_put(*ref, zone);
+                return;
+            }
+            leaf_split(ref, shift);
+        }
+        ref = &own_inner(ref)->children[zone->hash >> shift & (FANOUT - 1)];
+        shift -= FANOUT_BITS;
+    }
+}
+
+/* The zone is below *ref. */
+static void take(uint64_t *ref, unsigned shift, const struct zone *zone)
+{
+    if (!ref_is_inner(*ref)) {
+        uint32_t count = ref_leaf(*ref)->count - 1;
+        if (count == 0) {
+            ref_drop(*ref);
+            *ref = 0;
+        } else {
+            leaf_remake(ref, leaf_bits_for(count), zone);
+        }
+        return;
+    }
+    struct inner *inner = own_inner(ref);
+    take(&inner->children[zone->hash >> shift & (FANOUT - 1)], shift - FANOUT_BITS, zone);
+    for (unsigned i = 0; i < FANOUT; i++) {
+        if (inner->children[i] != 0) {
+            return;
+        }
+    }
+    ref_drop(*ref);
+    *ref = 0;
+}
+
+static void count_depth(struct zone_set *set, const struct zone *zone, bool more)
+{
+    unsigned labels = name_label_count(zone->name);
+    uint64_t bit = (uint64_t)1 << labels % 64;
+    if (more) {
+        set->count++;
+        set->depth_counts[labels]++;
+        set->depths[labels / 64] |= bit;
+    } else {
+        set->count--;
+        if (--set->depth_counts[labels] == 0) {
+            set->depths[labels / 64] &= ~bit;
+        }
+    }
+}
+
+struct zone_set *zone_set_new(void)
+{
+    struct zone_set *set = memory_new_zeroed(1, sizeof(*set));
+    set->references = 1;
+    return set;
+}
+
+struct zone_set *zone_set_ref(struct zone_set *set)
+{
+    atomic_fetch_add_explicit(&set->references, 1, memory_order_relaxed);
+    return set;
+}
+
+void zone_set_unref(struct zone_set *set)
+{
+    if (set != NULL && atomic_fetch_sub_explicit(&set->references, 1, memory_order_acq_rel) == 1) {
+        ref_drop(set->root);
+        memory_free(set);
+    }
+}
+
+static struct zone_set *clone(const struct zone_set *set)
+{
+    struct zone_set *copy = memory_new(sizeof(*copy));
+    copy->references = 1;
+    copy->count = set->count;
+    copy->root = set->root;
+    memcpy(copy->depths, set->depths, sizeof(copy->depths));
+    memcpy(copy->depth_counts, set->depth_counts, sizeof(copy->depth_counts));
+    ref_share(copy->root);
+    return copy;
+}
+
+bool zone_set_insert(struct zone_set *set, struct zone *zone)
+{
+    if (zone_set_get(set, zone->name, zone->class) != NULL) {
+        return false;
+    }
+    put(set, zone_ref(zone));
+    count_depth(set, zone, true);
+    return true;
+}
+
+struct zone_set *zone_set_with(const struct zone_set *set, struct zone *zone)
+{
+    if (zone_set_get(set, zone->name, zone->class) != NULL) {
+        return NULL;
+    }
+    struct zone_set *copy = clone(set);
+    put(copy, zone_ref(zone));
+    count_depth(copy, zone, true);
+    return copy;
+}
+
+struct zone_set *zone_set_without(const struct zone_set *set, const uint8_t *name, uint16_t class)
+{
+    struct zone *zone = zone_set_get(set, name, class);
+    if (zone == NULL) {
+        return NULL;
+    }
+    struct zone_set *copy = clone(set);
+    count_depth(copy, zone, false);
+    take(&copy->root, SHIFT_TOP, zone);
+    return copy;
+}
+
+size_t zone_set_count(const struct zone_set *set)
+{
+    return set->count;
+}
+
+static bool is_zone(const struct zone *zone, uint64_t hash, const uint8_t *name, uint16_t class)
+{
+    return zone->hash == hash && zone->class == class && name_equal(zone->name, name);
+}
+
+static struct zone *probe(const struct zone_set *set, uint64_t hash, const uint8_t *name,
+                          uint16_t class)
+{
+    uint64_t ref = set->root;
+    for (unsigned shift = SHIFT_TOP; ref_is_inner(ref); shift -= FANOUT_BITS) {
+        ref = ref_inner(ref)->children[hash >> shift & (FANOUT - 1)];
+    }
+    if (ref == 0) {
+        return NULL;
+    }
+    const struct leaf *leaf = ref_leaf(ref);
+    unsigned mask = ref_leaf_mask(ref);
+    for (unsigned at = (unsigned)hash & mask; leaf->slots[at] != 0; at = (at + 1) & mask) {
+        struct zone *zone = slot_zone(leaf->slots[at]);
+        if (slot_may_be(leaf->slots[at], hash) && is_zone(zone, hash, name, class)) {
+            return zone;
+        }
+    }
+    return NULL;
+}
+
+struct zone *zone_set_get(const struct zone_set *set, const uint8_t *name, uint16_t class)
+{
+    return probe(set, name_hash(zone_hash_key(), name), name, class);
+}
+
+/* One name on its way through the set. */
+struct search {
+    uint64_t ref;
+    unsigned shift;
+    unsigned candidate; /* index into hashes, counted down */
+    unsigned candidate_count;
+    bool done;
+    struct zone *suspect;                  /* its tag fits; its memory is on the way */
+    const uint8_t *names[NAME_MAX_LABELS]; /* candidates, the shallowest first */
+    uint64_t hashes[NAME_MAX_LABELS];
+};
+
+static void search_begin(struct search *search, const struct zone_set *set, const uint8_t *name,
+                         uint64_t key)
+{
+    uint8_t offsets[NAME_MAX_LABELS];
+    unsigned labels = name_label_offsets(name, offsets) - 1;
+    uint64_t hash = key;
+    unsigned count = 0;
+    for (unsigned depth = 0;; depth++) {
+        if ((set->depths[depth / 64] >> depth % 64 & 1) != 0) {
+            search->names[count] = name + offsets[labels - depth];
+            search->hashes[count++] = hash;
+        }
+        if (depth == labels) {
+            break;
+        }
+        hash = name_hash_label(hash, name + offsets[labels - depth - 1]);
+    }
+    search->candidate_count = count;
+    search->candidate = count;
+    search->ref = 0;
+    search->done = false;
+    search->suspect = NULL;
+}
+
+/* Goes on with the next shallower candidate. */
+static void search_next(struct search *search, const struct zone_set *set)
+{
+    if (search->candidate == 0) {
+        search->done = true;
+        return;
+    }
+    search->candidate--;
+    search->ref = set->root;
+    search->shift = SHIFT_TOP;
+}
+
+/* One memory access further; the zone when it is found. */
+static struct zone *search_step(struct search *search, const struct zone_set *set, uint16_t class)
+{
+    uint64_t ref = search->ref;
+    if (ref == 0) {
+        search_next(search, set);
+        return NULL;
+    }
+    uint64_t hash = search->hashes[search->candidate];
+    if (ref_is_inner(ref)) {
+        ref = ref_inner(ref)->children[hash >> search->shift & (FANOUT - 1)];
+        search->shift -= FANOUT_BITS;
+        search->ref = ref;
+        if (ref_is_inner(ref)) {
+            __builtin_prefetch(&ref_inner(ref)->children[hash >> search->shift & (FANOUT - 1)]);
+        } else if (ref != 0) {
+            __builtin_prefetch(&ref_leaf(ref)->slots[(unsigned)hash & ref_leaf_mask(ref)]);
+        }
+        return NULL;
+    }
+    if (search->suspect != NULL) {
+        /* Tags of two zones in one leaf are equal once in thousands: then look again in full. */
+        const uint8_t *name = search->names[search->candidate];
+        struct zone *zone = is_zone(search->suspect, hash, name, class)
+                                ? search->suspect
+                                : probe(set, hash, name, class);
+        search->suspect = NULL;
+        search->done = zone != NULL;
+        if (zone == NULL) {
+            search_next(search, set);
+        }
+        return zone;
+    }
+    const struct leaf *leaf = ref_leaf(ref);
+    unsigned mask = ref_leaf_mask(ref);
+    for (unsigned at = (unsigned)hash & mask; leaf->slots[at] != 0; at = (at + 1) & mask) {
+        if (slot_may_be(leaf->slots[at], hash)) {
+            search->suspect = slot_zone(leaf->slots[at]);
+            __builtin_prefetch(search->suspect);
+            return NULL;
+        }
+    }
+    search_next(search, set);
+    return NULL;
+}
+
+struct zone *zone_set_find(const struct zone_set *set, const uint8_t *name, uint16_t class)
+{
+    struct search search;
+    struct zone *zone = NULL;
+    search_begin(&search, set, name, zone_hash_key());
+    while (zone == NULL && !search.done) {
+        zone = search_step(&search, set, class);
+    }
+    return zone;
+}
+
+void zone_set_find_batch(const struct zone_set *set, const uint8_t *const *names, uint16_t class,
+                         struct zone **out, size_t count)
+{
+    struct search searches[BATCH];
+    uint64_t key = zone_hash_key();
+    for (size_t from = 0; from < count; from += BATCH) {
+        size_t here = count - from < BATCH ? count - from : BATCH;
+        size_t left = here;
+        for (size_t i = 0; i < here; i++) {
+            out[from + i] = NULL;
+            search_begin(&searches[i], set, names[from + i], key);
+        }
+        while (left != 0) {
+            for (size_t i = 0; i < here; i++) {
+                if (!searches[i].done) {
+                    out[from + i] = search_step(&searches[i], set, class);
+                    left -= searches[i].done;
+                }
+            }
+        }
+    }
+}
+
+static bool each(uint64_t ref, bool (*visit)(void *context, struct zone *zone), void *context)
+{
+    if (ref == 0) {
+        return true;
+    }
+    unsigned slots = ref_is_inner(ref) ? FANOUT : ref_leaf_mask(ref) + 1;
+    for (unsigned i = 0; i < slots; i++) {
+        if (ref_is_inner(ref)) {
+            if (!each(ref_inner(ref)->children[i], visit, context)) {
+                return false;
+            }
+        } else if (ref_leaf(ref)->slots[i] != 0 &&
+                   !visit(context, slot_zone(ref_leaf(ref)->slots[i]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void zone_set_each(const struct zone_set *set, bool (*visit)(void *context, struct zone *zone),
+                   void *context)
+{
+    each(set->root, visit, context);
+}
