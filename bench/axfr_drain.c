@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Takes a zone by AXFR over N connections at once and walks every record of it.
+ *
+ *   axfr_drain ADDRESS PORT ZONE [CLIENTS] [SAVE]
+ *
+ * Prints one JSON object: seconds until the last one is done, octets, messages, records. With SAVE the
+ * framed stream of the first client is written there (for axfr_replay).
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CLIENTS = 64, ROOM = 1 << 18 };
+
+struct client {
+    int fd;
+    uint8_t *bytes;
+    size_t used;
+    uint64_t octets, messages, records;
+    unsigned soas;
+    bool done;
+    const char *problem;
+};
+
+static size_t skip_name(const uint8_t *m, size_t at, size_t size)
+{
+    while (at < size && m[at] != 0 && m[at] < 0xC0) {
+        at += 1u + m[at];
+    }
+    return at + (at < size && m[at] >= 0xC0 ? 2 : 1);
+}
+
+static void take_message(struct client *c, const uint8_t *m, size_t size)
+{
+    c->messages++;
+    if (size < 12 || (m[3] & 15) != 0) {
+        c->problem = size < 12 ? "short message" : "the server refused";
+        return;
+    }
+    size_t at = 12;
+    for (unsigned n = (unsigned)m[4] << 8 | m[5]; n != 0; n--) {
+        at = skip_name(m, at, size) + 4;
+    }
+    for (unsigned n = (unsigned)m[6] << 8 | m[7]; n != 0; n--) {
+        at = skip_name(m, at, size);
+        if (at + 10 > size) {
+            c->problem = "malformed message";
+            return;
+        }
+        unsigned type = (unsigned)m[at] << 8 | m[at + 1];
+        at += 10u + ((unsigned)m[at + 8] << 8 | m[at + 9]);
+        c->records++;
+        if (type == 6 && ++c->soas == 2) {
+            c->done = true;
+        }
+    }
+}
+
+static void take_bytes(struct client *c, FILE *save)
+{
+    ssize_t got = recv(c->fd, c->bytes + c->used, ROOM - c->used, 0);
+    if (got <= 0) {
+        c->problem = got == 0 ? "closed before the end" : strerror(errno);
+        return;
+    }
+    if (save != NULL) {
+        fwrite(c->bytes + c->used, 1, (size_t)got, save);
+    }
+    c->used += (size_t)got;
+    c->octets += (size_t)got;
+    size_t at = 0;
+    while (!c->done && c->problem == NULL && c->used - at >= 2) {
+        size_t size = (size_t)c->bytes[at] << 8 | c->bytes[at + 1];
+        if (c->used - at < 2 + size) {
+            break;
+        }
+        take_message(c, c->bytes + at + 2, size);
+        at += 2 + size;
+    }
+    memmove(c->bytes, c->bytes + at, c->used - at);
+    c->used -= at;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 4) {
+        fprintf(stderr, "usage: axfr_drain ADDRESS PORT ZONE [CLIENTS] [SAVE]\n");
+        return 2;
+    }
+    unsigned clients = argc > 4 ? (unsigned)atoi(argv[4]) : 1;
+    FILE *save = argc > 5 ? fopen(argv[5], "w") : NULL;
+    if (clients == 0 || clients > CLIENTS) {
+        fprintf(stderr, "axfr_drain: CLIENTS is 1..%d\n", CLIENTS);
+        return 2;
+    }
+    struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[2]))};
+    inet_pton(AF_INET, argv[1], &there.sin_addr);
+    uint8_t query[300] = {0, 0, 0x12, 0x34, 0, 0, 0, 1};
+    uint8_t *p = query + 14;
+    for (const char *name = argv[3]; *name != '\0';) {
+        size_t size = strcspn(name, ".");
+        if (size != 0 && size < 64) {
+            *p++ = (uint8_t)size;
+            memcpy(p, name, size);
+            p += size;
+        }
+        name += size + (name[size] == '.');
+    }
+    memcpy(p, "\0\0\374\0\1", 5);
+    p += 5;
+    query[1] = (uint8_t)(p - query - 2);
+
+    struct timespec t0, t1;
+    static struct client all[CLIENTS];
+    clock_gettime(CLOCK_MONOTONIC, &t0);
+    struct pollfd polls[CLIENTS];
+    for (unsigned i = 0; i < clients; i++) {
+        all[i] = (struct client){.fd = socket(AF_INET, SOCK_STREAM, 0), .bytes = malloc(ROOM)};
+        if (connect(all[i].fd, (struct sockaddr *)&there, sizeof(there)) != 0 ||
+            send(all[i].fd, query, (size_t)(p - query), 0) != p - query) {
+            all[i].problem = strerror(errno);
+        }
+    }
+    for (;;) {
+        unsigned open = 0;
+        for (unsigned i = 0; i < clients; i++) {
+            bool over = all[i].done || all[i].problem != NULL;
+            polls[i] = (struct pollfd){.fd = over ? -1 : all[i].fd, .events = POLLIN};
+            open += !over;
+        }
+        if (open == 0 || poll(polls, clients, 120000) <= 0) {
+            break;
+        }
+        for (unsigned i = 0; i < clients; i++) {
+            if (polls[i].revents != 0) {
+                take_bytes(&all[i], i == 0 ? save : NULL);
+            }
+        }
+    }
+    clock_gettime(CLOCK_MONOTONIC, &t1);
+    uint64_t octets = 0, messages = 0, records = 0;
+    unsigned failed = 0;
+    for (unsigned i = 0; i < clients; i++) {
+        octets += all[i].octets;
+        messages += all[i].messages;
+        records += all[i].records;
+        failed += !all[i].done;
+        if (all[i].problem != NULL) {
+            fprintf(stderr, "axfr_drain: client %u: %s\n", i, all[i].problem);
+        }
+    }
+    if (save != NULL) {
+        fclose(save);
+    }
+    printf("{\"seconds\": %.4f, \"octets\": %llu, \"messages\": %llu, \"records\": %llu, \"failed\": %u}\n",
+           (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) / 1e9, (unsigned long long)octets,
+           (unsigned long long)messages, (unsigned long long)records, failed);
+    return failed != 0;
+}
