@@ -1,0 +1,358 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Whole-server benchmarks: lockstepd beside every installed peer, alternating, in one run.
+
+usage: bench.py [--build DIR] [--size N] [--zones N] [--rounds N] [--servers LIST] [NAME...]
+
+Names: load, axfr_out, axfr_in, answer, many (default: all). Figures are medians with the least and
+the largest beside them; `ratio` compares medians with the best peer's (above 1: ours is better).
+Results go to bench/results/ as JSON with machine, commit and versions.
+"""
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "interop"))
+from harness import PEERS, Test, Zone  # noqa: E402
+
+BINARIES = {"bind": "/usr/sbin/named", "knot": "/usr/sbin/knotd", "nsd": "/usr/sbin/nsd", "pdns": "/usr/sbin/pdns_server"}
+VERSION_FLAG = {"bind": "-V", "knot": "-V", "nsd": "-v", "pdns": "--version"}
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+class Figures:
+    """Samples by figure and server, and the table made of them."""
+
+    def __init__(self):
+        self.samples = {}
+
+    def add(self, figure, server, value, unit, less_is_better=True):
+        entry = self.samples.setdefault(figure, {"unit": unit, "less_is_better": less_is_better, "by": {}})
+        entry["by"].setdefault(server, []).append(value)
+        print(f"    {figure:38} {server:9} {value:12.4g} {unit}", flush=True)
+
+    def table(self):
+        for figure, entry in self.samples.items():
+            print(f"\n{figure} [{entry['unit']}]")
+            medians = {s: statistics.median(v) for s, v in entry["by"].items()}
+            peers = {s: m for s, m in medians.items() if s in PEERS}
+            best = (min if entry["less_is_better"] else max)(peers.values(), default=None)
+            for server, values in sorted(entry["by"].items(), key=lambda i: medians[i[0]]):
+                line = f"  {server:10} {medians[server]:12.4g}   ({min(values):.4g} .. {max(values):.4g}, n={len(values)})"
+                if server == "lockstep" and best and medians[server]:
+                    ratio = best / medians[server] if entry["less_is_better"] else medians[server] / best
+                    line += f"   {ratio:.2f} x the best peer"
+                print(line)
+
+
+def family(pid):
+    """The process and all its descendants."""
+    out, queue = [], [pid]
+    while queue:
+        one = queue.pop()
+        out.append(one)
+        for path in pathlib.Path(f"/proc/{one}/task").glob("*/children"):
+            try:
+                queue += [int(p) for p in path.read_text().split()]
+            except OSError:
+                pass
+    return out
+
+
+def cpu_seconds(server):
+    total = 0
+    for pid in family(server.process.pid):
+        try:
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        total += int(fields[11]) + int(fields[12])
+    return total / TICK
+
+
+def memory_bytes(server, what="Pss"):
+    """PSS over all processes: shared pages are counted once."""
+    total = 0
+    for pid in family(server.process.pid):
+        try:
+            for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith(what + ":"):
+                    total += int(line.split()[1]) * 1024
+        except OSError:
+            continue
+    return total
+
+
+def peak_bytes(server):
+    total = 0
+    for pid in family(server.process.pid):
+        try:
+            for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    total += int(line.split()[1]) * 1024
+        except OSError:
+            continue
+    return total
+
+
+class Suite:
+    def __init__(self, options):
+        self.options = options
+        self.build = (ROOT / options.build).resolve()
+        self.data = pathlib.Path(options.data)
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.figures = Figures()
+
+    def tool(self, name, *words):
+        done = subprocess.run([self.build / "bench" / name, *map(str, words)], stdout=subprocess.PIPE, check=False, timeout=600)
+        return json.loads(done.stdout) if done.stdout else {"failed": 1}
+
+    def generated(self, kind, n):
+        path = self.data / f"{kind}-{n}.zone"
+        if not path.exists():
+            with open(path, "w") as out:
+                subprocess.run([self.build / "bench" / "gen_zone", kind, str(n)], stdout=out, check=True)
+        return path
+
+    def questions(self, kind, n):
+        path = self.data / f"questions-{kind}-{n}"
+        if not path.exists():
+            with open(path, "w") as out:
+                subprocess.run([self.build / "bench" / "gen_zone", f"questions-{kind}", str(n), "200000"], stdout=out, check=True)
+        return path
+
+    def server(self, test, kind, name=None):
+        if kind == "lockstep":
+            return test.lockstep(name or "lockstep", "")
+        return test.peer(kind, name)
+
+    def primary(self, test, kind, zone, path, secondaries=()):
+        """A server with `zone` from the file at `path`, which is linked, not copied."""
+        server = self.server(test, kind)
+        entry = Zone(zone, primaries=[], secondaries=list(secondaries))
+        server.zones.append(entry)
+        target = server.zone_path(zone)
+        target.unlink(missing_ok=True)
+        try:
+            os.link(path, target)
+        except OSError:
+            shutil.copy(path, target)
+        return server
+
+    def until_serial(self, test, server, zone, serial, seconds=300):
+        begin = time.monotonic()
+        while time.monotonic() - begin < seconds:
+            if server.process.poll() is not None:
+                raise RuntimeError(f"{server.name} ended:\n{server.log()[-2000:]}")
+            if test.serial(server, zone) == serial:
+                return time.monotonic() - begin
+            time.sleep(0.002)
+        raise RuntimeError(f"{server.name} does not answer serial {serial}:\n{server.log()[-2000:]}")
+
+    def each(self, name, body):
+        """body(test, kind) for every server, round after round."""
+        for number in range(self.options.rounds):
+            for kind in self.options.servers:
+                with Test(self.build, f"bench-{name}-{kind}") as test:
+                    try:
+                        body(test, kind)
+                    except Exception as problem:  # one server's failure must not end the run
+                        print(f"    {name} {kind} round {number + 1} FAILED: {problem}", flush=True)
+
+    # ---- the benchmarks ----
+
+    def load(self):
+        """Zone file to answering; memory afterwards."""
+        path = self.generated("tld", self.options.size)
+        records = sum(1 for line in open(path) if line.strip() and line[0] != "$")
+
+        def body(test, kind):
+            server = self.primary(test, kind, "tld.test", path)
+            begin = time.monotonic()
+            server.start(wait=False)
+            self.until_serial(test, server, "tld.test", 1)
+            took, cpu = time.monotonic() - begin, cpu_seconds(server)
+            self.figures.add("load: seconds", kind, took, "s")
+            self.figures.add("load: CPU seconds", kind, cpu, "s")
+            time.sleep(1)
+            self.figures.add("load: bytes per record", kind, memory_bytes(server) / records, "B")
+        self.each("load", body)
+
+    def axfr_out(self):
+        """A whole zone to 1 and to 20 clients; and from memory by a bare sender, the limit."""
+        path = self.generated("tld", self.options.size)
+        stream = self.data / f"stream-{self.options.size}"
+
+        def body(test, kind):
+            server = self.primary(test, kind, "tld.test", path)
+            server.start(wait=False)
+            self.until_serial(test, server, "tld.test", 1)
+            for clients in (1, 1, 20):
+                before = cpu_seconds(server)
+                save = [stream] if kind == "lockstep" and clients == 1 and not stream.exists() else []
+                got = self.tool("axfr_drain", server.address, server.port, "tld.test", clients, *save)
+                if got.get("failed"):
+                    print(f"    axfr_out {kind}: {got['failed']} of {clients} clients failed")
+                    continue
+                self.figures.add(f"AXFR out, {clients} clients: seconds", kind, got["seconds"], "s")
+                self.figures.add(f"AXFR out, {clients} clients: CPU", kind, cpu_seconds(server) - before, "s")
+        self.each("axfr_out", body)
+        if stream.exists():
+            with Test(self.build, "bench-limit") as test:
+                address = test.next_address()
+                replay = subprocess.Popen([self.build / "bench" / "axfr_replay", address, str(test.port), stream])
+                time.sleep(0.5)
+                try:
+                    for clients in [1, 20] * self.options.rounds:
+                        got = self.tool("axfr_drain", address, test.port, "tld.test", clients)
+                        self.figures.add(f"AXFR out, {clients} clients: seconds", "limit", got["seconds"], "s")
+                finally:
+                    replay.kill()
+                    replay.wait()
+
+    def axfr_in(self):
+        """From one and the same primary (ours): an empty secondary, then a refresh of a known zone."""
+        path = self.generated("tld", self.options.size)
+
+        def body(test, kind):
+            secondary = self.server(test, kind, "secondary")
+            primary = self.primary(test, "lockstep", "tld.test", path, [secondary])
+            # IXFR refused, so that the refresh is a whole transfer for everybody.
+            primary.zones[0].extra = "provide-ixfr no;"
+            secondary.zones.append(Zone("tld.test", primaries=[primary]))
+            primary.start(wait=False)
+            self.until_serial(test, primary, "tld.test", 1)
+            begin = time.monotonic()
+            secondary.start(wait=False)
+            self.until_serial(test, secondary, "tld.test", 1)
+            self.figures.add("AXFR in, cold: seconds", kind, time.monotonic() - begin, "s")
+            self.figures.add("AXFR in, cold: CPU until visible", kind, cpu_seconds(secondary), "s")
+            time.sleep(8 if kind != "lockstep" else 3)  # background work of the first transfer
+            one_zone = memory_bytes(secondary)
+            text = path.read_text().replace("hostmaster.tld.test. 1 ", "hostmaster.tld.test. 2 ", 1)
+            primary.write_zone("tld.test", text + "extra IN NS ns1.provider1.example.\n")
+            del text
+            before = cpu_seconds(secondary)
+            primary.reload()
+            self.until_serial(test, primary, "tld.test", 2)
+            begin = time.monotonic()
+            self.until_serial(test, secondary, "tld.test", 2)
+            self.figures.add("AXFR in, refresh: seconds", kind, time.monotonic() - begin, "s")
+            self.figures.add("AXFR in, refresh: CPU", kind, cpu_seconds(secondary) - before, "s")
+            self.figures.add("AXFR in, refresh: peak/zone", kind, peak_bytes(secondary) / one_zone, "")
+        self.each("axfr_in", body)
+
+    def ask(self, test, server, label, kind, questions):
+        """CPU per answer: the server on core 0, the generator on core 1."""
+        os.system(f"for t in /proc/{server.process.pid}/task/*; do taskset -pc 0 $(basename $t) >/dev/null 2>&1; done")
+        for pid in family(server.process.pid):
+            os.system(f"taskset -apc 0 {pid} >/dev/null 2>&1")
+        before = cpu_seconds(server)
+        done = subprocess.run(["taskset", "-c", "1", self.build / "bench" / "udp_load", server.address, str(server.port),
+                               questions, str(self.options.seconds)], stdout=subprocess.PIPE, check=True)
+        cpu, got = cpu_seconds(server) - before, json.loads(done.stdout)
+        self.figures.add(f"{label}: CPU us per answer", kind, 1e6 * cpu / max(1, got["answered"]), "us")
+        self.figures.add(f"{label}: answers per second", kind, got["qps"], "/s", False)
+        self.figures.add(f"{label}: lost", kind, 100 * got["lost"] / max(1, got["sent"]), "%")
+
+    def answer(self):
+        """UDP answers on one core; a bare echo is the limit."""
+        cases = [("TLD", "tld", "tld.test", self.options.size), ("hosting", "host", "host.test", 100000)]
+        for label, kind_of_zone, zone, n in cases:
+            path, questions = self.generated(kind_of_zone, n), self.questions(kind_of_zone, n)
+
+            def body(test, kind, path=path, questions=questions, zone=zone, label=label):
+                server = self.primary(test, kind, zone, path)
+                server.start(wait=False)
+                self.until_serial(test, server, zone, 1)
+                time.sleep(2)
+                self.ask(test, server, f"answer {label}", kind, questions)
+            self.each(f"answer-{kind_of_zone}", body)
+            for _ in range(self.options.rounds):
+                with Test(self.build, "bench-echo") as test:
+                    class Echo:
+                        address, port = test.next_address(), test.port
+                        process = subprocess.Popen([self.build / "bench" / "udp_echo", address, str(port)])
+                    time.sleep(0.2)
+                    try:
+                        self.ask(test, Echo, f"answer {label}", "limit", questions)
+                    finally:
+                        Echo.process.kill()
+                        Echo.process.wait()
+
+    def many(self):
+        """Many small zones: loading, memory, answering."""
+        n = self.options.zones
+        folder = self.data / f"many-{n}"
+        if not folder.exists():
+            folder.mkdir()
+            subprocess.run([self.build / "bench" / "gen_zone", "many", str(n), folder], check=True)
+        questions = self.questions("many", n)
+
+        def body(test, kind):
+            server = self.server(test, kind)
+            server.zones = [Zone(f"z{i}.test") for i in range(n)]
+            server.zone_path = lambda name: folder / f"{name}.zone"
+            begin = time.monotonic()
+            server.start(wait=False)
+            for zone in (f"z{n - 1}.test", f"z{n // 2}.test", "z0.test"):
+                self.until_serial(test, server, zone, 1)
+            time.sleep(0.5)
+            # all are there when the CPU stands still
+            last = -1.0
+            while cpu_seconds(server) != last:
+                last = cpu_seconds(server)
+                time.sleep(0.5)
+            self.figures.add("many zones, load: CPU seconds", kind, last, "s")
+            self.figures.add("many zones, load: seconds at most", kind, time.monotonic() - begin, "s")
+            self.figures.add("many zones: memory per zone", kind, memory_bytes(server) / n / 1024, "KiB")
+            self.ask(test, server, "answer many zones", kind, questions)
+        self.each("many", body)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--size", type=int, default=1000000, help="delegations of the TLD-like zone")
+    parser.add_argument("--zones", type=int, default=100000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--servers", default="lockstep,bind,knot,nsd,pdns")
+    parser.add_argument("--data", default="/tmp/lockstep-bench")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    options.servers = [s for s in options.servers.split(",") if s == "lockstep" or os.path.exists(BINARIES.get(s, ""))]
+    suite = Suite(options)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    for name in options.names or ["load", "axfr_out", "axfr_in", "answer", "many"]:
+        print(f"== {name}: {getattr(Suite, name).__doc__}", flush=True)
+        getattr(suite, name)()
+    suite.figures.table()
+    versions = {s: subprocess.run([BINARIES[s], VERSION_FLAG[s]], capture_output=True, text=True, check=False)
+                for s in options.servers if s in BINARIES}
+    result = {
+        "when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "machine": platform.uname()._asdict(), "cpus": os.cpu_count(),
+        "commit": subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip(),
+        "versions": {s: (v.stdout + v.stderr).splitlines()[0] for s, v in versions.items() if v.stdout + v.stderr},
+        "options": vars(options), "figures": suite.figures.samples,
+    }
+    folder = ROOT / "bench" / "results"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{result['when'].replace(':', '')}.json"
+    path.write_text(json.dumps(result, indent=1))
+    print(f"\nwritten to {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
