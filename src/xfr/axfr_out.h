@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * AXFR out (RFC 5936 2.2): a version as a row of messages. The first SOA, every record in canonical
+ * order, the SOA again. Also the AXFR form of an answer to IXFR (RFC 1995 4): the question is
+ * echoed as it came.
+ * One thread at a time; the version may be shared with others.
+ */
+#ifndef XFR_AXFR_OUT_H
+#define XFR_AXFR_OUT_H
+
+#include "xfr/step.h"
+#include "xfr/xfr_request.h"
+#include "zone/version.h"
+
+enum { AXFR_OUT_SOFT_SIZE = 16384 }; /* where compression pointers reach; a good size to write */
+
+struct axfr_out;
+
+/*
+ * version       shares: takes a reference of its own.
+ * request       copied.
+ * edns_options  borrowed until the first message is made; a wire run for the OPT, which is only
+ *               written where the request had one. May be empty.
+ * soft_size     messages are ended at about this size; 0: AXFR_OUT_SOFT_SIZE.
+ */
+struct axfr_out *axfr_out_new(struct zone_version *version, const struct xfr_request *request,
+                              struct slice edns_options, size_t soft_size);
+void axfr_out_free(struct axfr_out *out); /* NULL is fine */
+
+/*
+ * Makes the next message.
+ * buffer    room for `limit` octets; give MESSAGE_MAX_SIZE, so that any record fits that can.
+ * reserved  kept free at the end for the TSIG that the caller appends.
+ * STEP_MORE    a message of *out_size octets; there is another one
+ * STEP_DONE    a message of *out_size octets; it was the last
+ * STEP_FAILED  ERR_LIMIT: a record does not fit a message of `limit` by itself; the transfer cannot
+ *              be completed (close the connection, RFC 5936 2.2)
+ */
+MUST_CHECK enum step axfr_out_next(struct axfr_out *out, uint8_t *buffer, size_t limit,
+                                   size_t reserved, size_t *out_size, struct error *err);
+
+struct xfr_stats axfr_out_stats(const struct axfr_out *out);
+
+#endif

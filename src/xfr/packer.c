@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Records into messages.
+ *
+ * A record that does not fit the message at hand is held and begins the next one, so a source never
+ * steps back. Messages end at soft_size: that is where compression stops to pay (pointers reach
+ * 16 KiB) and the receiver can start to work early. A record that alone is larger gets a message of
+ * its own, up to the caller's limit. The question stands in the first message only (RFC 5936
+ * 2.2.2), the OPT too (2.2.5).
+ */
+#include "xfr/packer_impl.h"
+
+#include "wire/rrtype.h"
+#include "xfr/axfr_out.h"
+
+enum { OPT_FIXED_SIZE = 11 };
+
+void packer_init(struct packer *packer, const struct xfr_request *request,
+                 struct slice edns_options, size_t soft_size, packer_source *source, void *context)
+{
+    *packer = (struct packer){
+        .request = *request,
+        .edns_options = edns_options,
+        .soft_size = soft_size == 0 ? AXFR_OUT_SOFT_SIZE : soft_size,
+        .source = source,
+        .context = context,
+    };
+    packer->has_held = source(context, &packer->held);
+    REQUIRE(packer->has_held);
+}
+
+static enum step no_room(size_t limit, struct error *err)
+{
+    error_set(err, ERR_LIMIT, "a message of %zu octets leaves no room for records", limit);
+    return STEP_FAILED;
+}
+
+static enum step too_large(const struct packer *packer, struct error *err)
+{
+    char owner[NAME_TEXT_SIZE], type[16];
+    error_set(err, ERR_LIMIT, "record %.300s %s with %zu octets of data does not fit a message",
+              name_format(packer->held.owner, owner), rrtype_format(packer->held.type, type),
+              packer->held.rdata.size);
+    return STEP_FAILED;
+}
+
+enum step packer_next(struct packer *packer, uint8_t *buffer, size_t limit, size_t reserved,
+                      size_t *out_size, struct error *err)
+{
+    REQUIRE(packer->has_held);
+    const struct xfr_request *request = &packer->request;
+    bool first = packer->stats.messages == 0;
+    size_t opt_size = first && request->has_edns ? OPT_FIXED_SIZE + packer->edns_options.size : 0;
+    if (limit < MESSAGE_HEADER_SIZE + reserved + opt_size) {
+        return no_room(limit, err);
+    }
+    struct message_writer w;
+    message_writer_init(&w, buffer, limit, request->id,
+                        (uint16_t)(FLAG_QR | FLAG_AA | (request->flags & FLAG_RD)));
+    w.reserved = reserved + opt_size;
+    const struct question *question = &request->question;
+    if (first &&
+        !message_write_question(&w, question->name.wire, question->type, question->class)) {
+        return no_room(limit, err);
+    }
+    size_t soft = packer->soft_size < limit ? packer->soft_size : limit;
+    while (packer->has_held) {
+        unsigned written = w.counts[SECTION_ANSWER];
+        w.limit = written == 0 ? limit : soft;
+        if (written == UINT16_MAX || !message_write_record(&w, SECTION_ANSWER, &packer->held)) {
+            if (written == 0) {
+                return too_large(packer, err);
+            }
+            break;
+        }
+        packer->stats.records++;
+        packer->has_held = packer->source(packer->context, &packer->held);
+    }
+    w.limit = limit;
+    bool wrote = !first || xfr_request_write_opt(request, &w, RCODE_NOERROR, packer->edns_options);
+    REQUIRE(wrote);
+    *out_size = message_writer_finish(&w).size;
+    packer->stats.messages++;
+    packer->stats.bytes += *out_size;
+    return packer->has_held ? STEP_MORE : STEP_DONE;
+}
+
+struct record version_soa_record(const struct zone_version *version)
+{
+    const struct owner *apex = zone_version_apex(version);
+    struct rrset rrset;
+    size_t offset = 0;
+    struct slice rdata;
+    bool found =
+        owner_find_rrset(apex, TYPE_SOA, &rrset) && rrset_next_rdata(&rrset, &offset, &rdata);
+    REQUIRE(found);
+    return (struct record){
+        .owner = owner_name(apex),
+        .type = TYPE_SOA,
+        .class = zone_version_class(version),
+        .ttl = rrset.ttl,
+        .rdata = rdata,
+    };
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The refresh query of a secondary (RFC 1034 4.3.5): "which serial do you have?", and its answer.
+ */
+#ifndef XFR_SOA_QUERY_H
+#define XFR_SOA_QUERY_H
+
+#include "wire/message.h"
+
+struct soa_query {
+    const uint8_t *zone; /* borrowed */
+    uint16_t class;
+    uint16_t id;
+    bool with_edns; /* asks for EXPIRE too (RFC 7314) */
+};
+
+/* Returns the size, 0 where `limit` is too small; 512 is always enough. */
+size_t soa_query_write(const struct soa_query *query, uint8_t *buffer, size_t limit);
+
+struct soa_answer {
+    struct serial serial;
+    uint32_t refresh_s;
+    uint32_t retry_s;
+    uint32_t expire_s;
+    uint32_t minimum_s;
+    bool has_expire_option;
+    uint32_t expire_option_s;
+    bool truncated; /* TC: nothing else is known, ask over TCP */
+    bool no_edns;   /* on error: the peer may dislike EDNS; ask again without */
+};
+
+/*
+ * Reads the answer to `query`, strictly.
+ * out  truncated and no_edns are set on error as well.
+ * ERR_FORMAT     malformed, or not an authoritative answer with one SOA of the zone
+ * ERR_DENIED, ERR_NOT_FOUND, ERR_BUSY   as peer_reply_refused
+ */
+MUST_CHECK enum result soa_answer_read(const struct soa_query *query, struct slice message,
+                                       struct soa_answer *out, struct error *err);
+
+#endif
