@@ -7,6 +7,7 @@
 #define ZONE_CHECK_H
 
 #include "base/error.h"
+#include "zone/delta.h"
 #include "zone/finding.h"
 #include "zone/version.h"
 

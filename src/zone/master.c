@@ -215,6 +215,7 @@ void master_include(struct master *m, const char *path, const char *at)
         master_fail_scratch(m, at);
         goto done;
     }
+    source.file = arena_strdup(&m->names, path);
     for (const struct master_source *s = m->source; s != NULL; s = s->outer) {
         if (s->fd >= 0 && is_same_file(&s->stat, &source.stat)) {
             master_fail(m, FINDING_SYNTAX, at, "the file '%s' includes itself", path);
@@ -242,6 +243,7 @@ static struct master *master_new(const char *directory, const struct master_opti
     m->err = err;
     m->max_errors = options->max_errors == 0 ? DEFAULT_MAX_ERRORS : options->max_errors;
     name_copy(&m->origin, options->origin);
+    arena_init(&m->names, 0);
     return m;
 }
 
@@ -257,6 +259,7 @@ enum result master_parse_file(const char *path, const char *directory,
             master_new(directory, options, on_record, context, reporter, report_context, err);
         read_open_source(m, &source);
         result = m->result;
+        arena_deinit(&m->names);
         memory_free(m);
     }
     if (source.fd >= 0) {
@@ -277,6 +280,7 @@ enum result master_parse_text(struct slice text, const char *name, const char *d
     master_read_source(m, &source);
     master_lexer_deinit(&source.lexer);
     enum result result = m->result;
+    arena_deinit(&m->names);
     memory_free(m);
     return result;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Zone files ("master files", RFC 1035 5; RFC 2308 4 for $TTL; RFC 3597): text to record stream and
- * back. The file is mapped and read in one pass; every word is looked at once.
+ * back. The text goes through a small window in one pass; every word is looked at once.
  */
 #ifndef ZONE_MASTER_H
 #define ZONE_MASTER_H
@@ -23,7 +23,8 @@ struct master_options {
 };
 
 /*
- * Called for each record in file order; borrowed for the call. Anything but OK stops the parse with
+ * Called for each record in file order; borrowed for the call. `file` is one address for one file
+ * during a parse, so comparing pointers tells files apart. Anything but OK stops the parse with
  * that result, except ERR_NOT_FOUND: reported as FINDING_OUT_OF_ZONE (a warning), the record dropped.
  */
 typedef enum result master_record(void *context, const struct record *record, const char *file,

@@ -5,13 +5,14 @@
 
 #include <sys/stat.h>
 
+#include "base/memory.h"
 #include "zone/master.h"
 #include "zone/master_lexer_impl.h"
 
 /* A text being read; the innermost $INCLUDE first. */
 struct master_source {
     struct master_source *outer;
-    const char *file; /* as findings name it */
+    const char *file; /* as findings name it; for included files in `names` */
     int fd;           /* -1: text in memory */
     struct stat stat; /* when it was opened; only with an fd */
     struct master_lexer lexer;
@@ -40,6 +41,7 @@ struct master {
     uint32_t max_errors;
     bool is_stopped; /* nothing more is read */
 
+    struct arena names; /* of files; kept to the end, so that each has its own address */
     struct master_source *source;
     struct name origin;
     struct name owner; /* of the last record */

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The rules that need the whole zone, in one pass in canonical order.
+ *
+ * The severities are BIND's for a primary (tried out with named 9.18): an NS of the apex without
+ * address refuses the zone, and so does a bad host name where check-names says fail; everything
+ * else warns. One thing is milder: an NS of the apex that is a CNAME warns here, as an MX or SRV
+ * does.
+ *
+ *   of the apex  at least two NS; targets in the zone have addresses and are no CNAMEs;
+ *                SOA timers that make sense (RFC 1912 2.2): retry < refresh, refresh + retry <
+ * expire, expire of a week or more of a cut     targets at or below it, or below another cut, have
+ * glue (RFC 1034 4.2.1) of MX, SRV   targets in the zone that are ours to answer have addresses and
+ * are no CNAMEs of owners    host names where the type asks for one; "*" first or not at all (RFC
+ * 4592) occluded     records below a cut (addresses aside) or a DNAME, or beside a cut's NS: kept,
+ * but never answered (RFC 2136 7.18 calls for keeping them)
+ *
+ * Owners below a name follow it in canonical order, so one remembered name (`occluder`) tells
+ * whether an owner is occluded; targets are looked up, O(labels) each.
+ */
+#include "zone/check.h"
+
+#include <stdio.h>
+
+#include "wire/rdata.h"
+#include "zone/check_report_impl.h"
+#include "zone/host_name_impl.h"
+
+enum { EXPIRE_MIN_S = 7 * 86400, NAMES_TEXT = NAME_TEXT_SIZE };
+
+struct check {
+    const struct zone_version *version;
+    const struct check_options *options;
+    struct check_report report;
+    const struct owner *occluder; /* the cut or DNAME above the present owner, or NULL */
+};
+
+struct check_options check_options_default(bool is_primary)
+{
+    return (struct check_options){
+        .integrity = is_primary,
+        .names = is_primary ? CHECK_FAIL : CHECK_WARN,
+        .mx_cname = CHECK_WARN,
+        .srv_cname = CHECK_WARN,
+        .wildcard = CHECK_WARN,
+        .sibling = CHECK_WARN,
+    };
+}
+
+static enum finding_severity severity_of(enum check_mode mode)
+{
+    return mode == CHECK_FAIL ? FINDING_ERROR : FINDING_WARNING;
+}
+
+static bool has_address(const struct owner *owner)
+{
+    struct rrset rrset;
+    return owner_find_rrset(owner, TYPE_A, &rrset) || owner_find_rrset(owner, TYPE_AAAA, &rrset);
+}
+
+static bool has_type(const struct owner *owner, uint16_t type)
+{
+    struct rrset rrset;
+    return owner_find_rrset(owner, type, &rrset);
+}
+
+/* What a name that others point at turns out to be. */
+enum target {
+    TARGET_ELSEWHERE, /* not in this zone, or the root, which means "none" */
+    TARGET_ADDRESS,   /* has addresses */
+    TARGET_CNAME,
+    TARGET_BELOW_DNAME,
+    TARGET_NO_ADDRESS, /* ours, and has none */
+    TARGET_NO_GLUE,    /* below a cut, and has none */
+};
+
+static enum target target_find(const struct check *c, const uint8_t *name, struct zone_lookup *out)
+{
+    if (*name == 0 || !name_is_subdomain(name, zone_version_name(c->version))) {
+        return TARGET_ELSEWHERE;
+    }
+    zone_version_lookup(c->version, name, out);
+    if (out->dname != NULL) {
+        return TARGET_BELOW_DNAME;
+    }
+    if (out->cut != NULL) {
+        const struct owner *glue = zone_version_find(c->version, name);
+        return glue != NULL && has_address(glue) ? TARGET_ADDRESS : TARGET_NO_GLUE;
+    }
+    const struct owner *owner = out->match != NULL ? out->match : out->wildcard;
+    if (owner == NULL) {
+        return TARGET_NO_ADDRESS;
+    }
+    if (has_address(owner)) {
+        return TARGET_ADDRESS;
+    }
+    return has_type(owner, TYPE_CNAME) ? TARGET_CNAME : TARGET_NO_ADDRESS;
+}
+
+static void check_ns(struct check *c, const struct owner *owner, const struct record *record)
+{
+    bool is_apex = owner == zone_version_apex(c->version);
+    char at[NAMES_TEXT];
+    char to[NAMES_TEXT];
+    struct zone_lookup found;
+    enum target target = target_find(c, record->rdata.data, &found);
+    if (target == TARGET_ELSEWHERE || target == TARGET_ADDRESS ||
+        (!is_apex && !c->options->integrity)) {
+        return;
+    }
+    enum finding_severity severity =
+        is_apex && c->options->integrity ? FINDING_ERROR : FINDING_WARNING;
+    name_format(record->owner, at);
+    name_format(record->rdata.data, to);
+    switch (target) {
+    case TARGET_CNAME:
+        check_report_note(&c->report, FINDING_NS_IS_CNAME, FINDING_WARNING, record,
+                          "%s NS %s is a CNAME, expected a name with addresses", at, to);
+        break;
+    case TARGET_BELOW_DNAME:
+        check_report_note(&c->report, FINDING_NS_NO_ADDRESS, severity, record,
+                          "%s NS %s is below a DNAME, expected a name with addresses", at, to);
+        break;
+    case TARGET_NO_ADDRESS:
+        check_report_note(&c->report, FINDING_NS_NO_ADDRESS, severity, record,
+                          "%s NS %s has no address (A or AAAA)", at, to);
+        break;
+    case TARGET_NO_GLUE: {
+        bool is_sibling = found.cut != owner;
+        if (is_sibling && c->options->sibling == CHECK_IGNORE) {
+            break;
+        }
+        check_report_note(&c->report, FINDING_MISSING_GLUE,
+                          is_sibling ? severity_of(c->options->sibling) : FINDING_WARNING, record,
+                          "%s NS %s has no %s (A or AAAA) in this zone", at, to,
+                          is_sibling ? "sibling glue" : "glue");
+        break;
+    }
+    case TARGET_ELSEWHERE:
+    case TARGET_ADDRESS:
+        break;
+    }
+}
+
+/* MX and SRV. */
+static void check_service(struct check *c, const struct record *record)
+{
+    bool is_mx = record->type == TYPE_MX;
+    const uint8_t *name = record->rdata.data + (is_mx ? 2 : 6);
+    struct zone_lookup found;
+    enum target target = target_find(c, name, &found);
+    if (target != TARGET_CNAME && target != TARGET_BELOW_DNAME && target != TARGET_NO_ADDRESS) {
+        return;
+    }
+    char at[NAMES_TEXT];
+    char to[NAMES_TEXT];
+    name_format(record->owner, at);
+    name_format(name, to);
+    const char *type = is_mx ? "MX" : "SRV";
+    if (target == TARGET_NO_ADDRESS) {
+        check_report_note(&c->report, is_mx ? FINDING_MX_NO_ADDRESS : FINDING_SRV_NO_ADDRESS,
+                          FINDING_WARNING, record, "%s %s %s has no address (A or AAAA)", at, type,
+                          to);
+        return;
+    }
+    enum check_mode mode = is_mx ? c->options->mx_cname : c->options->srv_cname;
+    if (mode != CHECK_IGNORE) {
+        check_report_note(&c->report, is_mx ? FINDING_MX_IS_CNAME : FINDING_SRV_IS_CNAME,
+                          severity_of(mode), record,
+                          "%s %s %s is %s, expected a name with addresses", at, type, to,
+                          target == TARGET_CNAME ? "a CNAME" : "below a DNAME");
+    }
+}
+
+static void check_host_names(struct check *c, const struct record *record, bool is_first)
+{
+    char at[NAMES_TEXT];
+    char type[16];
+    rrtype_format(record->type, type);
+    if (is_first && !host_name_check_owner(record->owner, record->type)) {
+        check_report_note(&c->report, FINDING_BAD_HOST_NAME, severity_of(c->options->names), record,
+                          "%s is no host name (letters, digits, hyphens), but has %s%s",
+                          name_format(record->owner, at),
+                          record->type == TYPE_A || record->type == TYPE_AAAA ||
+                                  record->type == TYPE_MX
+                              ? "a record of type "
+                              : "type ",
+                          type);
+    }
+    const uint8_t *bad = host_name_check_rdata(record->owner, record->type, record->rdata);
+    if (bad != NULL) {
+        char name[NAMES_TEXT];
+        check_report_note(&c->report, FINDING_BAD_HOST_NAME, severity_of(c->options->names), record,
+                          "%s %s names %s, which is no host name (letters, digits, hyphens)",
+                          name_format(record->owner, at), type, name_format(bad, name));
+    }
+}
+
+static void check_rrset(struct check *c, const struct owner *owner, const struct rrset *rrset,
+                        bool is_occluded)
+{
+    struct record record = {
+        .owner = owner_name(owner),
+        .type = rrset->type,
+        .class = zone_version_class(c->version),
+        .ttl = rrset->ttl,
+    };
+    if (c->options->max_ttl != 0 && rrset->ttl > c->options->max_ttl) {
+        char at[NAMES_TEXT];
+        char type[16];
+        check_report_note(&c->report, FINDING_TTL_TOO_LARGE, FINDING_ERROR, &record,
+                          "%s %s has TTL %u, expected at most %u (max-zone-ttl)",
+                          name_format(record.owner, at), rrtype_format(record.type, type),
+                          rrset->ttl, c->options->max_ttl);
+    }
+    bool is_service = (rrset->type == TYPE_MX || rrset->type == TYPE_SRV) && c->options->integrity;
+    bool is_first = true;
+    size_t offset = 0;
+    while (rrset_next_rdata(rrset, &offset, &record.rdata)) {
+        if (rrset->type == TYPE_NS && !is_occluded) {
+            check_ns(c, owner, &record);
+        }
+        if (is_service && !is_occluded) {
+            check_service(c, &record);
+        }
+        if (c->options->names != CHECK_IGNORE && record.class == CLASS_IN) {
+            check_host_names(c, &record, is_first);
+        }
+        is_first = false;
+    }
+}
+
+/* Which of a cut's own types are answered from this side of it. */
+static bool belongs_to_cut(uint16_t type)
+{
+    return type == TYPE_NS || type == TYPE_DS || type == TYPE_NSEC || type == TYPE_A ||
+           type == TYPE_AAAA || type == TYPE_RRSIG;
+}
+
+static void note_occluded(struct check *c, const struct owner *owner, uint16_t type)
+{
+    char at[NAMES_TEXT];
+    char above[NAMES_TEXT];
+    char name[16];
+    struct record record = {.owner = owner_name(owner), .type = type};
+    const struct owner *by = c->occluder;
+    check_report_note(&c->report, FINDING_OCCLUDED, FINDING_INFO, &record,
+                      "%s %s is never answered: %s %s", name_format(record.owner, at),
+                      rrtype_format(type, name), name_format(owner_name(by), above),
+                      (by->flags & OWNER_CUT) != 0 ? "is delegated" : "has a DNAME");
+}
+
+/* Keeps `occluder` true; true: the owner is below it. */
+static bool find_occluder(struct check *c, const struct owner *owner)
+{
+    if (c->occluder != NULL) {
+        if (name_is_subdomain(owner_name(owner), owner_name(c->occluder))) {
+            return true;
+        }
+        c->occluder = NULL;
+    }
+    if ((owner->flags & (OWNER_CUT | OWNER_DNAME)) != 0) {
+        c->occluder = owner;
+    }
+    return false;
+}
+
+static bool has_inner_wildcard(const uint8_t *wire)
+{
+    if (*wire == 0) {
+        return false;
+    }
+    for (wire += 1 + *wire; *wire != 0; wire += 1 + *wire) {
+        if (wire[0] == 1 && wire[1] == '*') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_owner(struct check *c, const struct owner *owner)
+{
+    bool is_below = find_occluder(c, owner);
+    bool is_cut = !is_below && (owner->flags & OWNER_CUT) != 0;
+    bool is_below_dname = is_below && (c->occluder->flags & OWNER_CUT) == 0;
+    bool has_noted = false;
+    size_t offset = 0;
+    struct rrset rrset;
+    while (owner_next_rrset(owner, &offset, &rrset)) {
+        if (!has_noted && c->options->wildcard != CHECK_IGNORE &&
+            has_inner_wildcard(owner_name(owner))) {
+            char at[NAMES_TEXT];
+            struct record record = {.owner = owner_name(owner), .type = rrset.type};
+            check_report_note(&c->report, FINDING_WILDCARD_IN_MIDDLE,
+                              severity_of(c->options->wildcard), &record,
+                              "%s has a label * that is not the first and matches nothing",
+                              name_format(record.owner, at));
+        }
+        bool is_address = rrset.type == TYPE_A || rrset.type == TYPE_AAAA;
+        bool is_proof =
+            rrset.type == TYPE_RRSIG || rrset.type == TYPE_NSEC || rrset.type == TYPE_NSEC3;
+        bool is_occluded = (is_cut && !belongs_to_cut(rrset.type)) ||
+                           (is_below && !is_proof && (is_below_dname || !is_address));
+        if (is_occluded) {
+            note_occluded(c, owner, rrset.type);
+        }
+        check_rrset(c, owner, &rrset, is_below || is_occluded);
+        has_noted = true;
+    }
+}
+
+static void check_apex(struct check *c)
+{
+    const struct owner *apex = zone_version_apex(c->version);
+    struct soa soa = zone_version_soa(c->version);
+    struct record record = {.owner = owner_name(apex), .type = TYPE_SOA};
+    struct check_report *report = &c->report;
+    if (soa.expire_s < EXPIRE_MIN_S) {
+        check_report_note(report, FINDING_SOA_TIMERS, FINDING_WARNING, &record,
+                          "SOA expire is %u, expected %u (a week) or more: secondaries stop "
+                          "answering after so many seconds without contact",
+                          soa.expire_s, EXPIRE_MIN_S);
+    }
+    if (soa.retry_s >= soa.refresh_s) {
+        check_report_note(report, FINDING_SOA_TIMERS, FINDING_WARNING, &record,
+                          "SOA retry is %u, expected less than refresh, %u", soa.retry_s,
+                          soa.refresh_s);
+    }
+    if (soa.expire_s <= (uint64_t)soa.refresh_s + soa.retry_s) {
+        check_report_note(report, FINDING_SOA_TIMERS, FINDING_WARNING, &record,
+                          "SOA expire is %u, expected more than refresh and retry together, %llu",
+                          soa.expire_s, (unsigned long long)soa.refresh_s + soa.retry_s);
+    }
+    struct rrset ns;
+    if (owner_find_rrset(apex, TYPE_NS, &ns) && ns.count < 2) {
+        record.type = TYPE_NS;
+        check_report_note(report, FINDING_FEW_NS, FINDING_WARNING, &record,
+                          "the zone has one name server, expected two or more");
+    }
+}
+
+enum result zone_check(const struct zone_version *version, const struct check_options *options,
+                       finding_report *report, void *report_context, struct error *err)
+{
+    struct check c = {.version = version, .options = options};
+    check_report_init(&c.report, version);
+    if (options->integrity) {
+        check_apex(&c);
+    }
+    struct zone_cursor cursor;
+    for (zone_cursor_first(&cursor, version); cursor.owner != NULL; zone_cursor_next(&cursor)) {
+        check_owner(&c, cursor.owner);
+    }
+    check_report_send(&c.report, options->file, options->directory, report, report_context);
+    enum result result = OK;
+    if (c.report.has_error) {
+        result = error_set(err, ERR_FORMAT, "%s", c.report.first_error);
+    }
+    check_report_deinit(&c.report);
+    return result;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Host names: letters, digits and hyphens (RFC 952, RFC 1123 2.1). The DNS itself takes any octet
+ * (RFC 2181 11), so this is a check of what operators mean, with BIND's rules for check-names:
+ *
+ *   owners   of A, AAAA, A6, WKS and MX; a wildcard may stand first. Not meant are the names under
+ *            which Active Directory (gc._msdcs) and SPF macros (_spf and its kin, type A) keep data
+ *   targets  of NS, MX, SRV, AFSDB and RT; of PTR in the reverse trees; the SOA's server
+ *   mailbox  of SOA and RP: the first label is a user's name, the others a host's
+ */
+#include "zone/host_name_impl.h"
+
+#include "wire/rdata.h"
+
+enum { TYPE_WKS = 11, TYPE_RP = 17, TYPE_AFSDB = 18, TYPE_RT = 21, TYPE_A6 = 38 };
+
+static bool is_letter_or_digit(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+static bool label_is_valid(const uint8_t *label)
+{
+    unsigned size = label[0];
+    for (unsigned i = 1; i <= size; i++) {
+        bool is_inner = i > 1 && i < size;
+        if (!is_letter_or_digit(label[i]) && !(is_inner && label[i] == '-')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool host_name_is_valid(const uint8_t *wire, bool allow_wildcard)
+{
+    if (allow_wildcard && name_is_wildcard(wire)) {
+        wire += 2;
+    }
+    for (; *wire != 0; wire += 1 + *wire) {
+        if (!label_is_valid(wire)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool mailbox_is_valid(const uint8_t *wire)
+{
+    for (unsigned i = 1; i <= wire[0]; i++) {
+        if (wire[i] <= ' ' || wire[i] >= 0x7f) {
+            return false;
+        }
+    }
+    return *wire == 0 || host_name_is_valid(wire + 1 + wire[0], false);
+}
+
+/* `label` equals `text` ("\4_spf" with its length octet) without case. */
+static bool label_is(const uint8_t *label, const char *text)
+{
+    if (label[0] != (uint8_t)text[0]) {
+        return false;
+    }
+    for (unsigned i = 1; i <= label[0]; i++) {
+        uint8_t c = label[i] >= 'A' && label[i] <= 'Z' ? label[i] | 0x20 : label[i];
+        if (c != (uint8_t)text[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_spf_label(const uint8_t *wire)
+{
+    for (; *wire != 0; wire += 1 + *wire) {
+        if (label_is(wire, "\4_spf") || label_is(wire, "\11_spf_rate") ||
+            label_is(wire, "\13_spf_verify")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool host_name_check_owner(const uint8_t *owner, uint16_t type)
+{
+    bool is_address = type == TYPE_A || type == TYPE_AAAA;
+    if (!is_address && type != TYPE_MX && type != TYPE_WKS && type != TYPE_A6) {
+        return true;
+    }
+    if (host_name_is_valid(owner, true)) {
+        return true;
+    }
+    if (is_address && label_is(owner, "\2gc") && label_is(owner + 3, "\6_msdcs")) {
+        return true;
+    }
+    return type == TYPE_A && has_spf_label(owner);
+}
+
+static bool is_reverse(const uint8_t *owner)
+{
+    static const uint8_t ipv4[] = "\7in-addr\4arpa";
+    static const uint8_t ipv6[] = "\3ip6\4arpa";
+    static const uint8_t ipv6_old[] = "\3ip6\3int";
+    return name_is_subdomain(owner, ipv4) || name_is_subdomain(owner, ipv6) ||
+           name_is_subdomain(owner, ipv6_old);
+}
+
+const uint8_t *host_name_check_rdata(const uint8_t *owner, uint16_t type, struct slice rdata)
+{
+    uint16_t offsets[4];
+    bool wants_host = type == TYPE_NS || type == TYPE_MX || type == TYPE_SRV || type == TYPE_SOA ||
+                      type == TYPE_AFSDB || type == TYPE_RT ||
+                      (type == TYPE_PTR && is_reverse(owner));
+    if (!wants_host && type != TYPE_RP) {
+        return NULL;
+    }
+    if (rdata_name_offsets(type, rdata, offsets) == 0) {
+        return NULL;
+    }
+    const uint8_t *first = rdata.data + offsets[0];
+    if (wants_host && !host_name_is_valid(first, false)) {
+        return first;
+    }
+    if (type == TYPE_SOA) {
+        const uint8_t *mailbox = first + name_size(first);
+        return mailbox_is_valid(mailbox) ? NULL : mailbox;
+    }
+    return type == TYPE_RP && !mailbox_is_valid(first) ? first : NULL;
+}
