@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One answer while it is being made; shared by the files of this room. */
+#ifndef ANSWER_ANSWER_IMPL_H
+#define ANSWER_ANSWER_IMPL_H
+
+#include "answer/answer.h"
+#include "answer/nsec3.h"
+#include "answer/response.h"
+
+enum {
+    CHAIN_MAX = 16,   /* CNAMEs and DNAMEs followed in one answer */
+    PROOFS_MAX = 64,  /* different denial records in one answer */
+    TARGETS_MAX = 64, /* owners whose addresses are in the additional section */
+};
+
+/* RFC 8914 */
+enum {
+    EDE_NOT_READY = 14,
+    EDE_PROHIBITED = 18,
+    EDE_NOT_AUTHORITATIVE = 20,
+    EDE_NOT_SUPPORTED = 21,
+    EDE_INVALID_DATA = 24,
+    EDE_NSEC3_ITERATIONS = 27,
+};
+
+enum denial { DENIAL_UNKNOWN, DENIAL_NONE, DENIAL_NSEC, DENIAL_NSEC3 };
+
+struct extended_error {
+    bool set;
+    uint16_t code;
+    const char *text;
+};
+
+struct answering {
+    const struct answer_options *options;
+    const struct zone_set *zones;
+    int64_t now_s;
+    struct answer_query *asked;
+    const struct query *query;
+
+    struct zone *zone; /* NULL where none is answered from */
+    const struct zone_version *version;
+    const struct owner *apex;
+
+    uint16_t rcode;
+    bool authoritative;
+    bool truncated; /* nothing more is written once this is set */
+    bool dnssec;    /* DO is set: signatures and proofs go along */
+    enum denial denial;
+    struct nsec3_params nsec3; /* DENIAL_NSEC3 */
+    struct extended_error error;
+    const struct owner *answered; /* a positive answer to the type asked for, or NULL */
+    struct rrset answered_rrset;
+
+    unsigned proof_count;
+    const struct owner *proofs[PROOFS_MAX];
+    unsigned target_count;
+    const struct owner *targets[TARGETS_MAX];
+
+    struct response response;
+};
+
+/* A name on the way of an answer, and where it stands in the response. */
+struct asked_name {
+    const uint8_t *wire;
+    uint16_t offset;  /* 0: not to be pointed at */
+    bool is_question; /* then ancestors can be pointed at as well */
+};
+
+/* answer.c: where zone data does not fit any more. */
+void answering_truncate(struct answering *a);
+/* answer.c: the first reason counts. */
+void answering_explain(struct answering *a, uint16_t code, const char *text);
+
+/* zone_answer.c: RFC 1034 4.3.2 within one zone, beginning with what the question met. */
+void zone_answer(struct answering *a, const struct zone_lookup *lookup);
+
+/* sections.c: one RRset of `owner` with its signatures where DO asks for them, as a unit, under the
+ * name `as`. False: it did not fit (and TC is set, except for the additional section). */
+bool write_rrset(struct answering *a, enum section section, struct response_owner as,
+                 const struct owner *owner, const struct rrset *rrset, uint32_t ttl);
+/* sections.c: how `owner`, an ancestor of `name` or itself, is written. */
+struct response_owner owner_reference(const struct answering *a, const struct asked_name *name,
+                                      const struct owner *owner);
+/* sections.c: NS of the zone, where options ask for it. */
+void write_authority_ns(struct answering *a);
+/* sections.c: addresses for the names in `rrset` of `owner`, where options ask for them and while
+ * they fit. */
+void write_additional(struct answering *a, const struct owner *owner, const struct rrset *rrset);
+/* sections.c: addresses of `owner`; each owner once. False: something did not fit. */
+bool write_addresses(struct answering *a, const struct owner *owner);
+
+/* referral.c */
+void write_referral(struct answering *a, const struct asked_name *name, const struct owner *cut);
+
+/* denial.c: which kind of proofs the zone has, found out at the first need. */
+void denial_choose(struct answering *a);
+/* denial.c: SOA of the zone with the negative TTL. */
+void write_negative_soa(struct answering *a);
+/*
+ * denial.c: proofs into the authority section; nothing where none are wanted or to be had.
+ * deny_name           `name` does not exist, nor does a wildcard below its closest encloser
+ * deny_type           `name` exists without the type asked for
+ * deny_wildcard_type  the wildcard below `encloser` that matches `name` has not the type
+ * deny_closer_match   the wildcard below `encloser` was right: nothing closer to `name` exists
+ */
+void deny_name(struct answering *a, const uint8_t *name, const struct owner *encloser);
+void deny_type(struct answering *a, const uint8_t *name);
+void deny_wildcard_type(struct answering *a, const uint8_t *name, const struct owner *encloser);
+void deny_closer_match(struct answering *a, const uint8_t *name, const struct owner *encloser);
+/* denial_nsec3.c: the same four with hashes; a->denial is DENIAL_NSEC3. */
+void nsec3_deny_name(struct answering *a, const uint8_t *name, const struct owner *encloser);
+void nsec3_deny_type(struct answering *a, const uint8_t *name);
+void nsec3_deny_wildcard_type(struct answering *a, const uint8_t *name,
+                              const struct owner *encloser);
+void nsec3_deny_closer_match(struct answering *a, const uint8_t *name,
+                             const struct owner *encloser);
+/* denial.c: a denial RRset of `owner` into the authority section, each owner once. */
+void write_proof(struct answering *a, const struct owner *owner, const struct rrset *rrset);
+/* denial.c: "*" before `encloser`; size 0 where that is no name any more. */
+void wildcard_of(const uint8_t *encloser, struct name *out);
+
+/* chaos.c: questions of class CH that are about the server. */
+void chaos_answer(struct answering *a);
+
+/* edns.c: the largest UDP response, also what OPT offers. */
+uint16_t edns_udp_size(const struct answer_options *options);
+/* edns.c: octets to keep free for OPT with what is known to go into it; and the record itself. */
+size_t opt_size(const struct answering *a);
+void write_opt(struct answering *a, size_t limit);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Parsing queries. Nearly every query is a header, one question and perhaps an OPT record; the loop
+ * over the records is written so that this costs two turns of nothing.
+ *
+ * - QR set or fewer than 12 octets: dropped, or two servers could answer each other for ever.
+ * - QDCOUNT other than 1 is FORMERR (RFC 9619; RFC 1996 and 2136 ask for one as well).
+ * - The question's name cannot be compressed: nothing but the header stands before it.
+ * - Records behind the question are stepped over by their lengths, pointers not followed. What is
+ *   cut short, or has octets behind its last record, is FORMERR.
+ * - OPT: once, in the additional section, owned by the root (RFC 6891 6.1.1), else FORMERR. An
+ *   unknown version is BADVERS, decided last so that a broken message stays FORMERR.
+ * - TSIG must be the last record (RFC 8945 5.1); checking it is the caller's.
+ * - An error carries the question back only where that could be read; so an error is never longer
+ *   than what it answers.
+ */
+#include "answer/query.h"
+
+enum { RECORD_FIXED_SIZE = 10, OPT_DO = 0x8000 };
+
+/* Where the name at `at` ends, or 0. A pointer ends it. */
+static size_t skip_name(struct slice message, size_t at)
+{
+    while (at < message.size) {
+        uint8_t length = message.data[at];
+        if (length == 0) {
+            return at + 1;
+        }
+        if (length >= 0xc0) {
+            return at + 2 <= message.size ? at + 2 : 0;
+        }
+        if (length > LABEL_MAX_SIZE) {
+            return 0;
+        }
+        at += 1 + (size_t)length;
+    }
+    return 0;
+}
+
+static bool read_question(struct slice message, struct query *q)
+{
+    size_t size = name_check(
+        slice_of(message.data + MESSAGE_HEADER_SIZE, message.size - MESSAGE_HEADER_SIZE));
+    size_t end = MESSAGE_HEADER_SIZE + size + 4;
+    if (size == 0 || end > message.size) {
+        return false;
+    }
+    q->has_question = true;
+    q->qname = message.data + MESSAGE_HEADER_SIZE;
+    q->qname_size = (uint8_t)size;
+    q->qtype = get_u16(message.data + end - 4);
+    q->qclass = get_u16(message.data + end - 2);
+    q->question_end = end;
+    return true;
+}
+
+static bool read_options(struct slice options, struct query *q)
+{
+    size_t at = 0;
+    while (at < options.size) {
+        if (options.size - at < 4) {
+            return false;
+        }
+        uint16_t code = get_u16(options.data + at);
+        uint16_t size = get_u16(options.data + at + 2);
+        at += 4;
+        if (size > options.size - at) {
+            return false;
+        }
+        switch (code) {
+        case EDNS_NSID:
+            q->wants |= QUERY_WANTS_NSID;
+            break;
+        case EDNS_EXPIRE:
+            q->wants |= QUERY_WANTS_EXPIRE;
+            break;
+        case EDNS_TCP_KEEPALIVE:
+            q->wants |= QUERY_WANTS_KEEPALIVE;
+            break;
+        case EDNS_ZONEVERSION:
+            q->wants |= QUERY_WANTS_ZONEVERSION;
+            break;
+        case EDNS_PADDING:
+            q->wants |= QUERY_WANTS_PADDING;
+            break;
+        case EDNS_COOKIE:
+            if (q->cookie.data == NULL) {
+                q->cookie = slice_of(options.data + at, size);
+            }
+            break;
+        }
+        at += size;
+    }
+    return true;
+}
+
+/* `fixed` points behind the owner of the OPT record. */
+static bool read_opt(const uint8_t *fixed, uint16_t size, struct query *q)
+{
+    struct edns edns = {
+        .present = true,
+        .dnssec_ok = (get_u16(fixed + 6) & OPT_DO) != 0,
+        .version = fixed[5],
+        .extended_rcode = fixed[4],
+        .udp_size = get_u16(fixed + 2),
+        .options = slice_of(fixed + RECORD_FIXED_SIZE, size),
+    };
+    if (edns.udp_size < 512) {
+        edns.udp_size = 512;
+    }
+    if (!read_options(edns.options, q)) {
+        return false;
+    }
+    q->edns = edns;
+    return true;
+}
+
+/* The records from `at` to the end; `counts` are those of the three sections. */
+static bool read_records(struct slice message, size_t at, const uint16_t counts[3], struct query *q)
+{
+    size_t left = (size_t)counts[0] + counts[1] + counts[2];
+    for (; left != 0; left--) {
+        size_t begin = at;
+        at = skip_name(message, at);
+        if (at == 0 || message.size - at < RECORD_FIXED_SIZE) {
+            return false;
+        }
+        const uint8_t *fixed = message.data + at;
+        uint16_t type = get_u16(fixed);
+        uint16_t size = get_u16(fixed + 8);
+        at += RECORD_FIXED_SIZE;
+        if (size > message.size - at) {
+            return false;
+        }
+        at += size;
+        bool additional = left <= counts[2];
+        if (type == TYPE_OPT) {
+            if (!additional || q->edns.present || message.data[begin] != 0 ||
+                !read_opt(fixed, size, q)) {
+                q->edns.present = false;
+                return false;
+            }
+        } else if (type == TYPE_TSIG) {
+            if (!additional || left != 1) {
+                return false;
+            }
+            q->tsig_offset = begin;
+        }
+    }
+    return at == message.size;
+}
+
+static void fail(struct query *q, uint16_t rcode)
+{
+    q->kind = QUERY_ERROR;
+    q->rcode = rcode;
+}
+
+void query_parse(struct slice message, struct query *out)
+{
+    *out = (struct query){.kind = QUERY_DROP};
+    if (message.size < MESSAGE_HEADER_SIZE) {
+        return;
+    }
+    out->id = get_u16(message.data);
+    out->flags = get_u16(message.data + 2);
+    if ((out->flags & FLAG_QR) != 0) {
+        return;
+    }
+    uint16_t question_count = get_u16(message.data + 4);
+    const uint16_t counts[3] = {get_u16(message.data + 6), get_u16(message.data + 8),
+                                get_u16(message.data + 10)};
+    unsigned opcode = header_opcode(out->flags);
+    if (opcode != OPCODE_QUERY && opcode != OPCODE_NOTIFY && opcode != OPCODE_UPDATE) {
+        fail(out, RCODE_NOTIMP);
+    } else if (question_count != 1 || !read_question(message, out) ||
+               !read_records(message, out->question_end, counts, out)) {
+        fail(out, RCODE_FORMERR);
+    } else if (out->edns.present && out->edns.version != 0) {
+        fail(out, RCODE_BADVERS);
+    } else if (opcode == OPCODE_QUERY) {
+        out->kind = QUERY_ASK;
+    } else {
+        out->kind = opcode == OPCODE_NOTIFY ? QUERY_NOTIFY : QUERY_UPDATE;
+    }
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a datagram or a TCP message asks, as a plain struct: one pass over the bytes, nothing
+ * copied, nothing allocated. Parsing decides only what can be said without knowing any zone.
+ */
+#ifndef ANSWER_QUERY_H
+#define ANSWER_QUERY_H
+
+#include "wire/message.h"
+
+enum query_kind {
+    QUERY_DROP,   /* shorter than a header, or a response: never answered */
+    QUERY_ERROR,  /* answered with `rcode` and nothing else */
+    QUERY_ASK,    /* opcode QUERY, one question */
+    QUERY_NOTIFY, /* these two: the records are stepped over, their contents not looked at */
+    QUERY_UPDATE,
+};
+
+enum {
+    QUERY_WANTS_NSID = 1,
+    QUERY_WANTS_EXPIRE = 2,
+    QUERY_WANTS_KEEPALIVE = 4,
+    QUERY_WANTS_ZONEVERSION = 8,
+    QUERY_WANTS_PADDING = 16, /* sent padding itself: may be padded to (RFC 7830) */
+};
+
+struct query {
+    enum query_kind kind;
+    uint16_t rcode; /* of QUERY_ERROR; may be above 15 */
+    uint16_t id;
+    uint16_t flags;    /* as on the wire */
+    bool has_question; /* the question is well-formed; set for errors too, where that is so */
+    uint8_t qname_size;
+    uint8_t wants; /* QUERY_WANTS_… */
+    uint16_t qtype;
+    uint16_t qclass;
+    const uint8_t *qname; /* borrowed from the message, not compressed */
+    size_t question_end;
+    struct edns edns;
+    struct slice cookie; /* EDNS COOKIE option (RFC 7873); data NULL: none */
+    size_t tsig_offset;  /* of the TSIG record, always the last one; 0: none */
+};
+
+/* Any thread; O(size of the message). */
+void query_parse(struct slice message, struct query *out);
+
+#endif

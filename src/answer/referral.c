@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Referrals (RFC 1034 4.3.2 step 3b): NS of the cut in the authority section, what DNSSEC says
+ * about the child's DS (RFC 4035 3.1.4, RFC 5155 7.2.7), and addresses.
+ *
+ * Addresses come in two turns. Those of name servers at or below the cut cannot be had from
+ * anywhere else: all of them, or TC (RFC 9471 2.1). Those elsewhere in this zone, be it in
+ * authoritative data or below another cut (sibling glue, RFC 9471 2.2), follow while they fit.
+ */
+#include "answer/answer_impl.h"
+
+static void write_glue(struct answering *a, const struct owner *cut, const struct rrset *ns,
+                       bool required)
+{
+    size_t offset = 0;
+    struct slice target;
+    while (!a->truncated && rrset_next_rdata(ns, &offset, &target)) {
+        if (name_is_subdomain(target.data, owner_name(cut)) != required ||
+            (!required && !name_is_subdomain(target.data, owner_name(a->apex)))) {
+            continue;
+        }
+        const struct owner *owner = zone_version_find(a->version, target.data);
+        if (owner != NULL && !write_addresses(a, owner) && required) {
+            answering_truncate(a);
+        }
+    }
+}
+
+void write_referral(struct answering *a, const struct asked_name *name, const struct owner *cut)
+{
+    struct response_owner as = owner_reference(a, name, cut);
+    struct rrset ns;
+    struct rrset ds;
+    if (!owner_find_rrset(cut, TYPE_NS, &ns) ||
+        !write_rrset(a, SECTION_AUTHORITY, as, cut, &ns, ns.ttl)) {
+        return;
+    }
+    if (a->dnssec) {
+        if (owner_find_rrset(cut, TYPE_DS, &ds)) {
+            write_rrset(a, SECTION_AUTHORITY, as, cut, &ds, ds.ttl);
+        } else {
+            deny_type(a, owner_name(cut));
+        }
+    }
+    write_glue(a, cut, &ns, true);
+    if (a->options->extras != ANSWER_MINIMAL) {
+        write_glue(a, cut, &ns, false);
+    }
+}
