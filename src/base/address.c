@@ -200,6 +200,12 @@ bool address_equal(const struct address *a, const struct address *b)
     return address_compare(a, b) == 0;
 }
 
+bool address_is_wildcard(const struct address *address)
+{
+    static const uint8_t zero[16];
+    return address->family != 0 && memcmp(address->bytes, zero, bytes_size(address)) == 0;
+}
+
 int address_compare(const struct address *a, const struct address *b)
 {
     struct address one = unmapped(a);

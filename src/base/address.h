@@ -32,6 +32,7 @@ bool prefix_contains(const struct prefix *prefix, const struct address *address)
 /* The same host; ports are not compared. IPv4-mapped IPv6 equals the IPv4. */
 bool address_same_host(const struct address *a, const struct address *b);
 bool address_equal(const struct address *a, const struct address *b); /* host and port */
+bool address_is_wildcard(const struct address *address); /* 0.0.0.0 or :: */
 /* Total order over host and port, for sorting. */
 int address_compare(const struct address *a, const struct address *b);
 /* "192.0.2.1" / with_port: "192.0.2.1#53" as BIND's logs print it. Returns out. */

@@ -192,6 +192,19 @@ static void addresses_compare_by_host_then_port(void **state)
     assert_false(address_equal(&link, &anywhere));
 }
 
+static void wildcards_are_known(void **state)
+{
+    (void)state;
+    struct address v4 = address_of("0.0.0.0");
+    struct address v6 = address_of("::");
+    struct address loopback = address_of("::1");
+    struct address none = {0};
+    assert_true(address_is_wildcard(&v4));
+    assert_true(address_is_wildcard(&v6));
+    assert_false(address_is_wildcard(&loopback));
+    assert_false(address_is_wildcard(&none));
+}
+
 static void sockaddr_round_trip(void **state)
 {
     (void)state;
@@ -228,6 +241,7 @@ int main(void)
         cmocka_unit_test(prefix_parse_refuses_nonsense),
         cmocka_unit_test(prefix_contains_looks_at_its_bits_only),
         cmocka_unit_test(addresses_compare_by_host_then_port),
+        cmocka_unit_test(wildcards_are_known),
         cmocka_unit_test(sockaddr_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
