@@ -310,10 +310,13 @@ static enum lexer_step look_at_start(struct master_lexer *lexer)
 
 static COLD bool grow_tokens(struct master_lexer *lexer)
 {
-    if (lexer->token_room >= LEXER_TOKENS_MAX) {
+    if (lexer->token_room == LEXER_TOKENS_MAX) {
         return false;
     }
     lexer->token_room *= 4;
+    if (lexer->token_room > LEXER_TOKENS_MAX) {
+        lexer->token_room = LEXER_TOKENS_MAX;
+    }
     lexer->tokens = memory_resize(lexer->tokens, lexer->token_room * sizeof(*lexer->tokens));
     return true;
 }
