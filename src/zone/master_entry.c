@@ -218,7 +218,10 @@ static bool take_owner(struct master *m, const struct token *word)
         return true;
     }
     m->owner_text_size = 0;
-    m->has_owner = master_take_name(m, word, word->data, &m->owner);
+    bool is_special = word->size == 1 || word->quoted; /* "@", "." */
+    m->has_owner =
+        (LIKELY(!is_special) && master_plain_name(word->data, word->size, &m->origin, &m->owner)) ||
+        master_take_name(m, word, word->data, &m->owner);
     m->is_owner_bad = !m->has_owner;
     if (m->has_owner && word->size <= sizeof(m->owner_text) && !word->quoted) {
         memcpy(m->owner_text, word->data, word->size);
@@ -267,16 +270,113 @@ static ALWAYS_INLINE bool is_class(const struct token *word, uint16_t *out)
            rrclass_parse(word->data, word->size, out);
 }
 
+/* What stands between the owner and the rdata. */
+struct middle {
+    const struct master_type *type;
+    const char *type_at;
+    uint32_t ttl;
+    bool has_ttl;
+    bool has_class;
+};
+
+/* One word of it that is a TTL or a class; false: reported. */
+static bool take_ttl_word(struct master *m, const struct token *word, struct middle *out)
+{
+    if (!master_take_ttl(m, word, &out->ttl)) {
+        fail_type(m, word, out->has_ttl, out->has_class);
+        return false;
+    }
+    out->has_ttl = true;
+    return true;
+}
+
+static bool take_class_word(struct master *m, const struct token *word, uint16_t class,
+                            struct middle *out)
+{
+    out->has_class = true;
+    if (UNLIKELY(class != m->options->class)) {
+        char shown[64];
+        char expected[16];
+        master_fail(m, FINDING_WRONG_CLASS, word->data,
+                    "found class %s, expected the zone's class %s", master_show(word, shown),
+                    rrclass_format(m->options->class, expected));
+        return false;
+    }
+    return true;
+}
+
+/* From words[*at] on; *at ends up behind the type. False: reported. */
+static ALWAYS_INLINE bool take_middle(struct master *m, size_t *at, struct middle *out)
+{
+    const struct master_lexer *lexer = &m->source->lexer;
+    for (; *at < lexer->count; ++*at) {
+        const struct token *word = &lexer->tokens[*at];
+        uint16_t class;
+        if ((unsigned)(uint8_t)word->data[0] - '0' <= 9 && !out->has_ttl) {
+            if (!take_ttl_word(m, word, out)) {
+                return false;
+            }
+        } else if (!out->has_class && !word->quoted && is_class(word, &class)) {
+            if (!take_class_word(m, word, class, out)) {
+                return false;
+            }
+        } else {
+            out->type = master_find_type(m, word);
+            out->type_at = word->data;
+            ++*at;
+            if (UNLIKELY(out->type == NULL)) {
+                fail_type(m, word, out->has_ttl, out->has_class);
+                return false;
+            }
+            if (UNLIKELY((out->type->flags & RRTYPE_META) != 0)) {
+                char shown[64];
+                master_fail(m, FINDING_SYNTAX, word->data,
+                            "found %s, expected a type of data: this one stands only in messages",
+                            master_show(word, shown));
+                return false;
+            }
+            return true;
+        }
+    }
+    master_fail(m, FINDING_SYNTAX, master_lexer_entry_end(lexer),
+                "found the end of the entry, expected a record type");
+    return false;
+}
+
+/* The rdata from words[first] on; false: reported. `target` is room that *out may point to. */
+static ALWAYS_INLINE bool take_rdata(struct master *m, const struct master_type *type, size_t first,
+                                     struct name *target, struct slice *out)
+{
+    struct master_lexer *lexer = &m->source->lexer;
+    if (UNLIKELY(lexer->has_pairs) && !type->has_svc_params) {
+        master_lexer_split_pairs(lexer, first);
+    }
+    const struct token *words = lexer->tokens + first;
+    size_t count = lexer->count - first;
+    if (type->number == TYPE_NS && count == 1 && words->size > 1 && !words->quoted &&
+        master_plain_name(words->data, words->size, &m->origin, target)) {
+        *out = slice_of(target->wire, target->size);
+        return true;
+    }
+    size_t size = 0;
+    size_t bad = 0;
+    if (UNLIKELY(rdata_parse(type->number, words, count, m->origin.wire, m->rdata, &size, &bad,
+                             &m->scratch) != OK)) {
+        fail_rdata(m, first, bad);
+        return false;
+    }
+    *out = slice_of(m->rdata, size);
+    return true;
+}
+
 HOT void master_take_record(struct master *m)
 {
     struct master_lexer *lexer = &m->source->lexer;
-    const struct token *words = lexer->tokens;
-    size_t i = 0;
+    size_t at = 0;
     if (!lexer->starts_blank) {
-        if (!take_owner(m, &words[0])) {
+        if (!take_owner(m, &lexer->tokens[at++])) {
             return;
         }
-        i = 1;
     } else if (!m->has_owner) {
         if (!m->is_owner_bad) {
             master_fail(m, FINDING_SYNTAX, lexer->entry,
@@ -285,71 +385,21 @@ HOT void master_take_record(struct master *m)
         }
         return;
     }
-    bool has_ttl = false;
-    bool has_class = false;
-    uint32_t ttl = 0;
-    uint16_t class = m->options->class;
-    const struct master_type *type;
-    for (;; i++) {
-        if (UNLIKELY(i == lexer->count)) {
-            master_fail(m, FINDING_SYNTAX, master_lexer_entry_end(lexer),
-                        "found the end of the entry, expected a record type");
-            return;
-        }
-        const struct token *word = &words[i];
-        if ((unsigned)(uint8_t)word->data[0] - '0' <= 9 && !has_ttl) {
-            if (!master_take_ttl(m, word, &ttl)) {
-                fail_type(m, word, has_ttl, has_class);
-                return;
-            }
-            has_ttl = true;
-        } else if (!has_class && !word->quoted && is_class(word, &class)) {
-            has_class = true;
-            if (UNLIKELY(class != m->options->class)) {
-                char shown[64];
-                char expected[16];
-                master_fail(m, FINDING_WRONG_CLASS, word->data,
-                            "found class %s, expected the zone's class %s",
-                            master_show(word, shown), rrclass_format(m->options->class, expected));
-                return;
-            }
-        } else {
-            type = master_find_type(m, word);
-            if (UNLIKELY(type == NULL)) {
-                fail_type(m, word, has_ttl, has_class);
-                return;
-            }
-            break;
-        }
-    }
-    if (UNLIKELY((type->flags & RRTYPE_META) != 0)) {
-        char shown[64];
-        master_fail(m, FINDING_SYNTAX, words[i].data,
-                    "found %s, expected a type of data: this one stands only in messages",
-                    master_show(&words[i], shown));
-        return;
-    }
-    const char *type_at = words[i].data;
-    i++;
-    if (UNLIKELY(lexer->has_pairs) && !type->has_svc_params) {
-        master_lexer_split_pairs(lexer, i);
-        words = lexer->tokens;
-    }
-    size_t size = 0;
-    size_t bad = 0;
-    if (UNLIKELY(rdata_parse(type->number, words + i, lexer->count - i, m->origin.wire, m->rdata,
-                             &size, &bad, &m->scratch) != OK)) {
-        fail_rdata(m, i, bad);
+    struct middle middle = {0};
+    struct slice rdata;
+    struct name target;
+    if (!take_middle(m, &at, &middle) || !take_rdata(m, middle.type, at, &target, &rdata)) {
         return;
     }
     struct record record = {
         .owner = m->owner.wire,
-        .type = type->number,
-        .class = class,
-        .ttl = ttl,
-        .rdata = slice_of(m->rdata, size),
+        .type = middle.type->number,
+        .class = m->options->class,
+        .ttl = middle.ttl,
+        .rdata = rdata,
     };
-    if (!has_ttl && !master_default_ttl(m, record.type, record.rdata, type_at, &record.ttl)) {
+    if (!middle.has_ttl &&
+        !master_default_ttl(m, record.type, rdata, middle.type_at, &record.ttl)) {
         return;
     }
     master_emit(m, &record, lexer->entry);

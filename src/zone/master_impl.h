@@ -89,6 +89,9 @@ bool master_default_ttl(struct master *m, uint16_t type, struct slice rdata, con
                         uint32_t *out);
 /* A name, with "@"; false: reported. */
 bool master_take_name(struct master *m, const struct token *word, const char *at, struct name *out);
+/* name_parse for what is common: false means "ask name_parse", nothing else. Up to 16 octets behind
+ * the text are read, so it must stand in a lexer's window. `out` is not `origin`. */
+bool master_plain_name(const char *text, size_t size, const struct name *origin, struct name *out);
 /* The type, or NULL where the word is none. Valid until the next call. */
 const struct master_type *master_find_type(struct master *m, const struct token *word);
 /* Hands the record to the caller's callback. */
