@@ -34,7 +34,8 @@ struct loop {
     int epoll_fd;
     int event_fd;
     struct loop_watch wakeup;
-    struct instant now;
+    struct instant now; /* of the present turn */
+    bool running;
     struct heap timers;
     struct loop_hooks hooks;
     struct epoll_event batch[BATCH];
@@ -70,7 +71,6 @@ enum result loop_new(struct loop **out, struct error *err)
     struct loop *loop = memory_new_zeroed(1, sizeof(*loop));
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    loop->now = clock_now();
     heap_init(&loop->timers);
     if (loop->epoll_fd < 0 || loop->event_fd < 0) {
         enum result result = error_set_os(err, ERR_IO, "cannot make an event loop");
@@ -236,6 +236,8 @@ void loop_run(struct loop *loop)
 {
     struct task *closed = &tasks_closed;
     atomic_compare_exchange_strong(&loop->tasks, &closed, NULL);
+    loop->now = clock_now();
+    loop->running = true;
     while (!atomic_load_explicit(&loop->stopping, memory_order_acquire)) {
         wait_for_events(loop);
         run_ready(loop);
@@ -245,6 +247,7 @@ void loop_run(struct loop *loop)
     }
     close_tasks(loop);
     call_hook(loop, loop->hooks.turn_done);
+    loop->running = false;
     atomic_store(&loop->stopping, false);
 }
 
@@ -258,7 +261,7 @@ void loop_stop(struct loop *loop)
 
 struct instant loop_now(const struct loop *loop)
 {
-    return loop->now;
+    return loop->running ? loop->now : clock_now();
 }
 
 static uint32_t epoll_events(unsigned events)

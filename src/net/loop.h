@@ -35,7 +35,7 @@ void loop_run(struct loop *loop);
 /* The present turn is the last. Any thread, and signal handlers. */
 void loop_stop(struct loop *loop);
 
-/* The time at which the present turn woke up. */
+/* The time at which the present turn woke up; the present time outside of loop_run. */
 struct instant loop_now(const struct loop *loop);
 
 /* A descriptor that is watched; lives in the caller's struct, zeroed while unused. */

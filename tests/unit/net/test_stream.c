@@ -1,0 +1,792 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/listener.h"
+#include "net/stream.h"
+
+enum { BIG = 60000, MANY = 150 };
+
+struct fixture {
+    struct loop *loop;
+    struct stream *stream; /* ours; NULL when it has ended */
+    int peer;              /* the other end, a plain blocking socket */
+    struct loop_timer guard;
+    struct loop_timer timer;
+    struct stream_options options;
+    pthread_t thread;
+    void *(*thread_main)(void *context);
+    unsigned messages;
+    size_t message_bytes;
+    char text[512];
+    enum result end;
+    char end_text[512];
+    unsigned ended;
+    unsigned released;
+    unsigned produced;
+    size_t most_queued;
+    unsigned stop_at_messages;
+    uint8_t *big;
+};
+
+static void note(struct fixture *f, const void *bytes, size_t size)
+{
+    size_t used = strlen(f->text);
+    if (size > sizeof(f->text) - used - 1) {
+        size = sizeof(f->text) - used - 1;
+    }
+    memcpy(f->text + used, bytes, size);
+    f->text[used + size] = '\0';
+}
+
+static void guard_due(void *context)
+{
+    struct fixture *f = context;
+    note(f, "TIMEOUT", 7);
+    loop_stop(f->loop);
+}
+
+static void on_closed(void *context, const struct error *err)
+{
+    struct fixture *f = context;
+    f->end = err->code;
+    memcpy(f->end_text, err->text, sizeof(f->end_text));
+    f->ended++;
+    f->stream = NULL;
+    loop_stop(f->loop);
+}
+
+static void on_message(void *context, struct slice message)
+{
+    struct fixture *f = context;
+    f->messages++;
+    f->message_bytes += message.size;
+    if (message.size < 64) {
+        note(f, message.data, message.size);
+        note(f, " ", 1);
+    }
+    if (f->messages == f->stop_at_messages) {
+        loop_stop(f->loop);
+    }
+}
+
+static void on_message_echo(void *context, struct slice message)
+{
+    struct fixture *f = context;
+    on_message(context, message);
+    assert_int_equal(stream_send(f->stream, message), OK);
+}
+
+static const struct stream_callbacks plain = {.message = on_message, .closed = on_closed};
+static const struct stream_callbacks echo = {.message = on_message_echo, .closed = on_closed};
+
+static struct address loopback(uint16_t port)
+{
+    struct address address;
+    assert_int_equal(address_parse("127.0.0.1", &address, NULL), OK);
+    address.port = port;
+    return address;
+}
+
+/* A connected TCP pair: ours non-blocking, the peer's blocking but never for long. */
+static int connected_pair(int *out_peer)
+{
+    struct listener_options options = {.local = loopback(0)};
+    struct listener listener;
+    assert_int_equal(listener_open(&options, &listener, NULL), OK);
+    struct sockaddr_storage storage;
+    socklen_t size = address_to_sockaddr(&listener.local, &storage);
+    int peer = socket(AF_INET, SOCK_STREAM, 0);
+    struct timeval patience = {.tv_sec = 5};
+    assert_int_equal(setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+    assert_int_equal(setsockopt(peer, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)), 0);
+    assert_int_equal(connect(peer, (struct sockaddr *)&storage, size), 0);
+    int ours = accept4(listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    assert_true(ours >= 0);
+    listener_close(&listener);
+    *out_peer = peer;
+    return ours;
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    assert_int_equal(loop_new(&f->loop, NULL), OK);
+    loop_timer_init(&f->guard, guard_due, f);
+    loop_timer_set(f->loop, &f->guard, instant_add_ms(clock_now(), 8000));
+    f->options = stream_defaults;
+    f->peer = -1;
+    f->big = malloc(STREAM_MESSAGE_MAX);
+    for (size_t i = 0; i < STREAM_MESSAGE_MAX; i++) {
+        f->big[i] = (uint8_t)(i * 7);
+    }
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    stream_close(f->stream);
+    if (f->peer >= 0) {
+        close(f->peer);
+    }
+    loop_free(f->loop);
+    free(f->big);
+    free(f);
+    return 0;
+}
+
+static void begin(struct fixture *f, const struct stream_callbacks *callbacks)
+{
+    int fd = connected_pair(&f->peer);
+    struct address address = loopback(1);
+    assert_int_equal(
+        stream_accept(f->loop, fd, &address, &address, &f->options, callbacks, f, &f->stream, NULL),
+        OK);
+}
+
+static void peer_write(struct fixture *f, const void *bytes, size_t size)
+{
+    assert_int_equal(send(f->peer, bytes, size, MSG_NOSIGNAL), (ssize_t)size);
+}
+
+static bool peer_read(struct fixture *f, void *out, size_t size)
+{
+    return recv(f->peer, out, size, MSG_WAITALL) == (ssize_t)size;
+}
+
+static bool peer_at_end(struct fixture *f)
+{
+    char c;
+    return recv(f->peer, &c, 1, 0) == 0;
+}
+
+static void *run_thread(void *context)
+{
+    struct fixture *f = context;
+    return f->thread_main(context);
+}
+
+static void start_thread(struct fixture *f, void *(*thread_main)(void *context))
+{
+    f->thread_main = thread_main;
+    assert_int_equal(pthread_create(&f->thread, NULL, run_thread, f), 0);
+}
+
+/* The thread's own verdict: NULL is good. */
+static void join_thread(struct fixture *f)
+{
+    void *bad;
+    pthread_join(f->thread, &bad);
+    if (bad != NULL) {
+        fail_msg("%s", (const char *)bad);
+    }
+}
+
+static void stop_due(void *context)
+{
+    struct fixture *f = context;
+    loop_stop(f->loop);
+}
+
+static void run_for_ms(struct fixture *f, int64_t ms)
+{
+    struct loop_timer timer;
+    loop_timer_init(&timer, stop_due, f);
+    loop_timer_set(f->loop, &timer, instant_add_ms(clock_now(), ms));
+    loop_run(f->loop);
+    loop_timer_stop(f->loop, &timer);
+}
+
+static void several_messages_in_one_write_come_one_by_one(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, &echo);
+    f->stop_at_messages = 4;
+    peer_write(f, "\0\3one\0\3two\0\0\0\5three", 19);
+    loop_run(f->loop);
+    assert_string_equal(f->text, "one two  three ");
+    uint8_t answers[19];
+    assert_true(peer_read(f, answers, sizeof(answers)));
+    assert_memory_equal(answers, "\0\3one\0\3two\0\0\0\5three", 19);
+    const struct stream_stats *stats = stream_stats(f->stream);
+    assert_int_equal(stats->bytes_in, 19);
+    assert_int_equal(stats->messages_in, 4);
+    assert_int_equal(stats->messages_out, 4);
+    assert_int_equal(stats->bytes_out, 19);
+    assert_true(stream_is_idle(f->stream));
+}
+
+static void *write_octet_by_octet(void *context)
+{
+    struct fixture *f = context;
+    static const char bytes[] = "\0\5hello\0\1x";
+    for (size_t i = 0; i < 10; i++) {
+        if (send(f->peer, bytes + i, 1, MSG_NOSIGNAL) != 1) {
+            return "send failed";
+        }
+        usleep(2000);
+    }
+    return NULL;
+}
+
+static void a_message_may_come_octet_by_octet(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, &plain);
+    f->stop_at_messages = 2;
+    int on = 1;
+    assert_int_equal(setsockopt(f->peer, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
+    start_thread(f, write_octet_by_octet);
+    loop_run(f->loop);
+    join_thread(f);
+    assert_string_equal(f->text, "hello x ");
+}
+
+static void *exchange_the_largest(void *context)
+{
+    struct fixture *f = context;
+    static uint8_t back[STREAM_MESSAGE_MAX];
+    uint8_t length[2] = {0xff, 0xff};
+    for (int i = 0; i < 3; i++) {
+        if (send(f->peer, length, 2, MSG_NOSIGNAL) != 2 ||
+            send(f->peer, f->big, STREAM_MESSAGE_MAX, MSG_NOSIGNAL) != STREAM_MESSAGE_MAX) {
+            return "send failed";
+        }
+        if (!peer_read(f, length, 2) || length[0] != 0xff || length[1] != 0xff ||
+            !peer_read(f, back, STREAM_MESSAGE_MAX) ||
+            memcmp(back, f->big, STREAM_MESSAGE_MAX) != 0) {
+            return "the echo differs";
+        }
+    }
+    shutdown(f->peer, SHUT_WR);
+    return NULL;
+}
+
+static void the_largest_message_passes_both_ways(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, &echo);
+    start_thread(f, exchange_the_largest);
+    loop_run(f->loop);
+    join_thread(f);
+    assert_int_equal(f->messages, 3);
+    assert_int_equal(f->message_bytes, 3 * STREAM_MESSAGE_MAX);
+    assert_int_equal(f->end, ERR_CLOSED);
+}
+
+static void cut_message_is_reported(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, &plain);
+    peer_write(f, "\0\4ab", 4);
+    shutdown(f->peer, SHUT_WR);
+    loop_run(f->loop);
+    assert_int_equal(f->end, ERR_CLOSED);
+    assert_non_null(strstr(f->end_text, "middle of a message"));
+    assert_int_equal(f->messages, 0);
+}
+
+static void reset_is_reported(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, &plain);
+    struct linger hard = {.l_onoff = 1, .l_linger = 0};
+    assert_int_equal(setsockopt(f->peer, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
+    close(f->peer);
+    f->peer = -1;
+    loop_run(f->loop);
+    assert_int_equal(f->ended, 1);
+    assert_int_equal(f->end, ERR_CLOSED);
+}
+
+static void reset_is_noticed_while_paused(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, &plain);
+    stream_pause(f->stream);
+    struct linger hard = {.l_onoff = 1, .l_linger = 0};
+    assert_int_equal(setsockopt(f->peer, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
+    close(f->peer);
+    f->peer = -1;
+    loop_run(f->loop);
+    assert_int_equal(f->end, ERR_CLOSED);
+}
+
+static void idle_stream_ends(void **state)
+{
+    struct fixture *f = *state;
+    f->options.idle_ms = 30;
+    begin(f, &plain);
+    struct instant start = clock_now();
+    loop_run(f->loop);
+    assert_int_equal(f->end, ERR_TIMEOUT);
+    assert_non_null(strstr(f->end_text, "idle"));
+    assert_false(instant_before(clock_now(), instant_add_ms(start, 29)));
+    assert_true(peer_at_end(f));
+}
+
+static void an_owed_answer_keeps_it_from_being_idle(void **state)
+{
+    struct fixture *f = *state;
+    f->options.idle_ms = 30;
+    begin(f, &plain);
+    stream_hold(f->stream);
+    run_for_ms(f, 100);
+    assert_int_equal(f->ended, 0);
+    assert_false(stream_is_idle(f->stream));
+    stream_unhold(f->stream);
+    struct instant start = clock_now();
+    loop_run(f->loop);
+    assert_int_equal(f->end, ERR_TIMEOUT);
+    assert_false(instant_before(clock_now(), instant_add_ms(start, 29)));
+}
+
+static void idle_time_may_change(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, &plain);
+    stream_set_idle_ms(f->stream, 20);
+    loop_run(f->loop);
+    assert_int_equal(f->end, ERR_TIMEOUT);
+}
+
+static void drip_due(void *context)
+{
+    struct fixture *f = context;
+    if (f->stream != NULL) {
+        peer_write(f, "x", 1);
+        loop_timer_set(f->loop, &f->timer, instant_add_ms(loop_now(f->loop), 10));
+    }
+}
+
+static void a_message_that_drips_is_cut_off(void **state)
+{
+    struct fixture *f = *state;
+    f->options.message_ms = 80;
+    f->options.idle_ms = 40;
+    begin(f, &plain);
+    peer_write(f, "\1\0", 2);
+    loop_timer_init(&f->timer, drip_due, f);
+    loop_timer_set(f->loop, &f->timer, clock_now());
+    struct instant start = clock_now();
+    loop_run(f->loop);
+    assert_int_equal(f->end, ERR_TIMEOUT);
+    assert_non_null(strstr(f->end_text, "whole"));
+    assert_true(instant_before(clock_now(), instant_add_ms(start, 4000)));
+}
+
+static void *ask_half_close_and_read(void *context)
+{
+    struct fixture *f = context;
+    if (send(f->peer, "\0\1a\0\1b", 6, MSG_NOSIGNAL) != 6) {
+        return "send failed";
+    }
+    shutdown(f->peer, SHUT_WR);
+    uint8_t answers[10];
+    if (!peer_read(f, answers, sizeof(answers)) || memcmp(answers, "\0\3one\0\3two", 10) != 0) {
+        return "not the answers";
+    }
+    return peer_at_end(f) ? NULL : "no end";
+}
+
+static void answer_late(void *context)
+{
+    struct fixture *f = context;
+    assert_int_equal(stream_send(f->stream, slice_str("one")), OK);
+    stream_unhold(f->stream);
+    assert_int_equal(stream_send(f->stream, slice_str("two")), OK);
+    stream_unhold(f->stream);
+}
+
+static void on_message_hold(void *context, struct slice message)
+{
+    struct fixture *f = context;
+    on_message(context, message);
+    stream_hold(f->stream);
+    loop_timer_set(f->loop, &f->timer, instant_add_ms(loop_now(f->loop), 50));
+}
+
+static void peer_that_closed_its_half_still_gets_answers(void **state)
+{
+    struct fixture *f = *state;
+    static const struct stream_callbacks callbacks = {.message = on_message_hold,
+                                                      .closed = on_closed};
+    begin(f, &callbacks);
+    loop_timer_init(&f->timer, answer_late, f);
+    start_thread(f, ask_half_close_and_read);
+    loop_run(f->loop);
+    join_thread(f);
+    assert_string_equal(f->text, "a b ");
+    assert_int_equal(f->end, ERR_CLOSED);
+}
+
+static void released(void *context)
+{
+    struct fixture *f = context;
+    f->released++;
+}
+
+static void produce_shared(void *context)
+{
+    struct fixture *f = context;
+    if (f->produced < MANY) {
+        f->produced++;
+        assert_int_equal(stream_send_shared(f->stream, slice_of(f->big, BIG), released, f), OK);
+        if (stream_queued_bytes(f->stream) > f->most_queued) {
+            f->most_queued = stream_queued_bytes(f->stream);
+        }
+    } else {
+        stream_finish(f->stream);
+        assert_int_equal(stream_send(f->stream, slice_str("x")), ERR_CLOSED);
+    }
+}
+
+static void *read_everything(void *context)
+{
+    struct fixture *f = context;
+    static uint8_t message[BIG + 2];
+    for (int i = 0; i < MANY; i++) {
+        if (!peer_read(f, message, sizeof(message)) || message[0] != BIG >> 8 ||
+            message[1] != (BIG & 0xff) || memcmp(message + 2, f->big, BIG) != 0) {
+            return "not the message";
+        }
+        if (i == 3) {
+            usleep(20000);
+        }
+    }
+    return peer_at_end(f) ? NULL : "no end";
+}
+
+static void producer_is_asked_as_the_peer_takes(void **state)
+{
+    struct fixture *f = *state;
+    static const struct stream_callbacks callbacks = {
+        .message = on_message, .want_more = produce_shared, .closed = on_closed};
+    begin(f, &callbacks);
+    start_thread(f, read_everything);
+    stream_set_producing(f->stream, true);
+    loop_run(f->loop);
+    join_thread(f);
+    assert_int_equal(f->produced, MANY);
+    assert_int_equal(f->released, MANY);
+    assert_int_equal(f->end, ERR_CLOSED);
+    assert_in_range(f->most_queued, BIG, f->options.queue_low_bytes + BIG + 2);
+}
+
+static void produce_nothing(void *context)
+{
+    struct fixture *f = context;
+    f->produced++;
+}
+
+static void producer_with_nothing_is_asked_once(void **state)
+{
+    struct fixture *f = *state;
+    static const struct stream_callbacks callbacks = {
+        .message = on_message, .want_more = produce_nothing, .closed = on_closed};
+    begin(f, &callbacks);
+    stream_set_producing(f->stream, true);
+    run_for_ms(f, 30);
+    assert_int_equal(f->produced, 1);
+    stream_set_producing(f->stream, true);
+    run_for_ms(f, 30);
+    assert_int_equal(f->produced, 2);
+}
+
+static void on_message_answer_big(void *context, struct slice message)
+{
+    struct fixture *f = context;
+    on_message(context, message);
+    assert_int_equal(stream_send(f->stream, slice_of(f->big, BIG)), OK);
+    size_t queued = stream_queued_bytes(f->stream);
+    f->most_queued = queued > f->most_queued ? queued : f->most_queued;
+}
+
+static void asking_without_reading_is_bounded_and_cut_off(void **state)
+{
+    struct fixture *f = *state;
+    static const struct stream_callbacks callbacks = {.message = on_message_answer_big,
+                                                      .closed = on_closed};
+    f->options.write_ms = 100;
+    begin(f, &callbacks);
+    for (int i = 0; i < 1000; i++) {
+        peer_write(f, "\0\1q", 3);
+    }
+    loop_run(f->loop);
+    assert_int_equal(f->end, ERR_TIMEOUT);
+    assert_non_null(strstr(f->end_text, "takes none"));
+    assert_true(f->messages < 300);
+    assert_in_range(f->most_queued, BIG, f->options.pause_bytes + BIG + 2);
+}
+
+static void *ask_much_then_read(void *context)
+{
+    struct fixture *f = context;
+    for (int i = 0; i < MANY; i++) {
+        if (send(f->peer, "\0\1q", 3, MSG_NOSIGNAL) != 3) {
+            return "send failed";
+        }
+    }
+    usleep(50000);
+    return read_everything(context);
+}
+
+static void who_asks_much_and_reads_late_gets_all(void **state)
+{
+    struct fixture *f = *state;
+    static const struct stream_callbacks callbacks = {.message = on_message_answer_big,
+                                                      .closed = on_closed};
+    begin(f, &callbacks);
+    start_thread(f, ask_much_then_read);
+    f->stop_at_messages = MANY;
+    loop_run(f->loop);
+    run_for_ms(f, 500);
+    stream_finish(f->stream);
+    loop_run(f->loop);
+    join_thread(f);
+    assert_int_equal(f->messages, MANY);
+    assert_int_equal(f->end, ERR_CLOSED);
+}
+
+static void on_message_pause(void *context, struct slice message)
+{
+    struct fixture *f = context;
+    on_message(context, message);
+    stream_pause(f->stream);
+}
+
+static void paused_stream_hands_up_nothing(void **state)
+{
+    struct fixture *f = *state;
+    static const struct stream_callbacks callbacks = {.message = on_message_pause,
+                                                      .closed = on_closed};
+    f->options.message_ms = 20;
+    begin(f, &callbacks);
+    peer_write(f, "\0\1a\0\1b\0\1", 8);
+    run_for_ms(f, 60);
+    assert_string_equal(f->text, "a ");
+    stream_resume(f->stream);
+    run_for_ms(f, 10);
+    assert_string_equal(f->text, "a b ");
+    assert_int_equal(f->ended, 0);
+}
+
+static void on_message_close(void *context, struct slice message)
+{
+    struct fixture *f = context;
+    on_message(context, message);
+    assert_int_equal(stream_send_shared(f->stream, slice_of(f->big, BIG), released, f), OK);
+    stream_close(f->stream);
+    assert_int_equal(stream_send(f->stream, slice_str("x")), ERR_CLOSED);
+    f->stream = NULL;
+}
+
+static void close_in_a_callback_is_the_last_of_it(void **state)
+{
+    struct fixture *f = *state;
+    static const struct stream_callbacks callbacks = {.message = on_message_close,
+                                                      .closed = on_closed};
+    begin(f, &callbacks);
+    peer_write(f, "\0\1a\0\1b", 6);
+    run_for_ms(f, 30);
+    assert_string_equal(f->text, "a ");
+    assert_int_equal(f->ended, 0);
+    assert_int_equal(f->released, 1);
+    stream_close(NULL);
+}
+
+static void full_queue_refuses_and_close_releases(void **state)
+{
+    struct fixture *f = *state;
+    f->options.queue_max_bytes = 3 * (BIG + 2);
+    begin(f, &plain);
+    enum result result = OK;
+    unsigned taken = 0;
+    for (int i = 0; i < 1000 && result == OK; i++) {
+        result = stream_send_shared(f->stream, slice_of(f->big, BIG), released, f);
+        taken += result == OK;
+    }
+    assert_int_equal(result, ERR_LIMIT);
+    assert_in_range(stream_queued_bytes(f->stream), 1, f->options.queue_max_bytes);
+    stream_close(f->stream);
+    f->stream = NULL;
+    assert_int_equal(f->released, taken);
+}
+
+struct client {
+    struct fixture *f;
+    struct stream *stream;
+    char text[64];
+    bool connected;
+    enum result end;
+    int end_errno;
+};
+
+static void client_connected(void *context)
+{
+    struct client *c = context;
+    c->connected = true;
+}
+
+static void client_message(void *context, struct slice message)
+{
+    struct client *c = context;
+    memcpy(c->text, message.data, message.size);
+    c->text[message.size] = '\0';
+    stream_finish(c->stream);
+}
+
+static void client_closed(void *context, const struct error *err)
+{
+    struct client *c = context;
+    c->end = err->code;
+    c->end_errno = err->os_errno;
+    c->stream = NULL;
+    assert_non_null(strstr(err->peer, "127.0.0.1#"));
+    loop_stop(c->f->loop);
+}
+
+static const struct stream_callbacks client_callbacks = {
+    .connected = client_connected, .message = client_message, .closed = client_closed};
+
+static void server_accepted(void *context, int fd, const struct address *peer,
+                            const struct address *local)
+{
+    struct fixture *f = context;
+    assert_int_equal(
+        stream_accept(f->loop, fd, peer, local, &f->options, &echo, f, &f->stream, NULL), OK);
+}
+
+static void client_asks_server_in_one_loop(void **state)
+{
+    struct fixture *f = *state;
+    struct client c = {.f = f};
+    struct listener_options options = {.local = loopback(0)};
+    struct listener listener;
+    assert_int_equal(listener_open(&options, &listener, NULL), OK);
+    assert_int_equal(listener_start(&listener, f->loop, server_accepted, NULL, f, NULL), OK);
+    struct address source;
+    assert_int_equal(address_parse("127.0.0.3", &source, NULL), OK);
+    assert_int_equal(stream_connect(f->loop, &listener.local, &source, &stream_defaults,
+                                    &client_callbacks, &c, &c.stream, NULL),
+                     OK);
+    assert_int_equal(stream_send(c.stream, slice_str("question")), OK);
+    loop_run(f->loop);
+    /* Either end may hear of the end first; the other follows. */
+    if (c.stream != NULL || f->stream != NULL) {
+        loop_run(f->loop);
+    }
+    assert_true(c.connected);
+    assert_string_equal(c.text, "question");
+    assert_string_equal(f->text, "question ");
+    assert_int_equal(c.end, ERR_CLOSED);
+    assert_int_equal(f->end, ERR_CLOSED);
+    listener_close(&listener);
+}
+
+static void refused_connection_is_reported(void **state)
+{
+    struct fixture *f = *state;
+    struct client c = {.f = f};
+    struct listener_options options = {.local = loopback(0)};
+    struct listener listener;
+    assert_int_equal(listener_open(&options, &listener, NULL), OK);
+    struct address gone = listener.local;
+    listener_close(&listener);
+    struct error err = {0};
+    enum result result = stream_connect(f->loop, &gone, NULL, &stream_defaults, &client_callbacks,
+                                        &c, &c.stream, &err);
+    if (result == OK) {
+        loop_run(f->loop);
+        assert_int_equal(c.end, ERR_IO);
+        assert_int_equal(c.end_errno, ECONNREFUSED);
+    } else {
+        assert_int_equal(err.os_errno, ECONNREFUSED);
+    }
+    assert_false(c.connected);
+}
+
+static void connecting_has_its_time(void **state)
+{
+    struct fixture *f = *state;
+    /* A listener whose queue is full answers no further SYN. */
+    struct listener_options options = {.local = loopback(0), .backlog = 1};
+    struct listener listener;
+    assert_int_equal(listener_open(&options, &listener, NULL), OK);
+    struct stream_options patience = stream_defaults;
+    patience.connect_ms = 60;
+    struct client clients[4];
+    for (size_t i = 0; i < 4; i++) {
+        clients[i] = (struct client){.f = f};
+        assert_int_equal(stream_connect(f->loop, &listener.local, NULL, &patience,
+                                        &client_callbacks, &clients[i], &clients[i].stream, NULL),
+                         OK);
+    }
+    loop_run(f->loop);
+    unsigned timed_out = 0;
+    for (size_t i = 0; i < 4; i++) {
+        timed_out += clients[i].end == ERR_TIMEOUT;
+        stream_close(clients[i].stream);
+    }
+    assert_in_range(timed_out, 1, 4);
+    listener_close(&listener);
+}
+
+static void source_that_is_not_ours_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct client c = {.f = f};
+    struct address peer = loopback(9);
+    struct address source;
+    struct error err = {0};
+    assert_int_equal(address_parse("192.0.2.1", &source, NULL), OK);
+    assert_int_equal(stream_connect(f->loop, &peer, &source, &stream_defaults, &client_callbacks,
+                                    &c, &c.stream, &err),
+                     ERR_IO);
+    assert_non_null(strstr(err.text, "192.0.2.1"));
+    assert_non_null(strstr(err.peer, "127.0.0.1#9"));
+}
+
+#define STREAM_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STREAM_TEST(several_messages_in_one_write_come_one_by_one),
+        STREAM_TEST(a_message_may_come_octet_by_octet),
+        STREAM_TEST(the_largest_message_passes_both_ways),
+        STREAM_TEST(cut_message_is_reported),
+        STREAM_TEST(reset_is_reported),
+        STREAM_TEST(reset_is_noticed_while_paused),
+        STREAM_TEST(idle_stream_ends),
+        STREAM_TEST(an_owed_answer_keeps_it_from_being_idle),
+        STREAM_TEST(idle_time_may_change),
+        STREAM_TEST(a_message_that_drips_is_cut_off),
+        STREAM_TEST(peer_that_closed_its_half_still_gets_answers),
+        STREAM_TEST(producer_is_asked_as_the_peer_takes),
+        STREAM_TEST(producer_with_nothing_is_asked_once),
+        STREAM_TEST(asking_without_reading_is_bounded_and_cut_off),
+        STREAM_TEST(who_asks_much_and_reads_late_gets_all),
+        STREAM_TEST(paused_stream_hands_up_nothing),
+        STREAM_TEST(close_in_a_callback_is_the_last_of_it),
+        STREAM_TEST(full_queue_refuses_and_close_releases),
+        STREAM_TEST(client_asks_server_in_one_loop),
+        STREAM_TEST(refused_connection_is_reported),
+        STREAM_TEST(connecting_has_its_time),
+        STREAM_TEST(source_that_is_not_ours_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
