@@ -10,6 +10,7 @@
 #define PRINTF_LIKE(format_index, first_arg) __attribute__((format(printf, format_index, first_arg)))
 #define NORETURN __attribute__((noreturn))
 #define UNUSED __attribute__((unused))
+#define NO_SANITIZE_ADDRESS __attribute__((no_sanitize_address))
 #define ALIGNED(bytes) __attribute__((aligned(bytes)))
 #define PACKED __attribute__((packed))
 #define HOT __attribute__((hot))

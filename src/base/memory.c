@@ -17,7 +17,7 @@ struct arena_block {
     ALIGNED(16) uint8_t bytes[];
 };
 
-NORETURN static void out_of_memory(size_t size)
+void memory_exhausted(size_t size)
 {
     fprintf(stderr, "lockstep: out of memory (asked for %zu bytes)\n", size);
     abort();
@@ -27,7 +27,7 @@ void *memory_new(size_t size)
 {
     void *block = malloc(size == 0 ? 1 : size);
     if (block == NULL) {
-        out_of_memory(size);
+        memory_exhausted(size);
     }
     return block;
 }
@@ -36,7 +36,7 @@ void *memory_new_zeroed(size_t count, size_t size)
 {
     void *block = calloc(count == 0 ? 1 : count, size == 0 ? 1 : size);
     if (block == NULL) {
-        out_of_memory(size);
+        memory_exhausted(size);
     }
     return block;
 }
@@ -45,7 +45,7 @@ void *memory_resize(void *block, size_t size)
 {
     void *resized = realloc(block, size == 0 ? 1 : size);
     if (resized == NULL) {
-        out_of_memory(size);
+        memory_exhausted(size);
     }
     return resized;
 }

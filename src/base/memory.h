@@ -17,6 +17,8 @@ void *memory_new_zeroed(size_t count, size_t size);
 void *memory_resize(void *block, size_t size);
 void memory_free(void *block);
 char *memory_strdup(const char *text);
+/* The end, with a line that says how much was asked for: for who maps memory itself. */
+NORETURN COLD void memory_exhausted(size_t size);
 
 /*
  * An arena. One owner thread. `budget_bytes` 0 means no budget; passing a budget makes
