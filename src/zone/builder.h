@@ -33,6 +33,13 @@ struct builder *builder_new(const uint8_t *name, uint16_t class,
 void builder_free(struct builder *builder); /* NULL is fine; drops what was gathered */
 
 /*
+ * Tells, before the first record, which version the stream will mostly repeat (shares a reference;
+ * same name and class). Owners that it has in the same octets are not stored a second time, so that a
+ * refresh of a large zone needs memory for what changed only. builder_finish with that same base.
+ */
+void builder_set_base(struct builder *builder, struct zone_version *base);
+
+/*
  * record  borrowed for the call; rdata valid for its type.
  * file, line  where it stands, for findings; NULL, 0 where there is no file. `file` is borrowed
  *             until the builder is freed.

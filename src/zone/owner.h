@@ -27,6 +27,7 @@ enum {
     OWNER_NSEC3_ONLY = 16, /* exists only as the name of an NSEC3 record (RFC 5155 7.2.8) */
     OWNER_WILDCARD = 32,  /* leftmost label is "*" */
     OWNER_NSEC = 64,      /* has an NSEC RRset */
+    OWNER_OTHER_CLASS = 128, /* not class IN: the last two octets of the block are the class */
 };
 
 struct owner {

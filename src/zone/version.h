@@ -72,13 +72,14 @@ void zone_version_lookup_batch(struct zone_lookup_item *items, size_t count);
  * Owners in canonical order (RFC 4034 6.1), empty non-terminals included. The cursor is the
  * caller's and borrows the version. O(1) amortized a step.
  */
+struct zone_cursor_step {
+    const void *node;
+    unsigned at;
+};
 struct zone_cursor {
     const struct zone_version *version;
     const struct owner *owner; /* where it stands; NULL: past the end */
-    struct {
-        const void *node;
-        unsigned at;
-    } path[2][12];
+    struct zone_cursor_step path[2][12];
     uint8_t depth[2];
     uint8_t side;
 };

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Record stream in. The records of one owner are gathered (owner_build.c) and packed when the next
+ * owner begins; an owner becomes an entry of eight octets of key and a pointer, and nothing else
+ * happens to it until the end: no search, no tree, no allocation per record. What makes the peers'
+ * loading slow is just that.
+ *
+ * Whether owners ascend is seen by comparing each with the one before. As long as they do, missing
+ * ancestors (empty non-terminals) are put in where they belong, by comparing the same two names.
+ * When one does not, everything is sorted at the end (builder_finish.c).
+ *
+ * With a base, an owner that the base has in the same octets is not stored again: a refresh by AXFR
+ * needs memory for what changed and for the entries. The base is gone through beside the stream.
+ */
+#include "zone/builder.h"
+
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "wire/rrtype.h"
+#include "zone/builder_impl.h"
+#include "zone/zone_set.h"
+
+struct builder *builder_new(const uint8_t *name, uint16_t class,
+                            const struct builder_options *options, finding_report *report,
+                            void *report_context)
+{
+    struct builder *builder = memory_new_zeroed(1, sizeof(*builder));
+    if (options != NULL) {
+        builder->options = *options;
+    }
+    if (builder->options.max_records_per_type == 0) {
+        builder->options.max_records_per_type = UINT16_MAX;
+    }
+    builder->report = report;
+    builder->report_context = report_context;
+    builder->class = class;
+    builder->apex_labels = (uint8_t)name_label_count(name);
+    builder->apex_hash = name_hash(zone_hash_key(), name);
+    name_copy(&builder->apex, name);
+    builder->gather.class = class;
+    gather_reset(&builder->gather);
+    pool_cache_init(&builder->cache, version_pool());
+    return builder;
+}
+
+static bool is_shared(const struct builder *builder, const struct owner *owner)
+{
+    return builder->base != NULL && hash_index_find(&builder->base->index, owner->hash,
+                                                    owner_name(owner), owner->name_size) == owner;
+}
+
+void builder_drop_owner(struct builder *builder, const struct owner *owner)
+{
+    totals_count(&builder->totals, owner, -1);
+    if (!is_shared(builder, owner)) {
+        pool_release(&builder->cache, unconst(owner), owner->size_bytes);
+    }
+}
+
+void builder_free(struct builder *builder)
+{
+    if (builder == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < builder->count; i++) {
+        builder_drop_owner(builder, builder->entries[i].owner);
+    }
+    memory_free(builder->entries);
+    memory_free(builder->scratch);
+    gather_deinit(&builder->gather);
+    pool_cache_deinit(&builder->cache);
+    zone_version_unref(builder->base);
+    memory_free(builder);
+}
+
+void builder_set_base(struct builder *builder, struct zone_version *base)
+{
+    REQUIRE(builder->base == NULL && builder->added == 0);
+    REQUIRE(name_equal(zone_version_name(base), builder->apex.wire));
+    builder->base = zone_version_ref(base);
+    zone_cursor_first(&builder->base_cursor, base);
+}
+
+enum result builder_finding(struct builder *builder, enum finding_code code,
+                            enum finding_severity severity, const uint8_t *owner, const char *file,
+                            uint32_t line, struct error *err, const char *text)
+{
+    char name[NAME_TEXT_SIZE];
+    char sentence[NAME_TEXT_SIZE + 128];
+    snprintf(sentence, sizeof(sentence), "%s: %s", name_format(owner, name), text);
+    if (builder->report != NULL) {
+        struct finding finding = {
+            .code = code, .severity = severity, .file = file, .line = line, .text = sentence};
+        builder->report(builder->report_context, &finding);
+    }
+    if (severity == FINDING_ERROR) {
+        builder->refused = true;
+        error_set(&builder->first_error, ERR_FORMAT, "%s", sentence);
+        error_at(&builder->first_error, file, line, 0);
+        error_set(err, ERR_FORMAT, "%s", sentence);
+        error_at(err, file, line, 0);
+    }
+    return ERR_FORMAT;
+}
+
+void builder_push(struct builder *builder, const struct owner *owner)
+{
+    if (builder->count == builder->capacity) {
+        builder->capacity = builder->capacity == 0 ? 16 : builder->capacity * 2;
+        builder->entries =
+            memory_resize(builder->entries, builder->capacity * sizeof(*builder->entries));
+    }
+    builder->entries[builder->count++] = (struct tree_entry){
+        tree_head(owner_name(owner), owner->name_size, builder->apex.size), owner};
+    totals_count(&builder->totals, owner, 1);
+}
+
+void builder_add_ancestors(struct builder *builder, const uint8_t *before, const uint8_t *name)
+{
+    uint8_t offsets[NAME_MAX_LABELS];
+    uint8_t before_offsets[NAME_MAX_LABELS];
+    unsigned count = name_label_offsets(name, offsets) - 1;
+    unsigned before_count = name_label_offsets(before, before_offsets) - 1;
+    unsigned common = builder->apex_labels;
+    while (common < count && common < before_count) {
+        const uint8_t *a = name + offsets[count - common - 1];
+        const uint8_t *b = before + before_offsets[before_count - common - 1];
+        uint8_t label_a[LABEL_MAX_SIZE + 2];
+        uint8_t label_b[LABEL_MAX_SIZE + 2];
+        memcpy(label_a, a, 1u + *a);
+        memcpy(label_b, b, 1u + *b);
+        label_a[1 + *a] = 0;
+        label_b[1 + *b] = 0;
+        if (!name_equal(label_a, label_b)) {
+            break;
+        }
+        common++;
+    }
+    uint64_t hash = builder->apex_hash;
+    for (unsigned labels = builder->apex_labels + 1; labels < count; labels++) {
+        const uint8_t *ancestor = name + offsets[count - labels];
+        hash = name_hash_label(hash, ancestor);
+        if (labels > common) {
+            size_t size = (size_t)offsets[count] + 1 - offsets[count - labels];
+            const struct owner *base = NULL;
+            if (builder->base != NULL) {
+                base = hash_index_find(&builder->base->index, hash, ancestor, size);
+            }
+            if (base == NULL || base->rrset_count != 0 ||
+                memcmp(owner_name(base), ancestor, size) != 0) {
+                base = owner_new_empty(&builder->cache, ancestor, size, hash);
+            }
+            builder_push(builder, base);
+        }
+    }
+}
+
+struct flaw_context {
+    struct builder *builder;
+    const uint8_t *owner;
+};
+
+static COLD void report_flaw(void *context, enum gather_flaw flaw, const struct gathered *record)
+{
+    struct flaw_context *flaw_context = context;
+    char type[16];
+    char text[96];
+    switch (flaw) {
+    case GATHER_DUPLICATE:
+        snprintf(text, sizeof(text), "duplicate %s record, kept once",
+                 rrtype_format(record->type, type));
+        builder_finding(flaw_context->builder, FINDING_DUPLICATE, FINDING_WARNING,
+                        flaw_context->owner, record->file, record->line, NULL, text);
+        break;
+    case GATHER_TTL_MISMATCH:
+        snprintf(text, sizeof(text), "TTL of %s record set to that of the first one of its RRset",
+                 rrtype_format(record->type, type));
+        builder_finding(flaw_context->builder, FINDING_TTL_MISMATCH, FINDING_WARNING,
+                        flaw_context->owner, record->file, record->line, NULL, text);
+        break;
+    }
+}
+
+/* The base's owner of that name, by going along with the stream. */
+static const struct owner *base_owner(struct builder *builder, const uint8_t *name,
+                                      size_t name_size, uint64_t hash)
+{
+    struct zone_cursor *cursor = &builder->base_cursor;
+    if (!builder->unsorted) {
+        while (cursor->owner != NULL) {
+            if (cursor->owner->hash == hash && name_equal(owner_name(cursor->owner), name)) {
+                return cursor->owner;
+            }
+            if (name_compare(owner_name(cursor->owner), name) >= 0) {
+                return NULL;
+            }
+            zone_cursor_next(cursor);
+        }
+        return NULL;
+    }
+    return hash_index_find(&builder->base->index, hash, name, name_size);
+}
+
+static enum result check_limits(const struct builder *builder, const struct gather_size *size,
+                                const uint8_t *name, struct error *err)
+{
+    char text[NAME_TEXT_SIZE];
+    if (size->largest_rrset > builder->options.max_records_per_type) {
+        return error_set(err, ERR_LIMIT, "%s: an RRset of %u records, %u are allowed",
+                         name_format(name, text), size->largest_rrset,
+                         builder->options.max_records_per_type);
+    }
+    if (builder->options.max_types_per_name != 0 &&
+        size->type_count > builder->options.max_types_per_name) {
+        return error_set(err, ERR_LIMIT, "%s: %u types of records, %u are allowed",
+                         name_format(name, text), size->type_count,
+                         builder->options.max_types_per_name);
+    }
+    return OK;
+}
+
+static COLD void report_conflict(struct builder *builder, const struct owner *owner,
+                                 const char *conflict)
+{
+    enum finding_code code = FINDING_CNAME_AND_OTHER;
+    const struct gathered *at = NULL;
+    for (size_t i = 0; i < builder->gather.count; i++) {
+        if (at == NULL || builder->gather.records[i].type == TYPE_CNAME) {
+            at = &builder->gather.records[i];
+        }
+    }
+    if (strncmp(conflict, "SOA", 3) == 0) {
+        code = FINDING_SOA_NOT_AT_APEX;
+    } else if (strncmp(conflict, "several", 7) == 0) {
+        struct rrset rrset;
+        code = owner_find_rrset(owner, TYPE_SOA, &rrset) && rrset.count > 1 ? FINDING_SEVERAL_SOA
+               : owner_find_rrset(owner, TYPE_CNAME, &rrset) && rrset.count > 1
+                   ? FINDING_SEVERAL_CNAME
+                   : FINDING_SEVERAL_DNAME;
+    }
+    builder_finding(builder, code, FINDING_ERROR, owner_name(owner), at == NULL ? NULL : at->file,
+                    at == NULL ? 0 : at->line, NULL, conflict);
+}
+
+HOT enum result builder_pack(struct builder *builder, const uint8_t *name, size_t name_size,
+                             uint64_t hash, const struct owner **out, struct error *err)
+{
+    struct flaw_context flaws = {builder, name};
+    struct gather_size size;
+    gather_sort(&builder->gather, report_flaw, &flaws);
+    gather_measure(&builder->gather, &size);
+    enum result checked = check_limits(builder, &size, name, err);
+    if (checked != OK) {
+        return checked;
+    }
+    size_t block_size = owner_block_size(name_size, size.bytes);
+    uint8_t flags = owner_flags(name, size.flags, name_size == builder->apex.size);
+    struct owner *owner;
+    if (builder->base == NULL) {
+        owner = pool_alloc(&builder->cache, block_size);
+        gather_write(&builder->gather, name, name_size, hash, &size, flags, owner, report_flaw,
+                     &flaws);
+    } else {
+        if (builder->scratch_size < block_size) {
+            builder->scratch_size = block_size * 2;
+            builder->scratch = memory_resize(builder->scratch, builder->scratch_size);
+        }
+        struct owner *made = (struct owner *)(void *)builder->scratch;
+        gather_write(&builder->gather, name, name_size, hash, &size, flags, made, report_flaw,
+                     &flaws);
+        const struct owner *base = base_owner(builder, name, name_size, hash);
+        if (base != NULL && base->size_bytes == made->size_bytes &&
+            memcmp(base, made, made->size_bytes) == 0) {
+            *out = base;
+            return OK;
+        }
+        owner = pool_alloc(&builder->cache, block_size);
+        memcpy(owner, made, block_size);
+    }
+    const char *conflict = owner_conflict(owner);
+    if (UNLIKELY(conflict != NULL)) {
+        report_conflict(builder, owner, conflict);
+    }
+    *out = owner;
+    return OK;
+}
+
+HOT enum result builder_flush(struct builder *builder, struct error *err)
+{
+    if (builder->last.size == 0) {
+        return OK;
+    }
+    const struct owner *owner = NULL;
+    const struct name *name = &builder->last;
+    if (!builder->unsorted && builder->flushed.size != 0) {
+        if (name_compare(builder->flushed.wire, name->wire) >= 0) {
+            builder->unsorted = true;
+        }
+    }
+    enum result packed =
+        builder_pack(builder, name->wire, name->size, builder->last_hash, &owner, err);
+    if (packed != OK) {
+        return packed;
+    }
+    if (!builder->unsorted && builder->last_labels > builder->apex_labels + 1u) {
+        const uint8_t *before =
+            builder->flushed.size == 0 ? builder->apex.wire : builder->flushed.wire;
+        builder_add_ancestors(builder, before, name->wire);
+    }
+    builder_push(builder, owner);
+    if (builder->options.max_bytes != 0 &&
+        builder->totals.owner_bytes + builder->count * 32 > builder->options.max_bytes) {
+        return error_set(err, ERR_LIMIT, "the zone is larger than %llu bytes",
+                         (unsigned long long)builder->options.max_bytes);
+    }
+    memcpy(builder->flushed.wire, name->wire, name->size);
+    builder->flushed.size = name->size;
+    builder->flushed_labels = builder->last_labels;
+    builder->last.size = 0;
+    gather_reset(&builder->gather);
+    return OK;
+}
+
+/* A second record of a type that has only one. */
+static COLD enum result refuse_second(struct builder *builder, const struct record *record,
+                                      const char *file, uint32_t line, struct error *err)
+{
+    for (size_t i = 0; i < builder->gather.count; i++) {
+        const struct gathered *other = &builder->gather.records[i];
+        if (other->type == record->type &&
+            rdata_order(record->type, gathered_rdata(&builder->gather, other), record->rdata) !=
+                0) {
+            bool is_soa = record->type == TYPE_SOA;
+            bool is_cname = record->type == TYPE_CNAME;
+            return builder_finding(builder,
+                                   is_soa     ? FINDING_SEVERAL_SOA
+                                   : is_cname ? FINDING_SEVERAL_CNAME
+                                              : FINDING_SEVERAL_DNAME,
+                                   FINDING_ERROR, record->owner, file, line, err,
+                                   is_soa     ? "several SOA records"
+                                   : is_cname ? "several CNAME records"
+                                              : "several DNAME records");
+        }
+    }
+    return OK;
+}
+
+static enum result builder_begin(struct builder *builder, const struct record *record,
+                                 struct error *err)
+{
+    char text[NAME_TEXT_SIZE];
+    enum result flushed = builder_flush(builder, err);
+    if (flushed != OK) {
+        return flushed;
+    }
+    const uint8_t *name = record->owner;
+    uint8_t labels[NAME_MAX_LABELS];
+    unsigned count = 0;
+    size_t at = 0;
+    for (; name[at] != 0; at += 1u + name[at]) {
+        labels[count++] = (uint8_t)at;
+    }
+    unsigned apex_labels = builder->apex_labels;
+    if (count < apex_labels ||
+        !name_equal(count == apex_labels ? name
+                                         : name + labels[count - apex_labels - 1] + 1 +
+                                               name[labels[count - apex_labels - 1]],
+                    builder->apex.wire)) {
+        return error_set(err, ERR_NOT_FOUND, "%s is not in the zone", name_format(name, text));
+    }
+    uint64_t hash = builder->apex_hash;
+    for (unsigned left = count - apex_labels; left > 0; left--) {
+        hash = name_hash_label(hash, name + labels[left - 1]);
+    }
+    builder->last.size = (uint8_t)(at + 1);
+    memcpy(builder->last.wire, name, at + 1);
+    builder->last_hash = hash;
+    builder->last_labels = (uint8_t)count;
+    return OK;
+}
+
+HOT enum result builder_add(struct builder *builder, const struct record *record, const char *file,
+                            uint32_t line, struct error *err)
+{
+    REQUIRE(!builder->finished);
+    char text[NAME_TEXT_SIZE];
+    if (UNLIKELY(record->class != builder->class)) {
+        return error_set(err, ERR_FORMAT, "%s: class %u in a zone of class %u",
+                         name_format(record->owner, text), record->class, builder->class);
+    }
+    if (builder->last.size == 0 || !name_equal(builder->last.wire, record->owner)) {
+        enum result begun = builder_begin(builder, record, err);
+        if (begun != OK) {
+            return begun;
+        }
+    }
+    if (UNLIKELY(builder->options.max_records != 0 &&
+                 builder->added >= builder->options.max_records)) {
+        return error_set(err, ERR_LIMIT, "more than %llu records",
+                         (unsigned long long)builder->options.max_records);
+    }
+    if (UNLIKELY(record->type == TYPE_SOA || record->type == TYPE_CNAME ||
+                 record->type == TYPE_DNAME)) {
+        if (record->type == TYPE_SOA && builder->last_labels != builder->apex_labels) {
+            return builder_finding(builder, FINDING_SOA_NOT_AT_APEX, FINDING_ERROR, record->owner,
+                                   file, line, err, "SOA below the apex");
+        }
+        enum result second = refuse_second(builder, record, file, line, err);
+        if (second != OK) {
+            return second;
+        }
+    }
+    enum result added = gather_add(&builder->gather, record, file, line, err);
+    if (added == OK) {
+        builder->added++;
+    }
+    return added;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The hash index: from the hash of a name to its owner in two cache lines (docs/formats.md has the
+ * layout, hash_index.c the reasons). Persistent: pages are copied by the step that changes them.
+ */
+#ifndef ZONE_HASH_INDEX_IMPL_H
+#define ZONE_HASH_INDEX_IMPL_H
+
+#include "zone/owner_impl.h"
+#include "zone/step_impl.h"
+#include "zone/tree_impl.h"
+
+enum {
+    BUCKET_SLOTS = 8,
+    BUCKET_SIZE = 64,
+    PAGE_MAX_BUCKETS = 31, /* with its head 2 KiB */
+    CHUNK_BITS = 6,        /* page references of one directory chunk: 64 */
+    HASH_MAX_DEPTH = 26,
+};
+
+#define SLOT_OWNER UINT64_C(0x0000fffffffffff0)
+#define SLOT_OVERFLOW                                                                              \
+    UINT64_C(1) /* in a bucket's first slot: an entry went on to the next bucket */
+
+/* In front of a page's buckets, in a line of its own that no lookup touches. */
+struct hash_page {
+    ALIGNED(64) uint64_t stamp;
+    uint16_t count; /* entries */
+    uint8_t bucket_count;
+    uint8_t depth; /* leading bits of the hash that all its entries share */
+};
+
+/* A row of references: of pages (a chunk), or of chunks (the top). */
+struct hash_table {
+    uint64_t stamp;
+    uint64_t count;
+    uintptr_t items[];
+};
+
+/*
+ * root: depth 0: the page; up to CHUNK_BITS: a chunk of 2^depth pages; above: the top with
+ * 2^(depth - CHUNK_BITS) chunks. A reference to a page has its bucket count - 1 in the low six
+ * bits.
+ */
+struct hash_index {
+    uintptr_t root; /* 0: empty */
+    uint8_t depth;
+};
+
+static inline size_t hash_table_size(size_t count)
+{
+    return sizeof(struct hash_table) + count * sizeof(uintptr_t);
+}
+
+static inline size_t hash_page_size(unsigned bucket_count)
+{
+    return sizeof(struct hash_page) + (size_t)bucket_count * BUCKET_SIZE;
+}
+
+static inline struct hash_page *page_of(uintptr_t reference)
+{
+    return unconst((const void *)(reference & ~(uintptr_t)63));
+}
+
+static inline unsigned page_buckets(uintptr_t reference)
+{
+    return (unsigned)(reference & 63) + 1;
+}
+
+static inline uint64_t *page_bucket(struct hash_page *page, unsigned bucket)
+{
+    return (uint64_t *)(page + 1) + (size_t)bucket * BUCKET_SLOTS;
+}
+
+/* The leading `bits` bits. */
+static inline uint64_t hash_leading(uint64_t hash, unsigned bits)
+{
+    return bits == 0 ? 0 : hash >> (64 - bits);
+}
+
+/* Which bucket of a page an entry starts in follows from its tag, so that a page grows without
+ * looking at its owners. */
+static inline uint64_t hash_tag(uint64_t hash)
+{
+    return hash & 0xffff;
+}
+
+static inline unsigned tag_bucket(uint64_t tag, unsigned bucket_count)
+{
+    return (unsigned)(tag * bucket_count >> 16);
+}
+
+/* Where the reference to the hash's page stands: for prefetching, before hash_index_bucket. */
+static ALWAYS_INLINE const uintptr_t *hash_index_reference(const struct hash_index *index,
+                                                           uint64_t hash)
+{
+    const uintptr_t *at = &index->root;
+    if (index->depth == 0) {
+        return at;
+    }
+    if (index->depth > CHUNK_BITS) {
+        const struct hash_table *top = (const struct hash_table *)*at;
+        at = &top->items[hash_leading(hash, index->depth - CHUNK_BITS)];
+    }
+    const struct hash_table *chunk = (const struct hash_table *)*at;
+    uint64_t mask = index->depth > CHUNK_BITS ? (1u << CHUNK_BITS) - 1 : UINT64_MAX;
+    return &chunk->items[hash_leading(hash, index->depth) & mask];
+}
+
+/* A search in progress: for each owner it stops at, the caller looks whether it is the one. */
+struct hash_probe {
+    const uint64_t *buckets; /* of the page; NULL: nothing there */
+    unsigned bucket_count;
+    unsigned bucket;
+    unsigned slot;
+    unsigned left; /* buckets not yet looked at */
+};
+
+static ALWAYS_INLINE void hash_probe_start(struct hash_probe *probe, uintptr_t reference,
+                                           uint64_t hash)
+{
+    probe->buckets = reference == 0 ? NULL : (const uint64_t *)(page_of(reference) + 1);
+    probe->bucket_count = page_buckets(reference);
+    probe->bucket = tag_bucket(hash_tag(hash), probe->bucket_count);
+    probe->slot = 0;
+    probe->left = probe->bucket_count;
+}
+
+static ALWAYS_INLINE const uint64_t *hash_probe_line(const struct hash_probe *probe)
+{
+    return probe->buckets + (size_t)probe->bucket * BUCKET_SLOTS;
+}
+
+/* The next owner whose tag fits, or NULL. */
+static ALWAYS_INLINE const struct owner *hash_probe_next(struct hash_probe *probe, uint64_t hash)
+{
+    if (UNLIKELY(probe->buckets == NULL)) {
+        return NULL;
+    }
+    uint64_t tag = hash_tag(hash);
+    while (probe->left > 0) {
+        const uint64_t *line = hash_probe_line(probe);
+        while (probe->slot < BUCKET_SLOTS) {
+            uint64_t slot = line[probe->slot++];
+            if (slot >> 48 == tag && (slot & SLOT_OWNER) != 0) {
+                return (const struct owner *)(uintptr_t)(slot & SLOT_OWNER);
+            }
+        }
+        if ((line[0] & SLOT_OVERFLOW) == 0) {
+            return NULL;
+        }
+        probe->left--;
+        probe->slot = 0;
+        probe->bucket = probe->bucket + 1 == probe->bucket_count ? 0 : probe->bucket + 1;
+    }
+    return NULL;
+}
+
+/* `owner` is that of the name: hash, then octets without case. name_size with the root label. */
+static ALWAYS_INLINE bool owner_is(const struct owner *owner, uint64_t hash, const uint8_t *name,
+                                   size_t size)
+{
+    return owner->hash == hash && owner->name_size == size &&
+           (memcmp(owner->bytes, name, size) == 0 || name_equal(owner->bytes, name));
+}
+
+static ALWAYS_INLINE const struct owner *
+hash_index_find(const struct hash_index *index, uint64_t hash, const uint8_t *name, size_t size)
+{
+    struct hash_probe probe;
+    hash_probe_start(&probe, *hash_index_reference(index, hash), hash);
+    const struct owner *owner;
+    while ((owner = hash_probe_next(&probe, hash)) != NULL) {
+        if (owner_is(owner, hash, name, size)) {
+            return owner;
+        }
+    }
+    return NULL;
+}
+
+/* Changes within a step; the owner is, or is not, there. Amortized O(1). */
+void hash_index_insert(struct step *step, struct hash_index *index, const struct owner *owner);
+void hash_index_replace(struct step *step, struct hash_index *index, const struct owner *before,
+                        const struct owner *after);
+void hash_index_remove(struct step *step, struct hash_index *index, const struct owner *owner);
+/* An index of `count` owners, with no two of one name. O(n). */
+struct hash_index hash_index_build(struct step *step, const struct tree_entry *entries,
+                                   size_t count);
+/* Each page and table of the index, each once. */
+void hash_index_each(const struct hash_index *index,
+                     void (*visit)(void *context, const void *object, enum retired_kind kind),
+                     void *context);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Looking names up, one at a time and by the batch (RFC 1034 4.3.2, RFC 4592 3.3.1, RFC 6672).
+ *
+ * From the apex downwards, one label longer at a time: the hash of each ancestor comes out of the
+ * one before. The search ends at the first name that is absent, at a cut, or at a DNAME; in a zone
+ * of delegations that is the first probe, for referrals and for names that do not exist alike.
+ *
+ * In a batch all questions take each step together, and what the next step reads has been asked for
+ * before: the version, the directory's entry, the bucket's line, the owner's first lines. A million
+ * names do not fit into any cache, so one at a time each of these is a wait of 100 ns; together
+ * they are one wait for all.
+ *
+ * An owner that is only NSEC3 counts as absent. Should names exist below it (nobody makes such a
+ * zone), they are found through it.
+ */
+#include "zone/version_impl.h"
+
+enum { BATCH = 32 };
+
+/* One question on its way down. */
+struct descent {
+    const struct zone_version *version;
+    const uint8_t *name;
+    struct zone_lookup *out;
+    uint64_t hash;
+    const uintptr_t *reference;
+    struct hash_probe probe;
+    const struct owner *candidate;
+    uint8_t size;  /* of the name */
+    uint8_t at;    /* the label just hashed; labels[at] is its offset */
+    bool wildcard; /* this probe is for *.encloser */
+    uint8_t labels[NAME_MAX_LABELS];
+};
+
+static ALWAYS_INLINE bool descent_start(struct descent *descent, const struct zone_version *version,
+                                        const uint8_t *name, struct zone_lookup *out)
+{
+    *out = (struct zone_lookup){.encloser = version->apex};
+    unsigned count = 0;
+    size_t offset = 0;
+    for (; name[offset] != 0; offset += 1u + name[offset]) {
+        descent->labels[count++] = (uint8_t)offset;
+    }
+    if (count <= version->apex_labels) {
+        out->match = version->apex;
+        return false;
+    }
+    if ((version->apex_flags & OWNER_DNAME) != 0) {
+        out->dname = version->apex;
+        return false;
+    }
+    descent->version = version;
+    descent->name = name;
+    descent->out = out;
+    descent->size = (uint8_t)(offset + 1);
+    descent->at = (uint8_t)(count - version->apex_labels);
+    descent->hash = version->apex_hash;
+    descent->wildcard = false;
+    return true;
+}
+
+/* On to the next label; also for the wildcard, once descent_decide asked for it. */
+static ALWAYS_INLINE void descent_hash(struct descent *descent)
+{
+    static const uint8_t star[2] = {1, '*'};
+    if (UNLIKELY(descent->wildcard)) {
+        descent->hash = name_hash_label(descent->out->encloser->hash, star);
+    } else {
+        descent->at--;
+        descent->hash =
+            name_hash_label(descent->hash, descent->name + descent->labels[descent->at]);
+    }
+}
+
+static ALWAYS_INLINE bool descent_matches(const struct descent *descent, const struct owner *owner)
+{
+    if (LIKELY(!descent->wildcard)) {
+        unsigned offset = descent->labels[descent->at];
+        return owner_is(owner, descent->hash, descent->name + offset, descent->size - offset);
+    }
+    const struct owner *encloser = descent->out->encloser;
+    return owner->hash == descent->hash && owner->name_size == encloser->name_size + 2 &&
+           (owner->flags & OWNER_WILDCARD) != 0 &&
+           name_equal(owner->bytes + 2, owner_name(encloser));
+}
+
+/* The candidate, or a later one of the same tag, where it is the name; else NULL. */
+static ALWAYS_INLINE const struct owner *descent_verify(struct descent *descent)
+{
+    const struct owner *owner = descent->candidate;
+    while (owner != NULL && !descent_matches(descent, owner)) {
+        owner = hash_probe_next(&descent->probe, descent->hash);
+    }
+    return owner;
+}
+
+/* Takes what was found, or not, at this label. True: there is another probe to make. */
+static ALWAYS_INLINE bool descent_decide(struct descent *descent, const struct owner *owner)
+{
+    struct zone_lookup *out = descent->out;
+    if (UNLIKELY(descent->wildcard)) {
+        bool counts = owner != NULL && (owner->flags & OWNER_NSEC3_ONLY) == 0;
+        out->wildcard = counts ? owner : NULL;
+        return false;
+    }
+    if (owner != NULL && (owner->flags & OWNER_NSEC3_ONLY) == 0) {
+        out->encloser = owner;
+        if ((owner->flags & OWNER_CUT) != 0) {
+            out->cut = owner;
+            out->match = descent->at == 0 ? owner : NULL;
+            return false;
+        }
+        if (descent->at == 0) {
+            out->match = owner;
+            return false;
+        }
+        if ((owner->flags & OWNER_DNAME) != 0) {
+            out->dname = owner;
+            return false;
+        }
+        return true;
+    }
+    if (owner != NULL && descent->at > 0) {
+        return true;
+    }
+    descent->wildcard = descent->version->wildcards != 0;
+    return descent->wildcard;
+}
+
+HOT void zone_version_lookup(const struct zone_version *version, const uint8_t *name,
+                             struct zone_lookup *out)
+{
+    struct descent descent;
+    bool more = descent_start(&descent, version, name, out);
+    while (more) {
+        descent_hash(&descent);
+        hash_probe_start(&descent.probe, *hash_index_reference(&version->index, descent.hash),
+                         descent.hash);
+        descent.candidate = hash_probe_next(&descent.probe, descent.hash);
+        more = descent_decide(&descent, descent_verify(&descent));
+    }
+}
+
+HOT static void lookup_some(struct zone_lookup_item *items, size_t count)
+{
+    struct descent descents[BATCH];
+    struct descent *active[BATCH];
+    unsigned active_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(items[i].version);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].version != NULL &&
+            descent_start(&descents[i], items[i].version, items[i].name, &items[i].result)) {
+            active[active_count++] = &descents[i];
+        }
+    }
+    while (active_count > 0) {
+        for (unsigned i = 0; i < active_count; i++) {
+            struct descent *descent = active[i];
+            descent_hash(descent);
+            descent->reference = hash_index_reference(&descent->version->index, descent->hash);
+            __builtin_prefetch(descent->reference);
+        }
+        for (unsigned i = 0; i < active_count; i++) {
+            struct descent *descent = active[i];
+            hash_probe_start(&descent->probe, *descent->reference, descent->hash);
+            __builtin_prefetch(hash_probe_line(&descent->probe));
+        }
+        for (unsigned i = 0; i < active_count; i++) {
+            struct descent *descent = active[i];
+            descent->candidate = hash_probe_next(&descent->probe, descent->hash);
+            if (descent->candidate != NULL) {
+                __builtin_prefetch(descent->candidate);
+                __builtin_prefetch((const uint8_t *)descent->candidate + 64);
+                __builtin_prefetch((const uint8_t *)descent->candidate + 128);
+            }
+        }
+        unsigned left = 0;
+        for (unsigned i = 0; i < active_count; i++) {
+            struct descent *descent = active[i];
+            if (descent_decide(descent, descent_verify(descent))) {
+                active[left++] = descent;
+            }
+        }
+        active_count = left;
+    }
+}
+
+void zone_version_lookup_batch(struct zone_lookup_item *items, size_t count)
+{
+    while (count > 0) {
+        size_t some = count < BATCH ? count : BATCH;
+        lookup_some(items, some);
+        items += some;
+        count -= some;
+    }
+}
+
+const struct owner *zone_version_find(const struct zone_version *version, const uint8_t *name)
+{
+    size_t size = name_size(name);
+    size_t apex_size = version->apex->name_size;
+    if (size < apex_size) {
+        return NULL;
+    }
+    /* A name outside the zone has some hash too; the comparison with the owner refuses it. The
+     * apex's octets may begin inside a label there, so labels are counted before they are hashed.
+     */
+    unsigned labels = name_label_count(name);
+    if (labels < version->apex_labels ||
+        (size_t)(name_skip_labels(name, labels - version->apex_labels) - name) !=
+            size - apex_size) {
+        return NULL;
+    }
+    return hash_index_find(&version->index, version_hash(version, name, size), name, size);
+}
