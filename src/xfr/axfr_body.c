@@ -5,9 +5,9 @@
  * otherwise was cut together from two versions, or is not what it seems. Records go straight into
  * the builder; nothing else is kept.
  */
-#include <inttypes.h>
-
 #include "xfr/stream_impl.h"
+
+#include <inttypes.h>
 
 void axfr_body_init(struct axfr_body *body, const struct xfr_stream *stream,
                     struct zone_version *base, finding_report *report, void *report_context)

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "unit/xfr/zone_text.h"
+#include "xfr/soa_query.h"
+#include "xfr/xfr_request.h"
+
+enum { ID = 300 };
+
+#define SOA "@ 3600 SOA ns hostmaster 2026031802 3600 900 1209600 300\n"
+
+static const uint8_t zone[] = "\7example\3com";
+static const struct soa_query query = {zone, CLASS_IN, ID, true};
+
+/* Reads and frees `message`. */
+static enum result read_answer(struct slice message, struct soa_answer *out, struct error *err)
+{
+    enum result result = soa_answer_read(&query, message, out, err);
+    slice_free(message);
+    return result;
+}
+
+static void expect_refused(struct slice message, enum result code, const char *part)
+{
+    struct soa_answer answer;
+    struct error err = {0};
+    assert_int_equal(read_answer(message, &answer, &err), code);
+    if (strstr(err.text, part) == NULL) {
+        fail_msg("'%s' is not in '%s'", part, err.text);
+    }
+}
+
+static struct slice reply_lines(const char *lines)
+{
+    return reply_of(ID, 0, "example.com", TYPE_SOA, "example.com", lines);
+}
+
+static void query_asks_for_soa_and_expire(void **state)
+{
+    (void)state;
+    uint8_t buffer[512];
+    size_t size = soa_query_write(&query, buffer, sizeof(buffer));
+    struct xfr_request request;
+    unsigned rcode = 0;
+    struct error err = {0};
+    assert_int_equal(xfr_request_read(slice_of(buffer, size), &request, &rcode, &err), OK);
+    assert_int_equal(request.id, ID);
+    assert_int_equal(request.question.type, TYPE_SOA);
+    assert_true(request.wants_expire);
+    struct soa_query plain = query;
+    plain.with_edns = false;
+    size = soa_query_write(&plain, buffer, sizeof(buffer));
+    assert_int_equal(size, 12 + sizeof(zone) + 4);
+}
+
+static void good_answer_gives_serial_and_timers(void **state)
+{
+    (void)state;
+    struct soa_answer answer;
+    struct error err = {0};
+    assert_int_equal(read_answer(reply_lines(SOA), &answer, &err), OK);
+    assert_int_equal(answer.serial.value, 2026031802);
+    assert_int_equal(answer.refresh_s, 3600);
+    assert_int_equal(answer.retry_s, 900);
+    assert_int_equal(answer.expire_s, 1209600);
+    assert_int_equal(answer.minimum_s, 300);
+    assert_false(answer.truncated);
+    assert_false(answer.has_expire_option);
+}
+
+static void expire_option_is_read(void **state)
+{
+    (void)state;
+    uint8_t *buffer = malloc(512);
+    struct message_writer w;
+    message_writer_init(&w, buffer, 512, ID, FLAG_QR | FLAG_AA);
+    struct line_record *line = malloc(sizeof(*line));
+    line_read(SOA, zone, CLASS_IN, line);
+    uint8_t option[EXPIRE_OPTION_SIZE];
+    assert_true(message_write_question(&w, zone, TYPE_SOA, CLASS_IN));
+    assert_true(message_write_record(&w, SECTION_ANSWER, &line->record));
+    assert_true(message_write_opt(&w, 1232, 0, 0, false, expire_option_write(option, 4242)));
+    free(line);
+    size_t size = message_writer_finish(&w).size;
+    struct soa_answer answer;
+    struct error err = {0};
+    assert_int_equal(read_answer(slice_of(realloc(buffer, size), size), &answer, &err), OK);
+    assert_true(answer.has_expire_option);
+    assert_int_equal(answer.expire_option_s, 4242);
+}
+
+static void truncated_answer_says_so(void **state)
+{
+    (void)state;
+    struct soa_answer answer;
+    struct error err = {0};
+    struct slice message = reply_of(ID, FLAG_TC, "example.com", TYPE_SOA, "example.com", "");
+    assert_int_equal(read_answer(message, &answer, &err), OK);
+    assert_true(answer.truncated);
+}
+
+static void every_other_answer_is_told_apart(void **state)
+{
+    (void)state;
+    expect_refused(reply_lines(""), ERR_FORMAT, "NOERROR without an SOA record");
+    expect_refused(reply_lines("@ 60 CNAME a\n"), ERR_FORMAT, "a CNAME record");
+    expect_refused(reply_lines("sub 3600 SOA ns h 1 2 3 4 5\n"), ERR_FORMAT, "not asked for");
+    expect_refused(reply_lines(SOA SOA), ERR_FORMAT, "more than one SOA");
+    expect_refused(reply_of(ID, RCODE_REFUSED, "example.com", TYPE_SOA, "example.com", ""),
+                   ERR_DENIED, "primary answered REFUSED to the SOA query");
+    expect_refused(reply_of(ID, RCODE_SERVFAIL, "example.com", TYPE_SOA, "example.com", ""),
+                   ERR_BUSY, "SERVFAIL");
+    expect_refused(reply_of(ID, RCODE_NOTAUTH, NULL, TYPE_SOA, "example.com", ""), ERR_NOT_FOUND,
+                   "NOTAUTH");
+    expect_refused(reply_of(ID + 1, 0, "example.com", TYPE_SOA, "example.com", SOA), ERR_FORMAT,
+                   "ID");
+    expect_refused(reply_of(ID, 0, "example.net", TYPE_SOA, "example.com", SOA), ERR_FORMAT,
+                   "example.net");
+    expect_refused(slice_of(calloc(1, 5), 5), ERR_FORMAT, "5 octets, shorter than a header");
+}
+
+static void answer_must_be_authoritative(void **state)
+{
+    (void)state;
+    struct slice message = reply_lines(SOA);
+    ((uint8_t *)(uintptr_t)message.data)[2] &= 0xfb;
+    expect_refused(message, ERR_FORMAT, "AA is not set");
+}
+
+static void formerr_hints_at_edns(void **state)
+{
+    (void)state;
+    struct soa_answer answer;
+    struct error err = {0};
+    struct slice message = reply_of(ID, RCODE_FORMERR, "example.com", TYPE_SOA, "example.com", "");
+    assert_int_equal(read_answer(message, &answer, &err), ERR_FORMAT);
+    assert_true(answer.no_edns);
+}
+
+static void answer_cut_at_any_octet_is_refused(void **state)
+{
+    (void)state;
+    struct slice whole = reply_lines(SOA);
+    for (size_t size = 0; size < whole.size; size++) {
+        uint8_t *part = malloc(size == 0 ? 1 : size);
+        memcpy(part, whole.data, size);
+        struct soa_answer answer;
+        struct error err = {0};
+        assert_int_equal(read_answer(slice_of(part, size), &answer, &err), ERR_FORMAT);
+    }
+    slice_free(whole);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(query_asks_for_soa_and_expire),
+        cmocka_unit_test(good_answer_gives_serial_and_timers),
+        cmocka_unit_test(expire_option_is_read),
+        cmocka_unit_test(truncated_answer_says_so),
+        cmocka_unit_test(every_other_answer_is_told_apart),
+        cmocka_unit_test(answer_must_be_authoritative),
+        cmocka_unit_test(formerr_hints_at_edns),
+        cmocka_unit_test(answer_cut_at_any_octet_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
