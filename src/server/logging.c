@@ -15,13 +15,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "server/syslog_sink.h"
 
 enum {
     QUEUE_LINES = 8192,
@@ -283,12 +283,6 @@ static void write_all(int fd, const char *bytes, size_t size)
     }
 }
 
-static int syslog_priority(enum log_level level)
-{
-    static const int priorities[] = {7, 6, 5, 4, 3, 2}; /* LOG_DEBUG … LOG_CRIT of syslog.h */
-    return priorities[level];
-}
-
 static void write_line(struct channel_state *channel, const struct line *line)
 {
     switch (channel->options.sink) {
@@ -311,8 +305,8 @@ static void write_line(struct channel_state *channel, const struct line *line)
         channel->size_bytes += line->size;
         return;
     case LOG_SINK_SYSLOG:
-        syslog(channel->options.facility | syslog_priority(line->level), "%.*s",
-               (int)(line->size - 1), line->text);
+        syslog_sink_write(channel->options.facility, (int)line->level, line->text,
+                          (int)(line->size - 1));
         return;
     case LOG_SINK_NULL:
         return;

@@ -5,6 +5,7 @@ import pathlib
 import random
 import shutil
 import signal
+import socket
 import tarfile
 import tempfile
 import time
@@ -43,7 +44,6 @@ class Test:
     def __init__(self, build, name):
         self.build, self.name = build, name
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"lockstep-{name}-"))
-        self.port = 5300
         self.net = f"127.{random.randint(16, 250)}.{random.randint(0, 255)}"
         self.given = 0
         self.keys = {}
@@ -62,8 +62,22 @@ class Test:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def next_address(self):
+        """An address no server has, for a client that is a stranger."""
         self.given += 1
         return f"{self.net}.{self.given}"
+
+    def next_port(self):
+        """A port that is free for UDP and TCP on 127.0.0.1, below those the system hands out."""
+        while True:
+            port = random.randint(10000, 32000)
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, \
+                    socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                try:
+                    tcp.bind(("127.0.0.1", port))
+                    udp.bind(("127.0.0.1", port))
+                    return port
+                except OSError:
+                    continue
 
     def lockstep(self, name="ours", options=""):
         return Lockstep(self, name, options)

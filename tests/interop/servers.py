@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Lockstep and its peers as test servers: each in a folder and on a loopback address of its own.
+"""Lockstep and its peers as test servers: each in a folder and on a port of its own.
 
 A test says what a zone is (Zone below) and each class writes its own configuration from that. All
 servers of a test use the same port, so that NOTIFY and transfers need no special cases, and send
@@ -43,7 +43,7 @@ class Server:
 
     def __init__(self, test, name, options=""):
         self.test, self.name, self.options = test, name, options
-        self.address, self.port = test.next_address(), test.port
+        self.address, self.port = "127.0.0.1", test.next_port()
         self.home = test.folder / name
         self.home.mkdir()
         self.zones, self.keys = [], test.keys
@@ -112,19 +112,19 @@ class Server:
             self.process.wait()
 
 
-def named_zone(zone, port, file, lockstep=False):
+def named_zone(zone, file, lockstep=False):
     """A zone block in BIND's grammar; Lockstep reads the same."""
     key = f" key {zone.key}" if zone.key else ""
     lines = [f'zone "{zone.name}" {{', f"type {zone.role};", f'file "{file}";']
     if zone.primaries:
-        lines.append("primaries { " + " ".join(f"{p.address} port {port}{key};" for p in zone.primaries) + " };")
+        lines.append("primaries { " + " ".join(f"{p.address} port {p.port}{key};" for p in zone.primaries) + " };")
         if not lockstep:
             lines.append("masterfile-format text;")
-    allowed = f"key {zone.key};" if zone.key else " ".join(f"{s.address};" for s in zone.secondaries)
+    allowed = f"key {zone.key};" if zone.key else ""
     lines.append(f"allow-transfer {{ {allowed} 127.0.0.1; }};")
     if zone.secondaries:
         lines.append("notify explicit;")
-        lines.append("also-notify { " + " ".join(f"{s.address} port {port}{key};" for s in zone.secondaries) + " };")
+        lines.append("also-notify { " + " ".join(f"{s.address} port {s.port}{key};" for s in zone.secondaries) + " };")
     else:
         lines.append("notify no;")
     lines.append(zone.extra)
@@ -145,7 +145,7 @@ class Lockstep(Server):
             f"listen-on port {self.port} {{ {self.address}; }};\nlisten-on-v6 {{ none; }};\n"
             f"notify-source {self.address};\ntransfer-source {self.address};\nquery-source address {self.address};\n"
             f"{self.options}\n}};\n{named_keys(self.keys)}\n"
-            + "\n".join(named_zone(z, self.port, self.zone_path(z.name), True) for z in self.zones) + "\n")
+            + "\n".join(named_zone(z, self.zone_path(z.name), True) for z in self.zones) + "\n")
 
     def command(self):
         return [self.test.build / "lockstepd", "-g", "-c", self.home / "named.conf"]
@@ -163,7 +163,7 @@ class Bind(Server):
             "allow-query { any; };\nallow-transfer { none; };\nserial-query-rate 1000;\nnotify-rate 1000;\n"
             "ixfr-from-differences yes;\nmin-retry-time 1;\nmin-refresh-time 1;\n"
             f"{self.options}\n}};\ncontrols {{ }};\n{named_keys(self.keys)}\n"
-            + "\n".join(named_zone(z, self.port, self.zone_path(z.name)) for z in self.zones) + "\n")
+            + "\n".join(named_zone(z, self.zone_path(z.name)) for z in self.zones) + "\n")
 
     def command(self):
         return ["/usr/sbin/named", "-g", "-n", "1", "-U", "1", "-c", self.home / "named.conf"]

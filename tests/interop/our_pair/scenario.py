@@ -220,7 +220,7 @@ def test_pipelined_and_interleaved_on_tcp(test):
     """X7, RFC 7766: questions and a transfer on one connection, each answered."""
     primary, _ = pair(test, simple_zone(NAME, 1, "\n".join(f"h{i} A 192.0.2.{i % 250}" for i in range(3000))))
     primary.start()
-    sock = socket.create_connection((primary.address, primary.port), timeout=10, source_address=("127.0.0.1", 0))
+    sock = socket.create_connection((primary.address, primary.port), timeout=10)
     queries = [dns.message.make_query(f"h{i}.{NAME}", "A", id=i + 1) for i in range(50)]
     axfr = dns.message.make_query(NAME, "AXFR", id=999)
     wires = [q.to_wire() for q in queries[:25]] + [axfr.to_wire()] + [q.to_wire() for q in queries[25:]]
@@ -267,7 +267,7 @@ class FakePrimary:
     """Answers SOA and AXFR by script over UDP and TCP."""
 
     def __init__(self, test):
-        self.name, self.address, self.port = "fake", test.next_address(), test.port
+        self.name, self.address, self.port = "fake", "127.0.0.1", test.next_port()
         self.serial, self.mode, self.transfers = 1, "good", 0
         self.open = True
 
@@ -360,7 +360,6 @@ class FakePrimary:
         message.set_opcode(dns.opcode.NOTIFY)
         message.flags = (message.flags | dns.flags.AA) & ~dns.flags.RD
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind((self.address, 0))
         sock.sendto(message.to_wire(), (server.address, server.port))
         sock.settimeout(3)
         sock.recv(4096)

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * NOTIFY is answered at once and handed to the sync thread. UPDATE is refused: no zone takes them
+ * yet. A signed message is answered NOTAUTH, since no key can be verified yet. Transfers over UDP: AXFR is
+ * FORMERR (RFC 5936 4.2), IXFR gets the one SOA that sends the client to TCP (RFC 1995 2).
+ *
+ * Refusals name the rule that decided, in the log, at a bounded rate.
+ */
+#include "server/request.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "server/access.h"
+#include "server/server_impl.h"
+#include "server/sync.h"
+#include "server/zones.h"
+#include "xfr/ixfr_out.h"
+#include "xfr/notify_in.h"
+
+struct request_scope request_scope_begin(struct server *server)
+{
+    const struct settings *settings =
+        atomic_load_explicit(&server->settings, memory_order_acquire);
+    return (struct request_scope){
+        .server = server,
+        .settings = settings,
+        .zones = atomic_load_explicit(&server->zone_set, memory_order_acquire),
+        .answer = &settings->answer,
+        .wall_s = clock_wall_s(),
+    };
+}
+
+static bool may_query(void *context, const struct zone *zone, const struct answer_query *query)
+{
+    (void)context;
+    const struct server_zone *own = zone->context;
+    struct access_subject subject = {
+        .peer = query->peer, .key = query->key, .transport = query->transport};
+    return access_allowed(atomic_load_explicit(&own->settings, memory_order_acquire), ACCESS_QUERY,
+                          &subject, NULL, 0);
+}
+
+void request_prepare_settings(struct settings *settings)
+{
+    settings->answer.allow_query = settings->anybody_may_query ? NULL : may_query;
+}
+
+static struct access_subject subject_of(const struct answer_query *query,
+                                        const struct request_origin *origin)
+{
+    return (struct access_subject){.peer = &origin->peer,
+                                   .key = query->key,
+                                   .transport = query->transport,
+                                   .local_port = origin->local.port};
+}
+
+static void reply_rcode(struct answer_query *query, unsigned rcode)
+{
+    struct xfr_request request = {.id = query->query.id, .flags = query->query.flags};
+    if (query->query.has_question) {
+        name_copy(&request.question.name, query->query.qname);
+        request.question.type = query->query.qtype;
+        request.question.class = query->query.qclass;
+    }
+    query->rcode = (uint16_t)rcode;
+    query->response_size =
+        xfr_refusal_write(&request, rcode, EDE_NONE, "", query->out, query->out_size, query->reserve);
+}
+
+static void handle_notify(const struct request_scope *scope, struct answer_query *query,
+                          const struct request_origin *origin)
+{
+    struct server *server = scope->server;
+    struct notify_in notify;
+    struct error err = {0};
+    unsigned rcode = RCODE_NOERROR;
+    char from[ADDRESS_TEXT_SIZE], phrase[1400], name[NAME_TEXT_SIZE];
+    address_format(&origin->peer, true, from);
+    if (notify_in_read(query->message, &notify, &rcode, &err) != OK) {
+        query->response_size = notify_in_reply(&notify, rcode, query->out, query->out_size, 0);
+        return;
+    }
+    struct server_zone *zone = query->zone == NULL ? NULL : query->zone->context;
+    if (zone == NULL || !name_equal(query->zone->name, notify.question.name.wire)) {
+        snprintf(phrase, sizeof(phrase), "received notify for zone '%s': not authoritative",
+                 name_format_log(notify.question.name.wire, name));
+        LOG_EVENT_LIMITED(server->logging, LOG_INFO, LOG_NOTIFY, "notify_unknown_zone", phrase,
+                          LOG_KEY("peer", from));
+        query->response_size =
+            notify_in_reply(&notify, RCODE_NOTAUTH, query->out, query->out_size, 0);
+        return;
+    }
+    const struct zone_settings *settings =
+        atomic_load_explicit(&zone->settings, memory_order_acquire);
+    struct access_subject subject = subject_of(query, origin);
+    char rule[300];
+    if (settings->role != ROLE_SECONDARY ||
+        !access_allowed(settings, ACCESS_NOTIFY, &subject, rule, sizeof(rule))) {
+        if (settings->role != ROLE_SECONDARY) {
+            snprintf(rule, sizeof(rule), "this server is the primary");
+        }
+        atomic_fetch_add_explicit(&server->counters.notifies_refused, 1, memory_order_relaxed);
+        snprintf(phrase, sizeof(phrase), "zone %s: refused notify from non-primary: %s",
+                 zone->label, from);
+        LOG_EVENT_LIMITED(server->logging, LOG_INFO, LOG_NOTIFY, "notify_refused", phrase,
+                          LOG_KEY("rule", rule));
+        query->response_size =
+            notify_in_reply(&notify, RCODE_REFUSED, query->out, query->out_size, 0);
+        return;
+    }
+    if (notify.has_serial) {
+        snprintf(phrase, sizeof(phrase), "zone %s: notify from %s: serial %u", zone->label, from,
+                 notify.serial.value);
+    } else {
+        snprintf(phrase, sizeof(phrase), "zone %s: notify from %s: no serial", zone->label, from);
+    }
+    LOG_EVENT_LIMITED(server->logging, LOG_INFO, LOG_NOTIFY, "notify_received", phrase,
+                      LOG_KEY("rule", rule));
+    sync_notified(server->sync, zone, &origin->peer, notify.has_serial, notify.serial);
+    query->response_size = notify_in_reply(&notify, RCODE_NOERROR, query->out, query->out_size, 0);
+}
+
+static void handle_update(const struct request_scope *scope, struct answer_query *query,
+                          const struct request_origin *origin)
+{
+    char phrase[1400], from[ADDRESS_TEXT_SIZE];
+    struct server_zone *zone = query->zone == NULL ? NULL : query->zone->context;
+    if (zone == NULL) {
+        reply_rcode(query, RCODE_NOTAUTH);
+        return;
+    }
+    atomic_fetch_add_explicit(&scope->server->counters.updates_refused, 1, memory_order_relaxed);
+    snprintf(phrase, sizeof(phrase), "client %s: update '%s' denied",
+             address_format(&origin->peer, true, from), zone->label);
+    LOG_EVENT_LIMITED(scope->server->logging, LOG_INFO, LOG_UPDATE_SECURITY, "update_refused",
+                      phrase, LOG_KEY("rule", "updates are not taken by this server"));
+    reply_rcode(query, RCODE_REFUSED);
+}
+
+/* IXFR over UDP: the SOA alone, with TC; the differences come over TCP. */
+static void handle_transfer_datagram(const struct request_scope *scope, struct answer_query *query,
+                                     const struct request_origin *origin)
+{
+    struct xfr_request request;
+    struct error err = {0};
+    unsigned rcode = RCODE_FORMERR;
+    if (query->query.qtype == TYPE_AXFR || xfr_request_read(query->message, &request, &rcode, &err) != OK) {
+        reply_rcode(query, rcode);
+        return;
+    }
+    struct server_zone *zone = query->zone == NULL ? NULL : query->zone->context;
+    struct zone_version *version =
+        zone == NULL ? NULL : atomic_load_explicit(&zone->zone->current, memory_order_acquire);
+    if (version == NULL || atomic_load(&zone->zone->state) != ZONE_SERVING) {
+        reply_rcode(query, zone == NULL ? RCODE_NOTAUTH : RCODE_SERVFAIL);
+        return;
+    }
+    struct access_subject subject = subject_of(query, origin);
+    const struct zone_settings *settings =
+        atomic_load_explicit(&zone->settings, memory_order_acquire);
+    char rule[300];
+    if (!access_allowed(settings, ACCESS_TRANSFER, &subject, rule, sizeof(rule))) {
+        char phrase[1400], from[ADDRESS_TEXT_SIZE], name[NAME_TEXT_SIZE];
+        atomic_fetch_add_explicit(&scope->server->counters.transfers_refused, 1,
+                                  memory_order_relaxed);
+        snprintf(phrase, sizeof(phrase), "client %s (%s): zone transfer '%s/IXFR/IN' denied",
+                 address_format(&origin->peer, true, from),
+                 name_format_log(query->zone->name, name), name);
+        LOG_EVENT_LIMITED(scope->server->logging, LOG_ERROR, LOG_SECURITY, "transfer_refused",
+                          phrase, LOG_KEY("rule", rule));
+        reply_rcode(query, RCODE_REFUSED);
+        return;
+    }
+    struct ixfr_out *out = ixfr_out_new(version, NULL, 0, &request, slice_of(NULL, 0), 0);
+    bool fits;
+    query->response_size =
+        ixfr_out_datagram(out, query->out, query->out_size, query->reserve, &fits);
+    ixfr_out_free(out);
+    if (serial_before(request.serial, zone_version_serial(version)) && query->response_size >= 4) {
+        query->out[2] |= FLAG_TC >> 8; /* there is more, over TCP */
+    }
+}
+
+void request_handle_message(const struct request_scope *scope, struct answer_query *query,
+                            const struct request_origin *origin)
+{
+    query->response_size = 0;
+    switch (query->disposition) {
+    case ANSWER_NOTIFY:
+        handle_notify(scope, query, origin);
+        return;
+    case ANSWER_UPDATE:
+        handle_update(scope, query, origin);
+        return;
+    case ANSWER_TSIG:
+        reply_rcode(query, RCODE_NOTAUTH);
+        return;
+    case ANSWER_SEND:
+    case ANSWER_DROP:
+    case ANSWER_XFR:
+        return;
+    }
+}
+
+void request_handle_datagram(const struct request_scope *scope, struct answer_query *query,
+                             const struct request_origin *origin)
+{
+    if (query->disposition == ANSWER_XFR) {
+        query->response_size = 0;
+        handle_transfer_datagram(scope, query, origin);
+        return;
+    }
+    request_handle_message(scope, query, origin);
+}

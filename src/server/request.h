@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the answer room hands up: NOTIFY, UPDATE, transfers over UDP, signed messages. Access is
+ * decided here, the reply is written into the query's buffer, and what follows is left to others.
+ */
+#ifndef SERVER_REQUEST_H
+#define SERVER_REQUEST_H
+
+#include "answer/answer.h"
+#include "net/udp.h"
+
+struct server;
+struct settings;
+
+/* What a batch of questions is answered with; valid until the thread's next quiescent state. */
+struct request_scope {
+    struct server *server;
+    const struct settings *settings;
+    const struct zone_set *zones;
+    const struct answer_options *answer;
+    int64_t wall_s;
+};
+
+struct request_scope request_scope_begin(struct server *server);
+
+/* Puts allow-query into the answer options of settings that are not in use yet. */
+void request_prepare_settings(struct settings *settings);
+
+/* Where a request came from. */
+struct request_origin {
+    struct address peer;
+    struct address local;
+    const struct udp_socket *udp; /* NULL: a stream */
+};
+
+/*
+ * Deals with a query whose disposition is none of SEND and XFR over a stream. Writes the reply into
+ * query->out and sets query->response_size (0: no reply).
+ */
+void request_handle_datagram(const struct request_scope *scope, struct answer_query *query,
+                             const struct request_origin *origin);
+/* The same for a message of a stream; ANSWER_XFR is transfer_out.h's. */
+void request_handle_message(const struct request_scope *scope, struct answer_query *query,
+                            const struct request_origin *origin);
+
+#endif

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Start, run, end.
+ *
+ * Start: read the configuration, open every socket (as whoever may), drop to the user, start the
+ * threads, load the zones, write the pid file. Run: the main loop waits for signals; SIGHUP reads
+ * configuration and changed zone files, and either all of the configuration is taken or none. End:
+ * threads in the reverse order, each joined; nothing is torn down under a reader.
+ */
+#include "server/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/rcu.h"
+#include "net/loop.h"
+#include "server/loader.h"
+#include "server/request.h"
+#include "server/server_impl.h"
+#include "server/stream_worker.h"
+#include "server/sync.h"
+#include "server/transfer_in.h"
+#include "server/udp_worker.h"
+#include "server/zones.h"
+
+enum { MAX_WORKERS = 64, DNS_PORT = 53 };
+
+struct process {
+    struct server server;
+    struct udp_worker *udp[MAX_WORKERS];
+    struct stream_worker *streams[MAX_WORKERS];
+    unsigned worker_count;
+    struct loop_watch signals;
+    int signal_fd;
+    bool pid_written;
+};
+
+void server_thread_begin(const char *name)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    (void)prctl(PR_SET_NAME, name);
+}
+
+static void hook_quiescent(void *context)
+{
+    (void)context;
+    rcu_quiescent();
+}
+
+static void hook_offline(void *context)
+{
+    (void)context;
+    rcu_offline();
+}
+
+static void hook_online(void *context)
+{
+    (void)context;
+    rcu_online();
+}
+
+void server_set_rcu_hooks(struct loop *loop)
+{
+    static const struct loop_hooks hooks = {
+        .turn_done = hook_quiescent, .before_wait = hook_offline, .after_wait = hook_online};
+    loop_set_hooks(loop, &hooks);
+}
+
+struct settings *server_settings(struct server *server)
+{
+    rcu_read_begin();
+    struct settings *settings =
+        settings_ref(atomic_load_explicit(&server->settings, memory_order_acquire));
+    rcu_read_end();
+    return settings;
+}
+
+/* ---- configuration ---- */
+
+static void report_to_stderr(void *context, const struct conf_finding *finding)
+{
+    (void)context;
+    char line[1024];
+    if (finding->severity != CONF_NOTICE) {
+        fprintf(stderr, "%s\n", conf_finding_format(finding, line, sizeof(line)));
+    }
+}
+
+static void report_to_log(void *context, const struct conf_finding *finding)
+{
+    static const enum log_level levels[] = {LOG_ERROR, LOG_WARNING, LOG_NOTICE};
+    struct server *server = context;
+    char place[600];
+    snprintf(place, sizeof(place), "%s:%u", finding->where.file == NULL ? "" : finding->where.file,
+             finding->where.line);
+    char phrase[1400];
+    snprintf(phrase, sizeof(phrase), "%s: %s", place, finding->text);
+    LOG_EVENT(server->logging, levels[finding->severity], LOG_CONFIG, "config_finding", phrase,
+              LOG_NUM("column", finding->where.column));
+}
+
+static enum result read_settings(struct server *server, conf_report *report, void *context,
+                                 struct settings **out, struct error *err)
+{
+    struct conf *conf;
+    enum result result = conf_load(server->options.config_path, report, context, &conf, err);
+    if (result != OK) {
+        return result;
+    }
+    uint16_t port = server->options.port != 0 ? server->options.port : DNS_PORT;
+    return settings_new(conf, port, !server->options.ipv6_only, !server->options.ipv4_only, out,
+                        err);
+}
+
+/* One notice for all statements that are known and do nothing yet. */
+static void tell_unused(struct server *server, const struct conf *conf)
+{
+    struct text names;
+    text_init(&names, 900);
+    for (uint32_t i = 0; i < conf->unused_count; i++) {
+        if (conf->unused[i].later) {
+            text_printf(&names, "%s%s (%s:%u)", names.size == 0 ? "" : ", ", conf->unused[i].name,
+                        conf->unused[i].where.file, conf->unused[i].where.line);
+        }
+    }
+    if (names.size != 0) {
+        char phrase[1200];
+        snprintf(phrase, sizeof(phrase), "accepted, without effect in this version: %s",
+                 text_str(&names));
+        LOG_EVENT(server->logging, LOG_NOTICE, LOG_CONFIG, "config_unused", phrase,
+                  LOG_NUM("statements", conf->unused_count));
+    }
+    text_deinit(&names);
+}
+
+static void settings_unref_later(void *context)
+{
+    settings_unref(context);
+}
+
+static void reloaded(void *context)
+{
+    struct process *process = context;
+    LOG_EVENT(process->server.logging, LOG_INFO, LOG_GENERAL, "reload_done",
+              "reloading zones succeeded", LOG_NUM("zones", zones_count(process->server.zones)));
+}
+
+static void reload(struct process *process)
+{
+    struct server *server = &process->server;
+    LOG_EVENT(server->logging, LOG_INFO, LOG_GENERAL, "reload", "received SIGHUP signal to reload zones",
+              LOG_KEY("config", server->options.config_path));
+    struct settings *fresh;
+    struct error err = {0};
+    if (read_settings(server, report_to_log, server, &fresh, &err) != OK) {
+        char text[1024], phrase[1200];
+        snprintf(phrase, sizeof(phrase), "reloading configuration failed: %s",
+                 error_format(&err, text, sizeof(text)));
+        LOG_EVENT(server->logging, LOG_ERROR, LOG_GENERAL, "reload_failed", phrase,
+                  LOG_KEY("action", "keeping the configuration as it was"));
+        return;
+    }
+    struct settings *old = atomic_load_explicit(&server->settings, memory_order_acquire);
+    fresh->generation = old->generation + 1;
+    struct logging_options logging;
+    settings_logging(fresh, server->options.log_to_stderr, server->options.debug_level, &logging);
+    if (logging_configure(server->logging, &logging, &err) != OK) {
+        LOG_EVENT(server->logging, LOG_ERROR, LOG_GENERAL, "logging_failed", err.text,
+                  LOG_KEY("action", "keeping the log channels as they were"));
+    }
+    request_prepare_settings(fresh);
+    atomic_store_explicit(&server->settings, fresh, memory_order_release);
+    zones_configure(server->zones, reloaded, process);
+    rcu_defer(settings_unref_later, old);
+}
+
+/* ---- signals ---- */
+
+static void signal_ready(void *context, unsigned events)
+{
+    (void)events;
+    struct process *process = context;
+    struct signalfd_siginfo info;
+    while (read(process->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+        switch (info.ssi_signo) {
+        case SIGHUP:
+            reload(process);
+            break;
+        case SIGUSR1:
+            logging_reopen(process->server.logging);
+            break;
+        case SIGTERM:
+        case SIGINT:
+            LOG_EVENT(process->server.logging, LOG_INFO, LOG_GENERAL, "stopping", "shutting down",
+                      LOG_NUM("signal", info.ssi_signo));
+            loop_stop(process->server.main_loop);
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+static enum result watch_signals(struct process *process, struct error *err)
+{
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGHUP);
+    sigaddset(&wanted, SIGUSR1);
+    sigaddset(&wanted, SIGTERM);
+    sigaddset(&wanted, SIGINT);
+    signal(SIGPIPE, SIG_IGN);
+    pthread_sigmask(SIG_BLOCK, &wanted, NULL);
+    process->signal_fd = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (process->signal_fd < 0) {
+        return error_set_os(err, ERR_IO, "cannot watch for signals");
+    }
+    return loop_watch_add(process->server.main_loop, &process->signals, process->signal_fd,
+                          LOOP_READ, signal_ready, process, err);
+}
+
+/* ---- process matters ---- */
+
+static enum result drop_privileges(const char *user, struct error *err)
+{
+    if (user == NULL || geteuid() != 0) {
+        return OK;
+    }
+    const struct passwd *entry = getpwnam(user);
+    if (entry == NULL) {
+        return error_set(err, ERR_NOT_FOUND, "there is no user %s", user);
+    }
+    if (initgroups(user, entry->pw_gid) != 0 || setgid(entry->pw_gid) != 0 ||
+        setuid(entry->pw_uid) != 0) {
+        return error_set_os(err, ERR_IO, "cannot become user %s", user);
+    }
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    return OK;
+}
+
+/* O_NOFOLLOW: the file may lie where others can write. */
+static enum result write_pid(struct process *process, const char *path, struct error *err)
+{
+    if (path == NULL) {
+        return OK;
+    }
+    (void)unlink(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        return error_set_os(err, ERR_IO, "cannot write pid-file %s", path);
+    }
+    char text[32];
+    int size = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+    bool good = write(fd, text, (size_t)size) == size;
+    close(fd);
+    if (!good) {
+        (void)unlink(path);
+        return error_set_os(err, ERR_IO, "cannot write pid-file %s", path);
+    }
+    process->pid_written = true;
+    return OK;
+}
+
+static void leave_terminal(void)
+{
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int i = 0; fd >= 0 && i < 3; i++) {
+        (void)dup2(fd, i);
+    }
+    if (fd > 2) {
+        close(fd);
+    }
+}
+
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* ---- start and end ---- */
+
+static enum result open_sockets(struct process *process, const struct settings *settings,
+                                struct error *err)
+{
+    struct server *server = &process->server;
+    if (settings->listen_count == 0) {
+        return error_set(err, ERR_NOT_FOUND, "no address to listen on: see listen-on in %s",
+                         server->options.config_path);
+    }
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned count = server->options.threads != 0 ? server->options.threads
+                     : cores > 0                  ? (unsigned)cores
+                                                  : 1;
+    process->worker_count = count < MAX_WORKERS ? count : MAX_WORKERS;
+    for (unsigned i = 0; i < process->worker_count; i++) {
+        enum result result = udp_worker_new(server, settings->listen, settings->listen_count,
+                                            &process->udp[i], err);
+        if (result == OK) {
+            result = stream_worker_new(server, settings->listen, settings->listen_count,
+                                       &process->streams[i], err);
+        }
+        if (result != OK) {
+            return result;
+        }
+    }
+    return OK;
+}
+
+static enum result start_workers(struct process *process, struct error *err)
+{
+    for (unsigned i = 0; i < process->worker_count; i++) {
+        enum result result = udp_worker_start(process->udp[i], err);
+        if (result == OK) {
+            result = stream_worker_start(process->streams[i], err);
+        }
+        if (result != OK) {
+            return result;
+        }
+    }
+    return OK;
+}
+
+static void loaded(void *context)
+{
+    struct process *process = context;
+    struct server *server = &process->server;
+    LOG_EVENT(server->logging, LOG_NOTICE, LOG_GENERAL, "zones_loaded", "all zones loaded",
+              LOG_NUM("zones", zones_count(server->zones)));
+    LOG_EVENT(server->logging, LOG_NOTICE, LOG_GENERAL, "running", "running",
+              LOG_KEY("version", LOCKSTEP_VERSION));
+}
+
+static void log_listens(struct server *server, const struct settings *settings)
+{
+    for (size_t i = 0; i < settings->listen_count; i++) {
+        char address[ADDRESS_TEXT_SIZE], phrase[160];
+        snprintf(phrase, sizeof(phrase), "listening on IPv%u interface, %s",
+                 settings->listen[i].family, address_format(&settings->listen[i], true, address));
+        LOG_EVENT(server->logging, LOG_INFO, LOG_NETWORK, "listening", phrase,
+                  LOG_KEY("transport", "udp,tcp"));
+    }
+}
+
+/* Everything before the main loop. What was made is in `process`, also on error. */
+static enum result start(struct process *process, struct error *err)
+{
+    struct server *server = &process->server;
+    struct settings *settings;
+    enum result result = read_settings(server, report_to_stderr, NULL, &settings, err);
+    if (result != OK) {
+        return result;
+    }
+    settings->generation = 1;
+    request_prepare_settings(settings);
+    atomic_store(&server->settings, settings);
+    if (settings->directory != NULL && chdir(settings->directory) != 0) {
+        return error_set_os(err, ERR_IO, "cannot change to directory %s", settings->directory);
+    }
+    struct logging_options logging;
+    settings_logging(settings, server->options.log_to_stderr, server->options.debug_level,
+                     &logging);
+    if ((result = logging_start(&logging, &server->logging, err)) != OK ||
+        (result = loop_new(&server->main_loop, err)) != OK ||
+        (result = watch_signals(process, err)) != OK ||
+        (result = open_sockets(process, settings, err)) != OK ||
+        (result = drop_privileges(server->options.user, err)) != OK) {
+        return result;
+    }
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned threads = cores > 1 ? (unsigned)cores : 1;
+    LOG_EVENT(server->logging, LOG_NOTICE, LOG_GENERAL, "starting", "starting Lockstep " LOCKSTEP_VERSION,
+              LOG_KEY("config", server->options.config_path), LOG_NUM("pid", getpid()));
+    tell_unused(server, settings->conf);
+    log_listens(server, settings);
+    server->zones = zones_new(server);
+    if ((result = loader_new(threads, &server->loader, err)) != OK ||
+        (result = sync_new(server, &server->sync, err)) != OK ||
+        (result = transfers_new(server, threads, &server->transfers, err)) != OK ||
+        (result = sync_start(server->sync, err)) != OK) {
+        return result;
+    }
+    zones_configure(server->zones, loaded, process);
+    if ((result = start_workers(process, err)) != OK) {
+        return result;
+    }
+    return write_pid(process, settings->pid_file, err);
+}
+
+static void finish(struct process *process)
+{
+    struct server *server = &process->server;
+    struct settings *settings = atomic_load(&server->settings);
+    if (process->pid_written) {
+        (void)unlink(settings->pid_file);
+    }
+    for (unsigned i = 0; i < process->worker_count; i++) {
+        udp_worker_free(process->udp[i]);
+        stream_worker_free(process->streams[i]);
+    }
+    loader_free(server->loader);
+    transfers_free(server->transfers);
+    sync_free(server->sync);
+    zones_free(server->zones);
+    rcu_drain();
+    if (server->main_loop != NULL) {
+        loop_watch_remove(server->main_loop, &process->signals);
+    }
+    if (process->signal_fd >= 0) {
+        close(process->signal_fd);
+    }
+    LOG_EVENT(server->logging, LOG_NOTICE, LOG_GENERAL, "exiting", "exiting",
+              LOG_NUM("pid", getpid()));
+    logging_stop(server->logging);
+    loop_free(server->main_loop);
+    settings_unref(settings);
+}
+
+int server_run(const struct server_options *options)
+{
+    struct process *process = memory_new_zeroed(1, sizeof(*process));
+    process->server.options = *options;
+    process->signal_fd = -1;
+    raise_descriptor_limit();
+    /* Standard error stays until all is well, so that a failure to start is seen. */
+    if (!options->foreground && daemon(1, 1) != 0) {
+        perror("lockstepd: cannot go into the background");
+        memory_free(process);
+        return 1;
+    }
+    struct error err = {0};
+    int status = 0;
+    if (start(process, &err) == OK) {
+        if (!options->foreground) {
+            leave_terminal();
+        }
+        loop_run(process->server.main_loop);
+    } else {
+        char text[1024];
+        fprintf(stderr, "lockstepd: %s\n", error_format(&err, text, sizeof(text)));
+        LOG_EVENT(process->server.logging, LOG_CRITICAL, LOG_GENERAL, "start_failed", err.text,
+                  LOG_KEY("config", options->config_path));
+        status = 1;
+    }
+    finish(process);
+    memory_free(process);
+    return status;
+}

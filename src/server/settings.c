@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From the configuration's words to what the machines take: addresses to listen on, per zone the
+ * peers, limits and checks. The conf room's structs stay alive beside (address match lists are used
+ * as they are), so one reference to the settings keeps everything that a reader may look at.
+ */
+#include "server/settings.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "net/interfaces.h"
+
+/* Ten at a time, BIND's default, turns clients away that cost us next to nothing. */
+enum { DNS_TLS_PORT = 853, DEFAULT_TRANSFERS_OUT = 200 };
+
+struct settings *settings_ref(struct settings *settings)
+{
+    atomic_fetch_add_explicit(&settings->references, 1, memory_order_relaxed);
+    return settings;
+}
+
+void settings_unref(struct settings *settings)
+{
+    if (settings == NULL ||
+        atomic_fetch_sub_explicit(&settings->references, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    for (size_t i = 0; i < settings->zone_count; i++) {
+        memory_free(settings->zones[i].primaries);
+        memory_free(settings->zones[i].notify);
+    }
+    memory_free(settings->zones);
+    memory_free(settings->listen);
+    memory_free(settings->local_addresses);
+    memory_free(settings->local_networks);
+    memory_free(settings->channels);
+    conf_free(settings->conf);
+    memory_free(settings);
+}
+
+/* ---- where to listen ---- */
+
+static void add_listen(struct settings *settings, size_t *room, const struct address *address)
+{
+    for (size_t i = 0; i < settings->listen_count; i++) {
+        if (address_equal(&settings->listen[i], address)) {
+            return;
+        }
+    }
+    if (settings->listen_count == *room) {
+        *room = *room == 0 ? 8 : *room * 2;
+        settings->listen = memory_resize(settings->listen, *room * sizeof(settings->listen[0]));
+    }
+    settings->listen[settings->listen_count++] = *address;
+}
+
+/* Single addresses that are asked for by name are listened on even where no interface shows them
+ * (all of 127.0.0.0/8, and addresses routed here). */
+static void add_named_hosts(struct settings *settings, size_t *room, const struct acl *acl,
+                            uint8_t family, uint16_t port)
+{
+    for (uint32_t i = 0; i < acl->count; i++) {
+        const struct acl_element *element = &acl->elements[i];
+        if (element->negated) {
+            continue;
+        }
+        if (element->kind == ACL_LIST) {
+            add_named_hosts(settings, room, element->list, family, port);
+        } else if (element->kind == ACL_PREFIX && element->prefix.address.family == family &&
+                   element->prefix.bits == (family == 4 ? 32 : 128)) {
+            struct address address = element->prefix.address;
+            address.port = port;
+            add_listen(settings, room, &address);
+        }
+    }
+}
+
+static enum result find_listens(struct settings *settings, uint16_t default_port, bool ipv4,
+                                bool ipv6, struct error *err)
+{
+    struct interface_address *interfaces;
+    size_t count;
+    enum result result = interfaces_list(&interfaces, &count, err);
+    if (result != OK) {
+        return result;
+    }
+    settings->local_addresses = memory_new_zeroed(count, sizeof(settings->local_addresses[0]));
+    settings->local_networks = memory_new_zeroed(count, sizeof(settings->local_networks[0]));
+    settings->local_count = count;
+    for (size_t i = 0; i < count; i++) {
+        settings->local_addresses[i] = interfaces[i].address;
+        settings->local_networks[i] = interfaces[i].network;
+    }
+    memory_free(interfaces);
+    size_t room = 0;
+    for (uint32_t l = 0; l < settings->conf->listen_count; l++) {
+        const struct conf_listen *listen = &settings->conf->listens[l];
+        uint8_t family = listen->v6 ? 6 : 4;
+        if (listen->tls != NULL || (listen->v6 ? !ipv6 : !ipv4)) {
+            continue; /* tls is said in the notice of what is not working yet */
+        }
+        uint16_t port = listen->port != 0 ? listen->port : default_port;
+        for (size_t i = 0; i < count; i++) {
+            struct address address = settings->local_addresses[i];
+            struct acl_subject subject = {.peer = &address,
+                                          .transport = ACL_UDP,
+                                          .local_addresses = settings->local_addresses,
+                                          .local_address_count = count,
+                                          .local_networks = settings->local_networks,
+                                          .local_network_count = count};
+            if (address.family == family && acl_match(listen->addresses, &subject).allowed) {
+                address.port = port;
+                add_listen(settings, &room, &address);
+            }
+        }
+        add_named_hosts(settings, &room, listen->addresses, family, port);
+    }
+    return OK;
+}
+
+/* ---- zones ---- */
+
+static uint32_t clamp_u32(int64_t number)
+{
+    return number < 0 ? 0 : number > UINT32_MAX ? UINT32_MAX : (uint32_t)number;
+}
+
+/* Milliseconds from seconds; no limit is 0 for the machines. */
+static uint32_t ms_of(int64_t seconds)
+{
+    return seconds >= UINT32_MAX / 1000 ? UINT32_MAX : (uint32_t)(seconds * 1000);
+}
+
+static struct remote *copy_remotes(const struct conf *conf, const struct conf_zone *zone,
+                                   const struct conf_remotes *remotes, enum conf_id source4,
+                                   enum conf_id source6, uint16_t default_port, size_t *out_count)
+{
+    struct remote *copies = memory_new_zeroed(remotes->count, sizeof(copies[0]));
+    for (uint32_t i = 0; i < remotes->count; i++) {
+        const struct conf_remote *remote = &remotes->servers[i];
+        copies[i].address = remote->address;
+        if (copies[i].address.port == 0) {
+            copies[i].address.port = remote->tls != NULL ? DNS_TLS_PORT : default_port;
+        }
+        bool v6 = remote->address.family == 6;
+        struct address own = v6 ? remotes->source_v6 : remotes->source;
+        copies[i].source = own.family != 0 ? own : conf_address(conf, zone, v6 ? source6 : source4);
+        const struct conf_server *server = conf_server_find(conf, &remote->address);
+        const struct conf_key *key = remote->key != NULL ? remote->key
+                                     : server != NULL    ? server->key
+                                                         : NULL;
+        copies[i].key = key == NULL ? NULL : key->name;
+        copies[i].tls = remote->tls == NULL ? NULL : remote->tls->name;
+    }
+    *out_count = remotes->count;
+    return copies;
+}
+
+static enum check_mode check_mode_of(int64_t value)
+{
+    return value == CONF_CHECK_FAIL ? CHECK_FAIL : value == CONF_CHECK_WARN ? CHECK_WARN : CHECK_IGNORE;
+}
+
+static enum notify_mode notify_mode_of(int64_t value)
+{
+    return value == CONF_NOTIFY_NO         ? NOTIFY_OFF
+           : value == CONF_NOTIFY_EXPLICIT ? NOTIFY_EXPLICIT
+           : value == CONF_NOTIFY_YES      ? NOTIFY_ON
+                                           : NOTIFY_PRIMARY_ONLY;
+}
+
+static struct check_options checks_of(const struct conf *conf, const struct conf_zone *from)
+{
+    bool primary = from->type == CONF_ZONE_PRIMARY;
+    struct check_options check = check_options_default(primary);
+    check.integrity = primary && conf_bool(conf, from, CONF_CHECK_INTEGRITY);
+    check.names = check_mode_of(conf_check_names(conf, from));
+    check.mx_cname = check_mode_of(conf_number(conf, from, CONF_CHECK_MX_CNAME));
+    check.srv_cname = check_mode_of(conf_number(conf, from, CONF_CHECK_SRV_CNAME));
+    check.wildcard = conf_bool(conf, from, CONF_CHECK_WILDCARD) ? CHECK_WARN : CHECK_IGNORE;
+    check.sibling = conf_bool(conf, from, CONF_CHECK_SIBLING) ? CHECK_WARN : CHECK_IGNORE;
+    int64_t max_ttl = conf_number(conf, from, CONF_MAX_ZONE_TTL);
+    check.max_ttl = max_ttl == CONF_UNLIMITED ? 0 : clamp_u32(max_ttl);
+    return check;
+}
+
+static void fill_zone(struct settings *settings, const struct conf_zone *from,
+                      struct zone_settings *zone, uint16_t default_port)
+{
+    const struct conf *conf = settings->conf;
+    zone->settings = settings;
+    zone->conf = from;
+    name_copy(&zone->name, from->wire);
+    zone->class = from->class;
+    zone->role = from->type == CONF_ZONE_PRIMARY ? ROLE_PRIMARY : ROLE_SECONDARY;
+    zone->file = from->file;
+    zone->allow_query = conf_acl(conf, from, CONF_ALLOW_QUERY);
+    if (zone->allow_query != NULL && acl_is_any(zone->allow_query)) {
+        zone->allow_query = NULL;
+    }
+    settings->anybody_may_query = settings->anybody_may_query && zone->allow_query == NULL;
+    zone->primaries = copy_remotes(conf, from, conf_remotes(conf, from, CONF_PRIMARIES),
+                                   CONF_TRANSFER_SOURCE, CONF_TRANSFER_SOURCE_V6, default_port,
+                                   &zone->primary_count);
+    zone->notify = copy_remotes(conf, from, conf_remotes(conf, from, CONF_ALSO_NOTIFY),
+                                CONF_NOTIFY_SOURCE, CONF_NOTIFY_SOURCE_V6, default_port,
+                                &zone->notify_count);
+    zone->notify_mode = notify_mode_of(conf_number(conf, from, CONF_NOTIFY));
+    zone->notify_source4 = conf_address(conf, from, CONF_NOTIFY_SOURCE);
+    zone->notify_source6 = conf_address(conf, from, CONF_NOTIFY_SOURCE_V6);
+    zone->provide_ixfr = conf_bool(conf, from, CONF_PROVIDE_IXFR);
+    zone->max_records = (uint64_t)conf_number(conf, from, CONF_MAX_RECORDS);
+    zone->max_records_per_type = clamp_u32(conf_number(conf, from, CONF_MAX_RECORDS_PER_TYPE));
+    zone->max_types_per_name = clamp_u32(conf_number(conf, from, CONF_MAX_TYPES_PER_NAME));
+    zone->refresh = (struct refresh_options){
+        .min_refresh_s = clamp_u32(conf_number(conf, from, CONF_MIN_REFRESH_TIME)),
+        .max_refresh_s = clamp_u32(conf_number(conf, from, CONF_MAX_REFRESH_TIME)),
+        .min_retry_s = clamp_u32(conf_number(conf, from, CONF_MIN_RETRY_TIME)),
+        .max_retry_s = clamp_u32(conf_number(conf, from, CONF_MAX_RETRY_TIME)),
+        .no_ixfr = !conf_bool(conf, from, CONF_REQUEST_IXFR),
+    };
+    zone->transfer_limits = (struct xfr_in_limits){
+        .max_records = zone->max_records,
+        .max_records_per_type = zone->max_records_per_type,
+        .max_types_per_name = zone->max_types_per_name,
+        .idle_ms = ms_of(conf_number(conf, from, CONF_MAX_TRANSFER_IDLE_IN)),
+        .total_ms = ms_of(conf_number(conf, from, CONF_MAX_TRANSFER_TIME_IN)),
+    };
+    zone->check = checks_of(conf, from);
+}
+
+static enum answer_extras extras_of(int64_t minimal)
+{
+    return minimal == CONF_MINIMAL_NO        ? ANSWER_FULL
+           : minimal == CONF_MINIMAL_NO_AUTH ? ANSWER_ADDITIONAL
+                                             : ANSWER_MINIMAL;
+}
+
+static void fill_answer(struct settings *settings)
+{
+    const struct conf *conf = settings->conf;
+    const struct conf_setting *version = conf_find(conf, NULL, CONF_VERSION);
+    const struct conf_setting *server_id = conf_find(conf, NULL, CONF_SERVER_ID);
+    const struct conf_setting *hostname = conf_find(conf, NULL, CONF_HOSTNAME);
+    if (gethostname(settings->hostname, sizeof(settings->hostname) - 1) != 0) {
+        settings->hostname[0] = '\0';
+    }
+    settings->answer = (struct answer_options){
+        .udp_size = (uint16_t)conf_number(conf, NULL, CONF_MAX_UDP_SIZE),
+        .extras = extras_of(conf_number(conf, NULL, CONF_MINIMAL_RESPONSES)),
+        .version = version == NULL ? "Lockstep " LOCKSTEP_VERSION : conf_text(conf, NULL, CONF_VERSION),
+        .hostname = hostname == NULL ? settings->hostname : conf_text(conf, NULL, CONF_HOSTNAME),
+        .server_id = server_id == NULL ? NULL
+                     : server_id->special == CONF_SPECIAL_HOSTNAME
+                         ? settings->hostname
+                         : conf_text(conf, NULL, CONF_SERVER_ID),
+        .says_why = true,
+        .says_zoneversion = true,
+    };
+    if (settings->answer.server_id != NULL) {
+        settings->answer.nsid = slice_str(settings->answer.server_id);
+        if (settings->answer.nsid.size > 128) {
+            settings->answer.nsid.size = 128;
+        }
+    }
+}
+
+enum result settings_new(struct conf *conf, uint16_t default_port, bool ipv4, bool ipv6,
+                         struct settings **out, struct error *err)
+{
+    struct settings *settings = memory_new_zeroed(1, sizeof(*settings));
+    atomic_init(&settings->references, 1);
+    settings->conf = conf;
+    uint16_t port = conf_is_set(conf, NULL, CONF_PORT) ? (uint16_t)conf_number(conf, NULL, CONF_PORT)
+                                                       : default_port;
+    enum result result = find_listens(settings, port, ipv4, ipv6, err);
+    if (result != OK) {
+        settings_unref(settings);
+        return result;
+    }
+    settings->directory = conf_text(conf, NULL, CONF_DIRECTORY);
+    settings->pid_file = conf_text(conf, NULL, CONF_PID_FILE);
+    settings->store_directory = conf_text(conf, NULL, CONF_STORE_DIRECTORY);
+    settings->transfers_out = conf_is_set(conf, NULL, CONF_TRANSFERS_OUT)
+                                  ? clamp_u32(conf_number(conf, NULL, CONF_TRANSFERS_OUT))
+                                  : DEFAULT_TRANSFERS_OUT;
+    settings->tcp_clients = clamp_u32(conf_number(conf, NULL, CONF_TCP_CLIENTS));
+    settings->tcp_idle_ms = clamp_u32(conf_number(conf, NULL, CONF_TCP_IDLE_TIMEOUT));
+    fill_answer(settings);
+    settings->zones = memory_new_zeroed(conf->zone_count, sizeof(settings->zones[0]));
+    settings->zone_count = conf->zone_count;
+    settings->anybody_may_query = true;
+    for (uint32_t i = 0; i < conf->zone_count; i++) {
+        fill_zone(settings, &conf->zones[i], &settings->zones[i], port);
+    }
+    *out = settings;
+    return OK;
+}
+
+/* ---- logging ---- */
+
+void settings_logging(struct settings *settings, bool to_stderr, unsigned debug_level,
+                      struct logging_options *out)
+{
+    static const struct log_channel on_stderr = {.sink = LOG_SINK_STDERR,
+                                                 .level = LOG_INFO,
+                                                 .print_time = true};
+    *out = (struct logging_options){0};
+    if (to_stderr) {
+        settings->channels = memory_resize(settings->channels, sizeof(settings->channels[0]));
+        settings->channels[0] = on_stderr;
+        settings->channels[0].level = debug_level > 0 ? LOG_DEBUG : LOG_INFO;
+        out->channels = settings->channels;
+        out->channel_count = 1;
+        for (unsigned i = 0; i < LOG_CATEGORIES; i++) {
+            out->category_channels[i] = 1;
+        }
+        return;
+    }
+    const struct conf_logging *logging = &settings->conf->logging;
+    settings->channels = memory_resize(settings->channels,
+                                       (logging->channel_count + 1) * sizeof(settings->channels[0]));
+    for (uint32_t i = 0; i < logging->channel_count; i++) {
+        static const enum log_sink sinks[] = {LOG_SINK_STDERR, LOG_SINK_FILE, LOG_SINK_SYSLOG,
+                                              LOG_SINK_NULL};
+        static const enum log_format formats[] = {LOG_FORMAT_TEXT, LOG_FORMAT_KEYVALUE,
+                                                  LOG_FORMAT_JSON};
+        const struct conf_channel *from = &logging->channels[i];
+        settings->channels[i] = (struct log_channel){
+            .sink = sinks[from->sink],
+            .format = formats[from->format],
+            .level = from->dynamic ? (debug_level > 0 ? LOG_DEBUG : LOG_INFO) : from->level,
+            .print_time = from->print_time != CONF_TIME_NO,
+            .print_severity = from->print_severity,
+            .print_category = from->print_category,
+            .path = from->path,
+            .versions = from->versions == UINT32_MAX ? 99 : from->versions,
+            .max_size_bytes = from->max_size_bytes,
+            .facility = from->facility,
+        };
+    }
+    out->channels = settings->channels;
+    out->channel_count = logging->channel_count;
+    for (unsigned i = 0; i < LOG_CATEGORIES; i++) {
+        out->category_channels[i] = logging->categories[i];
+    }
+}

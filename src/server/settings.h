@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The configuration as the server uses it: one immutable struct per generation, made from the conf
+ * room's result at start and at each reload, shared by counted references, replaced whole.
+ */
+#ifndef SERVER_SETTINGS_H
+#define SERVER_SETTINGS_H
+
+#include <stdatomic.h>
+
+#include "answer/answer.h"
+#include "base/address.h"
+#include "base/error.h"
+#include "conf/conf.h"
+#include "server/logging.h"
+#include "xfr/axfr_in.h"
+#include "xfr/refresh.h"
+#include "zone/check.h"
+
+/* A server to talk to: a primary, or one to notify. */
+struct remote {
+    struct address address; /* with port */
+    struct address source;  /* family 0: any */
+    const char *key;        /* TSIG key name, or NULL */
+    const char *tls;        /* tls block name, or NULL */
+};
+
+enum zone_role { ROLE_PRIMARY, ROLE_SECONDARY };
+enum notify_mode { NOTIFY_OFF, NOTIFY_EXPLICIT, NOTIFY_ON, NOTIFY_PRIMARY_ONLY };
+
+/* One zone's share. Lives as long as the settings it belongs to. */
+struct zone_settings {
+    struct settings *settings; /* borrowed */
+    struct name name;
+    uint16_t class;
+    enum zone_role role;
+    const char *file;          /* absolute, or NULL: a secondary without a file of its own */
+    const struct conf_zone *conf;
+    const struct acl *allow_query; /* NULL: anybody */
+    struct remote *primaries;
+    size_t primary_count;
+    struct remote *notify;     /* also-notify */
+    size_t notify_count;
+    enum notify_mode notify_mode;
+    struct address notify_source4, notify_source6; /* family 0: any */
+    struct refresh_options refresh;
+    struct xfr_in_limits transfer_limits;
+    struct check_options check;
+    uint64_t max_records;
+    uint32_t max_records_per_type;
+    uint32_t max_types_per_name;
+    bool provide_ixfr;
+};
+
+struct settings {
+    _Atomic uint32_t references;
+    struct conf *conf;         /* owned */
+    struct answer_options answer;
+    struct address *listen;    /* every address and port to answer on */
+    size_t listen_count;
+    const char *pid_file;      /* absolute, or NULL */
+    const char *directory;     /* as written, or NULL: where the process stands */
+    const char *store_directory;
+    struct address *local_addresses; /* of the interfaces, for localhost and localnets */
+    struct prefix *local_networks;
+    size_t local_count;
+    struct log_channel *channels;    /* made by settings_logging */
+    char hostname[256];
+    struct zone_settings *zones;
+    size_t zone_count;
+    bool anybody_may_query; /* every zone */
+    uint32_t transfers_out;
+    uint32_t tcp_clients;
+    uint32_t tcp_idle_ms;
+    uint64_t generation;       /* 1 for the first */
+};
+
+/*
+ * From a configuration that was loaded without error (takes it, also on error).
+ * default_port  53, or what -p says.
+ * ERR_FORMAT, ERR_LIMIT with file and line where something asked for cannot be had.
+ */
+MUST_CHECK enum result settings_new(struct conf *conf, uint16_t default_port, bool ipv4, bool ipv6,
+                                    struct settings **out, struct error *err);
+struct settings *settings_ref(struct settings *settings);
+void settings_unref(struct settings *settings);
+
+/* What the `logging` statements say, in the form logging.h takes; `to_stderr` is -g. The arrays
+ * belong to the settings, until the next call. */
+void settings_logging(struct settings *settings, bool to_stderr, unsigned debug_level,
+                      struct logging_options *out);
+
+#endif

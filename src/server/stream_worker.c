@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * TCP: questions are answered as they come, several may be waiting on a connection; transfers are
+ * sent message by message whenever the connection's queue runs low, and questions that come
+ * meanwhile are answered in between (RFC 7766 6.2.1, RFC 5936 4.1).
+ *
+ * The number of connections is bounded (tcp-clients); when it is reached, the one of this worker
+ * that has been idle longest makes room for the newcomer.
+ */
+#include "server/stream_worker.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/rcu.h"
+#include "net/listener.h"
+#include "net/loop.h"
+#include "net/stream.h"
+#include "server/request.h"
+#include "server/server_impl.h"
+#include "server/transfer_out.h"
+
+enum { TRANSFERS_PER_CONNECTION = 16, MESSAGES_PER_CALL = 4 };
+
+struct client {
+    struct client *newer, *older; /* in the worker's list */
+    struct stream_worker *worker;
+    struct stream *stream;
+    unsigned transfer_count;
+    unsigned turn; /* which transfer is next */
+    struct transfer_out *transfers[TRANSFERS_PER_CONNECTION];
+};
+
+struct stream_worker {
+    struct server *server;
+    struct loop *loop;
+    pthread_t thread;
+    bool running;
+    struct client *oldest, *newest;
+    uint8_t buffer[STREAM_MESSAGE_MAX];
+    size_t listener_count;
+    struct listener listeners[];
+};
+
+static void client_forget(struct client *client, const char *why)
+{
+    struct stream_worker *worker = client->worker;
+    for (unsigned i = 0; i < client->transfer_count; i++) {
+        transfer_out_free(client->transfers[i], why);
+    }
+    *(client->older != NULL ? &client->older->newer : &worker->oldest) = client->newer;
+    *(client->newer != NULL ? &client->newer->older : &worker->newest) = client->older;
+    atomic_fetch_sub_explicit(&worker->server->counters.streams_open, 1, memory_order_relaxed);
+    memory_free(client);
+}
+
+static void client_close(struct client *client, const char *why)
+{
+    stream_close(client->stream);
+    client_forget(client, why);
+}
+
+static void stream_closed(void *context, const struct error *err)
+{
+    client_forget(context, err->text);
+}
+
+/* Sends what is next of the connection's transfers, one message of each in turn. */
+static void want_more(void *context)
+{
+    struct client *client = context;
+    struct stream_worker *worker = client->worker;
+    for (unsigned n = 0; n < MESSAGES_PER_CALL && client->transfer_count != 0; n++) {
+        client->turn = (client->turn + 1) % client->transfer_count;
+        struct transfer_out *transfer = client->transfers[client->turn];
+        size_t size;
+        enum step step = transfer_out_next(transfer, worker->buffer, &size);
+        if (step == STEP_FAILED || stream_send(client->stream, slice_of(worker->buffer, size)) != OK) {
+            client_close(client, step == STEP_FAILED ? "it cannot be written" : "the queue is full");
+            return;
+        }
+        if (step == STEP_DONE) {
+            client->transfers[client->turn] = client->transfers[--client->transfer_count];
+            transfer_out_free(transfer, NULL);
+            stream_unhold(client->stream);
+        }
+    }
+    if (client->transfer_count == 0) {
+        stream_set_producing(client->stream, false);
+    }
+}
+
+static void take_transfer(struct client *client, struct transfer_out *transfer)
+{
+    if (client->transfer_count == TRANSFERS_PER_CONNECTION) {
+        transfer_out_free(transfer, "too many transfers on one connection");
+        client_close(client, "too many transfers on one connection");
+        return;
+    }
+    client->transfers[client->transfer_count++] = transfer;
+    stream_hold(client->stream);
+    stream_set_producing(client->stream, true);
+}
+
+static void stream_message(void *context, struct slice message)
+{
+    struct client *client = context;
+    struct stream_worker *worker = client->worker;
+    struct request_scope scope = request_scope_begin(worker->server);
+    struct answer_query query = {
+        .message = message,
+        .peer = stream_peer(client->stream),
+        .transport = ANSWER_TCP,
+        .out = worker->buffer,
+        .out_size = sizeof(worker->buffer),
+    };
+    answer_batch(scope.answer, scope.zones, scope.wall_s, &query, 1);
+    if (query.disposition != ANSWER_SEND) {
+        struct request_origin origin = {.peer = *stream_peer(client->stream),
+                                        .local = *stream_local(client->stream)};
+        if (query.disposition == ANSWER_XFR) {
+            struct transfer_out *transfer = transfer_out_begin(&scope, &query, &origin);
+            if (transfer != NULL) {
+                take_transfer(client, transfer);
+                return;
+            }
+        } else {
+            request_handle_message(&scope, &query, &origin);
+        }
+    }
+    if (query.response_size != 0 &&
+        stream_send(client->stream, slice_of(worker->buffer, query.response_size)) == ERR_LIMIT) {
+        client_close(client, "the client does not read its answers");
+    }
+}
+
+/* Room for one more: the connection that has been idle longest goes. */
+static bool make_room(struct stream_worker *worker)
+{
+    struct client *victim = NULL;
+    for (struct client *client = worker->oldest; client != NULL; client = client->newer) {
+        if (client->transfer_count == 0 && stream_is_idle(client->stream)) {
+            victim = client;
+            break;
+        }
+    }
+    if (victim == NULL) {
+        return false;
+    }
+    client_close(victim, "idle when another needed the room");
+    return true;
+}
+
+static void accepted(void *context, int fd, const struct address *peer, const struct address *local)
+{
+    static const struct stream_callbacks callbacks = {.message = stream_message,
+                                                      .want_more = want_more,
+                                                      .closed = stream_closed};
+    struct stream_worker *worker = context;
+    struct server *server = worker->server;
+    const struct settings *settings =
+        atomic_load_explicit(&server->settings, memory_order_acquire);
+    if (atomic_load_explicit(&server->counters.streams_open, memory_order_relaxed) >=
+            settings->tcp_clients &&
+        !make_room(worker)) {
+        close(fd);
+        char phrase[160], from[ADDRESS_TEXT_SIZE];
+        snprintf(phrase, sizeof(phrase), "client %s: no more TCP clients: quota reached",
+                 address_format(peer, true, from));
+        LOG_EVENT_LIMITED(server->logging, LOG_WARNING, LOG_NETWORK, "tcp_quota", phrase,
+                          LOG_NUM("tcp-clients", settings->tcp_clients));
+        return;
+    }
+    struct stream_options options = stream_defaults;
+    options.idle_ms = settings->tcp_idle_ms;
+    struct client *client = memory_new_zeroed(1, sizeof(*client));
+    client->worker = worker;
+    if (stream_accept(worker->loop, fd, peer, local, &options, &callbacks, client, &client->stream,
+                      NULL) != OK) {
+        memory_free(client);
+        return;
+    }
+    client->older = worker->newest;
+    *(worker->newest != NULL ? &worker->newest->newer : &worker->oldest) = client;
+    worker->newest = client;
+    atomic_fetch_add_explicit(&server->counters.streams_open, 1, memory_order_relaxed);
+}
+
+static void accept_failed(void *context, const struct error *err)
+{
+    struct stream_worker *worker = context;
+    LOG_EVENT_LIMITED(worker->server->logging, LOG_ERROR, LOG_NETWORK, "accept_failed", err->text,
+                      LOG_KEY("action", "trying again"));
+}
+
+static void *worker_main(void *context)
+{
+    struct stream_worker *worker = context;
+    server_thread_begin("stream");
+    rcu_thread_start();
+    loop_run(worker->loop);
+    while (worker->oldest != NULL) {
+        client_close(worker->oldest, "the server is ending");
+    }
+    rcu_thread_stop();
+    return NULL;
+}
+
+enum result stream_worker_new(struct server *server, const struct address *addresses, size_t count,
+                              struct stream_worker **out, struct error *err)
+{
+    struct stream_worker *worker =
+        memory_new_zeroed(1, sizeof(*worker) + count * sizeof(worker->listeners[0]));
+    worker->server = server;
+    enum result result = loop_new(&worker->loop, err);
+    for (size_t i = 0; i < count && result == OK; i++) {
+        worker->listeners[i].fd = -1;
+        worker->listener_count++;
+        struct listener_options options = {.local = addresses[i], .reuse_port = true};
+        result = listener_open(&options, &worker->listeners[i], err);
+        if (result == OK) {
+            result = listener_start(&worker->listeners[i], worker->loop, accepted, accept_failed,
+                                    worker, err);
+        }
+    }
+    if (result != OK) {
+        stream_worker_free(worker);
+        return result;
+    }
+    server_set_rcu_hooks(worker->loop);
+    *out = worker;
+    return OK;
+}
+
+enum result stream_worker_start(struct stream_worker *worker, struct error *err)
+{
+    if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
+        return error_set_os(err, ERR_IO, "cannot start a stream worker");
+    }
+    worker->running = true;
+    return OK;
+}
+
+void stream_worker_free(struct stream_worker *worker)
+{
+    if (worker == NULL) {
+        return;
+    }
+    if (worker->running) {
+        loop_stop(worker->loop);
+        pthread_join(worker->thread, NULL);
+    }
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        listener_close(&worker->listeners[i]);
+    }
+    loop_free(worker->loop);
+    memory_free(worker);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A stream worker: one thread that accepts TCP connections, answers questions on them and sends
+ * transfers. Apart from the answer workers, so that no transfer delays a UDP answer.
+ */
+#ifndef SERVER_STREAM_WORKER_H
+#define SERVER_STREAM_WORKER_H
+
+#include "base/address.h"
+#include "base/error.h"
+
+struct server;
+struct stream_worker;
+
+/* Opens the listeners; the thread does not run yet. ERR_IO names the address. */
+MUST_CHECK enum result stream_worker_new(struct server *server, const struct address *addresses,
+                                         size_t count, struct stream_worker **out,
+                                         struct error *err);
+MUST_CHECK enum result stream_worker_start(struct stream_worker *worker, struct error *err);
+/* Ends the thread, closes everything. NULL is fine. */
+void stream_worker_free(struct stream_worker *worker);
+
+#endif

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The sync thread: it hands events and the time to the machines of xfr (refresh.h, notify_out.h) and
+ * carries out what they say. No zone has a socket or a thread; it has one timer in the loop's heap,
+ * set to the earliest moment at which one of its machines wants to be asked.
+ *
+ * Other threads speak to it by posted messages, so nothing here needs a lock. Expiry and refresh
+ * times survive a restart by way of what the zone's file or store says (zones.c).
+ */
+#include "server/sync.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/rcu.h"
+#include "server/resolver.h"
+#include "server/server_impl.h"
+#include "server/sync_impl.h"
+#include "server/transfer_in.h"
+#include "server/zone_copy.h"
+#include "xfr/soa_query.h"
+
+enum { SOA_TCP_MS = 10000 };
+
+/* ---- messages from other threads ---- */
+
+struct sync_message {
+    struct sync *sync;
+    struct server_zone *zone; /* a reference */
+    struct address peer;
+    struct serial serial;
+    int64_t expires_in_s, refresh_in_s;
+    uint32_t ticket;
+    bool has_serial;
+    struct transfer_result *result; /* owned */
+};
+
+static struct sync_message *message_new(struct sync *sync, struct server_zone *zone)
+{
+    struct sync_message *message = memory_new_zeroed(1, sizeof(*message));
+    message->sync = sync;
+    message->zone = server_zone_ref(zone);
+    return message;
+}
+
+static void message_free(struct sync_message *message)
+{
+    server_zone_unref(message->zone);
+    memory_free(message->result);
+    memory_free(message);
+}
+
+static void post(struct sync_message *message, void (*run)(void *context))
+{
+    if (!loop_post(message->sync->loop, run, message)) {
+        message_free(message); /* the thread is ending; refresh times make up for a lost NOTIFY */
+    }
+}
+
+/* ---- refresh ---- */
+
+static void soa_done(void *context, struct slice reply, const struct error *failure)
+{
+    struct server_zone *zone = context;
+    struct sync *sync = zone->server->sync;
+    struct sync_zone *state = &zone->sync;
+    struct instant now = clock_now();
+    state->soa_ask = NULL;
+    struct error err = {0};
+    struct soa_answer answer = {0};
+    struct soa_query query = {
+        .zone = zone->zone->name,
+        .class = zone->zone->class,
+        .id = state->soa_id,
+        .with_edns = state->soa_edns,
+    };
+    if (failure != NULL) {
+        refresh_soa_failed(state->refresh, state->soa_ticket, REFRESH_UNREACHABLE, failure->text,
+                           now);
+    } else if (soa_answer_read(&query, reply, &answer, &err) != OK) {
+        refresh_soa_failed(state->refresh, state->soa_ticket,
+                           answer.truncated ? REFRESH_TRUNCATED
+                           : answer.no_edns ? REFRESH_NO_EDNS
+                                            : REFRESH_FAILED,
+                           err.text, now);
+    } else {
+        struct refresh_contact contact = {.serial = answer.serial,
+                                          .has_expire = answer.has_expire_option,
+                                          .expire_s = answer.expire_option_s};
+        refresh_soa_answered(state->refresh, state->soa_ticket, &contact, now);
+        zone_copy_contacted(zone);
+    }
+    sync_zone_step(sync, zone);
+}
+
+static void query_soa(struct sync *sync, struct server_zone *zone,
+                      const struct zone_settings *settings, const struct refresh_action *action)
+{
+    struct sync_zone *state = &zone->sync;
+    const struct remote *primary = &settings->primaries[action->primary];
+    ask_cancel(state->soa_ask);
+    state->soa_ask = NULL;
+    state->soa_ticket = action->ticket;
+    state->soa_edns = action->edns;
+    uint8_t buffer[600];
+    struct error err = {0};
+    if (asker_draw_id(sync->asker, &state->soa_id, &err) == OK) {
+        struct soa_query query = {.zone = zone->zone->name,
+                                  .class = zone->zone->class,
+                                  .id = state->soa_id,
+                                  .with_edns = action->edns};
+        size_t size = soa_query_write(&query, buffer, sizeof(buffer));
+        if (ask_start(sync->asker, &primary->address, &primary->source, action->tcp, SOA_TCP_MS,
+                      state->soa_id, slice_of(buffer, size), soa_done, zone, &state->soa_ask,
+                      &err) == OK) {
+            return;
+        }
+    }
+    refresh_soa_failed(state->refresh, action->ticket, REFRESH_UNREACHABLE, err.text, clock_now());
+}
+
+static void expire(struct server_zone *zone)
+{
+    atomic_store_explicit(&zone->zone->state, ZONE_EXPIRED, memory_order_release);
+    char phrase[1200];
+    snprintf(phrase, sizeof(phrase), "zone %s: expired", zone->label);
+    LOG_EVENT(zone->server->logging, LOG_WARNING, LOG_GENERAL, "zone_expired", phrase,
+              LOG_KEY("action", "answering SERVFAIL until a primary is reached"));
+}
+
+static void log_failure(struct server_zone *zone, const struct zone_settings *settings,
+                        const struct refresh_status *before)
+{
+    struct refresh_status after = refresh_status(zone->sync.refresh);
+    if (after.last_error[0] == '\0' || after.failed_rounds == before->failed_rounds) {
+        return;
+    }
+    char address[ADDRESS_TEXT_SIZE], phrase[1200];
+    uint32_t primary = after.last_error_primary < settings->primary_count ? after.last_error_primary : 0;
+    address_format(&settings->primaries[primary].address, true, address);
+    int64_t next_ms = instant_ms_until(clock_now(), after.next_at);
+    snprintf(phrase, sizeof(phrase), "zone %s: refresh: failure trying primary %s: %s", zone->label,
+             address, after.last_error);
+    LOG_EVENT_LIMITED(zone->server->logging, LOG_WARNING, LOG_GENERAL, "refresh_failed", phrase,
+                      LOG_NUM("failed_rounds", after.failed_rounds),
+                      LOG_NUM("next_try_s", next_ms == INT64_MAX ? -1 : next_ms / 1000));
+}
+
+static struct instant step_refresh(struct sync *sync, struct server_zone *zone,
+                                   const struct zone_settings *settings)
+{
+    struct refresh *refresh = zone->sync.refresh;
+    struct refresh_status before = refresh_status(refresh);
+    for (;;) {
+        struct refresh_action action = refresh_step(refresh, clock_now());
+        switch (action.kind) {
+        case REFRESH_WAIT: {
+            log_failure(zone, settings, &before);
+            int64_t left_ms = instant_ms_until(clock_now(), refresh_status(refresh).expires_at);
+            atomic_store_explicit(&zone->zone->expires_at_s,
+                                  left_ms == INT64_MAX
+                                      ? 0
+                                      : (uint64_t)(clock_wall_s() + left_ms / 1000),
+                                  memory_order_relaxed);
+            return refresh_deadline(refresh);
+        }
+        case REFRESH_QUERY_SOA:
+            query_soa(sync, zone, settings, &action);
+            break;
+        case REFRESH_TRANSFER:
+            transfer_in_start(sync->server->transfers, zone, &action);
+            break;
+        case REFRESH_EXPIRE:
+            expire(zone);
+            break;
+        }
+    }
+}
+
+void sync_zone_step(struct sync *sync, struct server_zone *zone)
+{
+    if (!zone->sync.attached) {
+        return;
+    }
+    struct zone_settings *settings = server_zone_settings(zone);
+    struct instant next = sync_notify_step(sync, zone, clock_now());
+    if (zone->sync.refresh != NULL) {
+        next = instant_min(next, step_refresh(sync, zone, settings));
+    }
+    loop_timer_set(sync->loop, &zone->sync.timer, next);
+    settings_unref(settings->settings);
+}
+
+static void zone_due(void *context)
+{
+    struct server_zone *zone = context;
+    sync_zone_step(zone->server->sync, zone);
+}
+
+/* ---- what the messages do ---- */
+
+static uint64_t mark_primaries(const struct zone_settings *settings)
+{
+    uint64_t mark = hash_bytes(1, &settings->refresh, sizeof(settings->refresh));
+    for (size_t i = 0; i < settings->primary_count; i++) {
+        char text[ADDRESS_TEXT_SIZE];
+        address_format(&settings->primaries[i].address, true, text);
+        mark = hash_bytes(mark, text, strlen(text));
+        address_format(&settings->primaries[i].source, true, text);
+        mark = hash_bytes(mark, text, strlen(text));
+    }
+    return mark;
+}
+
+static struct refresh_soa current_soa(struct zone_version *version)
+{
+    struct soa soa = zone_version_soa(version);
+    return (struct refresh_soa){.serial = soa.serial,
+                                .refresh_s = soa.refresh_s,
+                                .retry_s = soa.retry_s,
+                                .expire_s = soa.expire_s};
+}
+
+static void configure_refresh(struct server_zone *zone, const struct zone_settings *settings,
+                              const struct sync_message *message)
+{
+    struct sync_zone *state = &zone->sync;
+    uint64_t mark = mark_primaries(settings);
+    struct instant now = clock_now();
+    struct instant expires_at = instant_add_ms(now, message->expires_in_s * 1000);
+    struct instant refresh_at = instant_add_ms(now, message->refresh_in_s * 1000);
+    if (state->refresh != NULL) {
+        if (state->primaries_mark == mark) {
+            return;
+        }
+        expires_at = refresh_status(state->refresh).expires_at;
+        refresh_at = now;
+        ask_cancel(state->soa_ask);
+        state->soa_ask = NULL;
+        refresh_free(state->refresh);
+    }
+    state->refresh = refresh_new(&settings->refresh, (uint32_t)settings->primary_count,
+                                 hash_bytes(zone->zone->hash, "refresh", 7));
+    state->primaries_mark = mark;
+    struct zone_version *version = zone_acquire(zone->zone);
+    if (version != NULL) {
+        struct refresh_soa soa = current_soa(version);
+        refresh_start(state->refresh, &soa, expires_at, refresh_at, now);
+    } else {
+        refresh_start(state->refresh, NULL, now, now, now);
+    }
+    zone_version_unref(version);
+}
+
+static void detach(struct sync *sync, struct server_zone *zone)
+{
+    struct sync_zone *state = &zone->sync;
+    if (!state->attached) {
+        return;
+    }
+    state->attached = false;
+    loop_timer_stop(sync->loop, &state->timer);
+    ask_cancel(state->soa_ask);
+    state->soa_ask = NULL;
+    refresh_free(state->refresh);
+    state->refresh = NULL;
+    sync_notify_forget(zone);
+    struct server_zone *last = sync->zones[--sync->zone_count];
+    sync->zones[state->at] = last;
+    last->sync.at = state->at;
+    server_zone_unref(zone);
+}
+
+static void run_configure(void *context)
+{
+    struct sync_message *message = context;
+    struct sync *sync = message->sync;
+    struct server_zone *zone = message->zone;
+    if (atomic_load(&zone->gone)) {
+        message_free(message);
+        return;
+    }
+    struct zone_settings *settings = server_zone_settings(zone);
+    if (!zone->sync.attached) {
+        zone->sync.attached = true;
+        loop_timer_init(&zone->sync.timer, zone_due, zone);
+        if (sync->zone_count == sync->zone_room) {
+            sync->zone_room = sync->zone_room == 0 ? 64 : sync->zone_room * 2;
+            sync->zones = memory_resize(sync->zones, sync->zone_room * sizeof(*sync->zones));
+        }
+        zone->sync.at = sync->zone_count;
+        sync->zones[sync->zone_count++] = server_zone_ref(zone);
+    }
+    if (settings->role == ROLE_SECONDARY) {
+        configure_refresh(zone, settings, message);
+    } else if (zone->sync.refresh != NULL) {
+        ask_cancel(zone->sync.soa_ask);
+        zone->sync.soa_ask = NULL;
+        refresh_free(zone->sync.refresh);
+        zone->sync.refresh = NULL;
+    }
+    sync_notify_targets(sync, zone, settings);
+    settings_unref(settings->settings);
+    sync_zone_step(sync, zone);
+    message_free(message);
+}
+
+static void run_detach(void *context)
+{
+    struct sync_message *message = context;
+    detach(message->sync, message->zone);
+    message_free(message);
+}
+
+static void run_published(void *context)
+{
+    struct sync_message *message = context;
+    if (message->zone->sync.attached) {
+        sync_notify_publish(message->sync, message->zone, message->serial);
+        sync_zone_step(message->sync, message->zone);
+    }
+    message_free(message);
+}
+
+static void run_notified(void *context)
+{
+    struct sync_message *message = context;
+    struct server_zone *zone = message->zone;
+    if (zone->sync.refresh != NULL) {
+        struct zone_settings *settings = server_zone_settings(zone);
+        uint32_t primary = REFRESH_ANY_PRIMARY;
+        for (size_t i = 0; i < settings->primary_count && primary == REFRESH_ANY_PRIMARY; i++) {
+            if (address_same_host(&settings->primaries[i].address, &message->peer)) {
+                primary = (uint32_t)i;
+            }
+        }
+        settings_unref(settings->settings);
+        (void)refresh_notified(zone->sync.refresh, primary, message->has_serial, message->serial,
+                               clock_now());
+        sync_zone_step(message->sync, zone);
+    }
+    message_free(message);
+}
+
+static void run_refresh(void *context)
+{
+    struct sync_message *message = context;
+    if (message->zone->sync.refresh != NULL) {
+        refresh_now(message->zone->sync.refresh, clock_now());
+        sync_zone_step(message->sync, message->zone);
+    }
+    message_free(message);
+}
+
+static void run_retransfer(void *context)
+{
+    struct sync_message *message = context;
+    if (message->zone->sync.refresh != NULL) {
+        refresh_retransfer(message->zone->sync.refresh, clock_now());
+        sync_zone_step(message->sync, message->zone);
+    }
+    message_free(message);
+}
+
+static void run_peer_has(void *context)
+{
+    struct sync_message *message = context;
+    for (size_t i = 0; i < message->zone->sync.target_count; i++) {
+        struct notify_target *target = message->zone->sync.targets[i];
+        if (address_same_host(&target->address, &message->peer)) {
+            notify_out_seen(&target->machine, message->serial);
+        }
+    }
+    sync_zone_step(message->sync, message->zone);
+    message_free(message);
+}
+
+static void run_transfer_ended(void *context)
+{
+    struct sync_message *message = context;
+    struct server_zone *zone = message->zone;
+    const struct transfer_result *result = message->result;
+    struct instant now = clock_now();
+    if (zone->sync.refresh != NULL) {
+        switch (result->outcome) {
+        case TRANSFER_APPLIED:
+            refresh_transferred(zone->sync.refresh, message->ticket, &result->soa, &result->contact,
+                                now);
+            zone_copy_contacted(zone);
+            break;
+        case TRANSFER_NOT_NEWER:
+            refresh_transfer_not_newer(zone->sync.refresh, message->ticket, &result->contact, now);
+            zone_copy_contacted(zone);
+            break;
+        case TRANSFER_FAILED:
+            refresh_transfer_failed(zone->sync.refresh, message->ticket, result->failure,
+                                    result->text, now);
+            break;
+        }
+        sync_zone_step(message->sync, zone);
+    }
+    message_free(message);
+}
+
+void sync_configure(struct sync *sync, struct server_zone *zone, int64_t expires_in_s,
+                    int64_t refresh_in_s)
+{
+    struct sync_message *message = message_new(sync, zone);
+    message->expires_in_s = expires_in_s;
+    message->refresh_in_s = refresh_in_s;
+    post(message, run_configure);
+}
+
+void sync_detach(struct sync *sync, struct server_zone *zone)
+{
+    post(message_new(sync, zone), run_detach);
+}
+
+void sync_published(struct sync *sync, struct server_zone *zone, struct serial serial)
+{
+    struct sync_message *message = message_new(sync, zone);
+    message->serial = serial;
+    post(message, run_published);
+}
+
+void sync_renotify(struct sync *sync, struct server_zone *zone)
+{
+    struct zone_version *version = zone_acquire(zone->zone);
+    if (version != NULL) {
+        sync_published(sync, zone, zone_version_serial(version));
+    }
+    zone_version_unref(version);
+}
+
+void sync_notified(struct sync *sync, struct server_zone *zone, const struct address *from,
+                   bool has_serial, struct serial serial)
+{
+    struct sync_message *message = message_new(sync, zone);
+    message->peer = *from;
+    message->has_serial = has_serial;
+    message->serial = serial;
+    post(message, run_notified);
+}
+
+void sync_refresh(struct sync *sync, struct server_zone *zone)
+{
+    post(message_new(sync, zone), run_refresh);
+}
+
+void sync_retransfer(struct sync *sync, struct server_zone *zone)
+{
+    post(message_new(sync, zone), run_retransfer);
+}
+
+void sync_peer_has(struct sync *sync, struct server_zone *zone, const struct address *peer,
+                   struct serial serial)
+{
+    struct sync_message *message = message_new(sync, zone);
+    message->peer = *peer;
+    message->serial = serial;
+    post(message, run_peer_has);
+}
+
+void sync_transfer_ended(struct sync *sync, struct server_zone *zone, uint32_t ticket,
+                         const struct transfer_result *result)
+{
+    struct sync_message *message = message_new(sync, zone);
+    message->ticket = ticket;
+    message->result = memory_new(sizeof(*result));
+    *message->result = *result;
+    post(message, run_transfer_ended);
+}
+
+/* ---- life ---- */
+
+static void *sync_main(void *context)
+{
+    struct sync *sync = context;
+    server_thread_begin("sync");
+    loop_run(sync->loop);
+    while (sync->zone_count != 0) {
+        detach(sync, sync->zones[0]);
+    }
+    return NULL;
+}
+
+enum result sync_new(struct server *server, struct sync **out, struct error *err)
+{
+    struct sync *sync = memory_new_zeroed(1, sizeof(*sync));
+    sync->server = server;
+    enum result result = loop_new(&sync->loop, err);
+    if (result == OK) {
+        sync->asker = asker_new(sync->loop);
+        result = resolver_new(&sync->resolver, err);
+    }
+    if (result != OK) {
+        sync_free(sync);
+        return result;
+    }
+    *out = sync;
+    return OK;
+}
+
+enum result sync_start(struct sync *sync, struct error *err)
+{
+    if (pthread_create(&sync->thread, NULL, sync_main, sync) != 0) {
+        return error_set_os(err, ERR_IO, "cannot start the sync thread");
+    }
+    sync->running = true;
+    return OK;
+}
+
+void sync_free(struct sync *sync)
+{
+    if (sync == NULL) {
+        return;
+    }
+    if (sync->running) {
+        loop_stop(sync->loop);
+        pthread_join(sync->thread, NULL);
+    }
+    resolver_free(sync->resolver);
+    asker_free(sync->asker);
+    loop_free(sync->loop);
+    memory_free(sync->zones);
+    memory_free(sync);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The scheduler: one thread that keeps every copy up to date. It runs the refresh machine of each
+ * secondary zone and the NOTIFY machines of each zone's targets; their timers share one heap, their
+ * questions a few sockets. Transfers themselves run elsewhere (transfer_in.h).
+ */
+#ifndef SERVER_SYNC_H
+#define SERVER_SYNC_H
+
+#include "base/address.h"
+#include "base/error.h"
+#include "net/loop.h"
+#include "wire/record.h"
+#include "xfr/refresh.h"
+
+struct server;
+struct server_zone;
+struct sync;
+struct ask;
+struct notify_target;
+
+/* A zone's state in the sync thread. */
+struct sync_zone {
+    struct loop_timer timer;
+    bool attached;
+    size_t at; /* in the thread's list of zones */
+    struct refresh *refresh; /* secondaries */
+    uint64_t primaries_mark; /* of the list of primaries that `refresh` was made for */
+    struct ask *soa_ask;
+    uint32_t soa_ticket;
+    uint16_t soa_id;
+    bool soa_edns;
+    struct notify_target **targets;
+    size_t target_count;
+    struct instant ns_resolved_at; /* when the names of the NS set were last resolved */
+    bool ns_resolving;
+};
+
+MUST_CHECK enum result sync_new(struct server *server, struct sync **out, struct error *err);
+MUST_CHECK enum result sync_start(struct sync *sync, struct error *err);
+/* Ends the thread; forgets all zones. NULL is fine. */
+void sync_free(struct sync *sync);
+
+/* --- any thread; each is carried out in the sync thread --- */
+
+/* The zone's settings are new or changed; a first call attaches it. For a secondary with a copy:
+ * `expires_in_s`, `refresh_in_s` from now (0 or less: at once). */
+void sync_configure(struct sync *sync, struct server_zone *zone, int64_t expires_in_s,
+                    int64_t refresh_in_s);
+/* Forgets the zone; its reference is dropped. */
+void sync_detach(struct sync *sync, struct server_zone *zone);
+/* A new version is published: tell the targets. */
+void sync_published(struct sync *sync, struct server_zone *zone, struct serial serial);
+/* An allowed NOTIFY came in. */
+void sync_notified(struct sync *sync, struct server_zone *zone, const struct address *from,
+                   bool has_serial, struct serial serial);
+/* The operator's words. */
+void sync_refresh(struct sync *sync, struct server_zone *zone);
+void sync_retransfer(struct sync *sync, struct server_zone *zone);
+void sync_renotify(struct sync *sync, struct server_zone *zone);
+/* A peer showed which serial it has by asking for a transfer from it. */
+void sync_peer_has(struct sync *sync, struct server_zone *zone, const struct address *peer,
+                   struct serial serial);
+
+/* How a transfer ended (from transfer_in.h). */
+enum transfer_outcome { TRANSFER_APPLIED, TRANSFER_NOT_NEWER, TRANSFER_FAILED };
+struct transfer_result {
+    enum transfer_outcome outcome;
+    enum refresh_failure failure;
+    struct refresh_contact contact;
+    struct refresh_soa soa;
+    char text[512];
+};
+void sync_transfer_ended(struct sync *sync, struct server_zone *zone, uint32_t ticket,
+                         const struct transfer_result *result);
+
+#endif

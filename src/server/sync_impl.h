@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Shared by sync.c (the thread, refresh) and sync_notify.c (NOTIFY out). All in the sync thread. */
+#ifndef SERVER_SYNC_IMPL_H
+#define SERVER_SYNC_IMPL_H
+
+#include "server/ask.h"
+#include "server/sync.h"
+#include "server/zones.h"
+#include "xfr/notify_out.h"
+
+struct resolver;
+
+struct sync {
+    struct server *server;
+    struct loop *loop;
+    struct asker *asker;
+    struct resolver *resolver;
+    pthread_t thread;
+    bool running;
+    struct server_zone **zones; /* attached; each holds a reference */
+    size_t zone_count, zone_room;
+};
+
+/* One server that is told of new versions of one zone. */
+struct notify_target {
+    struct address address, source;
+    const char *key;          /* borrowed from the zone's settings */
+    bool from_ns_set;         /* found through the NS records, not configured */
+    bool kept;                /* while the list is made anew */
+    struct notify_out machine;
+    struct ask *ask;
+    struct server_zone *zone; /* borrowed */
+    uint16_t id;
+    uint32_t told;            /* how often a failure was logged for this serial */
+};
+
+/* Brings the target list in step with the settings and the NS set; keeps the state of those that
+ * stay. */
+void sync_notify_targets(struct sync *sync, struct server_zone *zone,
+                         const struct zone_settings *settings);
+void sync_notify_publish(struct sync *sync, struct server_zone *zone, struct serial serial);
+/* Sends what is due; the earliest deadline of the zone's targets. */
+struct instant sync_notify_step(struct sync *sync, struct server_zone *zone, struct instant now);
+void sync_notify_forget(struct server_zone *zone);
+/* Runs the zone's machines and sets its timer. */
+void sync_zone_step(struct sync *sync, struct server_zone *zone);
+
+#endif

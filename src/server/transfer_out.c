@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Outgoing transfers. The decision (address, key, rule) comes before any quota is used, so that
+ * strangers cannot starve partners. A transfer holds its version until it ends: a newer one that is
+ * published meanwhile does not disturb it.
+ */
+#include "server/transfer_out.h"
+
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "server/access.h"
+#include "server/server_impl.h"
+#include "server/sync.h"
+#include "server/zones.h"
+#include "xfr/axfr_out.h"
+#include "xfr/ixfr_out.h"
+
+struct transfer_out {
+    struct server *server;
+    struct server_zone *zone; /* a reference */
+    struct axfr_out *axfr;    /* one of these two */
+    struct ixfr_out *ixfr;
+    struct instant started;
+    struct serial serial;
+    const char *form;
+    char client[ADDRESS_TEXT_SIZE];
+};
+
+static void refuse(const struct request_scope *scope, struct answer_query *query,
+                   const struct request_origin *origin, const struct xfr_request *request,
+                   unsigned rcode, int ede, const char *why)
+{
+    char from[ADDRESS_TEXT_SIZE], name[NAME_TEXT_SIZE], phrase[1600];
+    name_format_log(request->question.name.wire, name);
+    snprintf(phrase, sizeof(phrase), "client %s (%s): zone transfer '%s/%s/IN' denied",
+             address_format(&origin->peer, true, from), name, name,
+             request->question.type == TYPE_IXFR ? "IXFR" : "AXFR");
+    atomic_fetch_add_explicit(&scope->server->counters.transfers_refused, 1, memory_order_relaxed);
+    LOG_EVENT_LIMITED(scope->server->logging, LOG_ERROR, LOG_SECURITY, "transfer_refused", phrase,
+                      LOG_KEY("rcode", rcode_name(rcode)), LOG_KEY("rule", why));
+    query->rcode = (uint16_t)rcode;
+    query->response_size = xfr_refusal_write(request, rcode, ede, "", query->out, query->out_size,
+                                             query->reserve);
+}
+
+static void log_started(const struct transfer_out *transfer)
+{
+    char phrase[1400];
+    snprintf(phrase, sizeof(phrase), "client %s: transfer of '%s': %s started (serial %u)",
+             transfer->client, transfer->zone->label, transfer->form, transfer->serial.value);
+    LOG_EVENT(transfer->server->logging, LOG_DEBUG, LOG_XFER_OUT, "transfer_out_started", phrase,
+              LOG_KEY("form", transfer->form));
+}
+
+/* "Up to date" is one SOA; everything else the whole zone, since no history is kept yet. */
+static void choose_form(struct transfer_out *transfer, struct zone_version *version,
+                        const struct xfr_request *request)
+{
+    if (request->question.type == TYPE_IXFR &&
+        !serial_before(request->serial, zone_version_serial(version))) {
+        transfer->ixfr = ixfr_out_new(version, NULL, 0, request, slice_of(NULL, 0), 0);
+        transfer->form = "IXFR";
+        return;
+    }
+    transfer->axfr = axfr_out_new(version, request, slice_of(NULL, 0), 0);
+    transfer->form = request->question.type == TYPE_IXFR ? "AXFR-style IXFR" : "AXFR";
+}
+
+struct transfer_out *transfer_out_begin(const struct request_scope *scope,
+                                        struct answer_query *query,
+                                        const struct request_origin *origin)
+{
+    struct server *server = scope->server;
+    struct xfr_request request;
+    struct error err = {0};
+    unsigned rcode = RCODE_FORMERR;
+    query->response_size = 0;
+    if (xfr_request_read(query->message, &request, &rcode, &err) != OK) {
+        query->response_size = xfr_refusal_write(&request, rcode, EDE_NONE, "", query->out,
+                                                 query->out_size, query->reserve);
+        return NULL;
+    }
+    struct server_zone *zone = query->zone == NULL ? NULL : query->zone->context;
+    if (zone == NULL || !name_equal(query->zone->name, request.question.name.wire)) {
+        refuse(scope, query, origin, &request, RCODE_NOTAUTH, EDE_NOT_AUTHORITATIVE,
+               "not a zone of this server");
+        return NULL;
+    }
+    const struct zone_settings *settings =
+        atomic_load_explicit(&zone->settings, memory_order_acquire);
+    struct access_subject subject = {.peer = &origin->peer,
+                                     .key = query->key,
+                                     .transport = query->transport,
+                                     .local_port = origin->local.port};
+    char rule[300];
+    if (!access_allowed(settings, ACCESS_TRANSFER, &subject, rule, sizeof(rule))) {
+        refuse(scope, query, origin, &request, RCODE_REFUSED, EDE_PROHIBITED, rule);
+        return NULL;
+    }
+    struct zone_version *version = zone_acquire(zone->zone);
+    if (version == NULL || atomic_load(&zone->zone->state) != ZONE_SERVING) {
+        zone_version_unref(version);
+        refuse(scope, query, origin, &request, RCODE_SERVFAIL, EDE_INVALID_DATA,
+               "the zone is not loaded, or expired");
+        return NULL;
+    }
+    if (atomic_fetch_add(&server->counters.transfers_out_running, 1) >=
+        scope->settings->transfers_out) {
+        atomic_fetch_sub(&server->counters.transfers_out_running, 1);
+        zone_version_unref(version);
+        refuse(scope, query, origin, &request, RCODE_SERVFAIL, EDE_OTHER, "transfers-out is reached");
+        return NULL;
+    }
+    struct transfer_out *transfer = memory_new_zeroed(1, sizeof(*transfer));
+    transfer->server = server;
+    transfer->zone = server_zone_ref(zone);
+    transfer->started = clock_now();
+    transfer->serial = zone_version_serial(version);
+    address_format(&origin->peer, true, transfer->client);
+    if (request.question.type == TYPE_IXFR) {
+        sync_peer_has(server->sync, zone, &origin->peer, request.serial);
+    }
+    choose_form(transfer, version, &request);
+    zone_version_unref(version);
+    log_started(transfer);
+    return transfer;
+}
+
+enum step transfer_out_next(struct transfer_out *transfer, uint8_t *buffer, size_t *out_size)
+{
+    struct error err = {0};
+    enum step step = transfer->axfr != NULL
+                         ? axfr_out_next(transfer->axfr, buffer, MESSAGE_MAX_SIZE, 0, out_size, &err)
+                         : ixfr_out_next(transfer->ixfr, buffer, MESSAGE_MAX_SIZE, 0, out_size, &err);
+    if (step == STEP_FAILED) {
+        char phrase[1400];
+        snprintf(phrase, sizeof(phrase), "client %s: transfer of '%s': %s failed: %s",
+                 transfer->client, transfer->zone->label, transfer->form, err.text);
+        LOG_EVENT(transfer->server->logging, LOG_ERROR, LOG_XFER_OUT, "transfer_out_failed", phrase,
+                  LOG_NUM("serial", transfer->serial.value));
+    }
+    return step;
+}
+
+void transfer_out_free(struct transfer_out *transfer, const char *why)
+{
+    if (transfer == NULL) {
+        return;
+    }
+    struct xfr_stats stats = transfer->axfr != NULL ? axfr_out_stats(transfer->axfr)
+                                                    : ixfr_out_stats(transfer->ixfr);
+    double seconds = (double)(clock_now().ns - transfer->started.ns) / 1e9;
+    char phrase[1800];
+    if (why == NULL) {
+        snprintf(phrase, sizeof(phrase),
+                 "client %s: transfer of '%s': %s ended: %llu messages, %llu records, %llu bytes, "
+                 "%.3f secs (%.0f bytes/sec) (serial %u)",
+                 transfer->client, transfer->zone->label, transfer->form,
+                 (unsigned long long)stats.messages, (unsigned long long)stats.records,
+                 (unsigned long long)stats.bytes, seconds,
+                 seconds > 0 ? (double)stats.bytes / seconds : 0.0, transfer->serial.value);
+        LOG_EVENT(transfer->server->logging, LOG_INFO, LOG_XFER_OUT, "transfer_out_ended", phrase,
+                  LOG_KEY("form", transfer->form), LOG_KEY("transport", "tcp"));
+    } else {
+        snprintf(phrase, sizeof(phrase), "client %s: transfer of '%s': %s cut after %llu messages: %s",
+                 transfer->client, transfer->zone->label, transfer->form,
+                 (unsigned long long)stats.messages, why);
+        LOG_EVENT_LIMITED(transfer->server->logging, LOG_WARNING, LOG_XFER_OUT, "transfer_out_cut",
+                          phrase, LOG_KEY("form", transfer->form));
+    }
+    axfr_out_free(transfer->axfr);
+    ixfr_out_free(transfer->ixfr);
+    atomic_fetch_sub(&transfer->server->counters.transfers_out_running, 1);
+    server_zone_unref(transfer->zone);
+    memory_free(transfer);
+}

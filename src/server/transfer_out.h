@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One outgoing transfer on one connection: who may have it, in which form, and the messages one
+ * after the other as the connection takes them.
+ */
+#ifndef SERVER_TRANSFER_OUT_H
+#define SERVER_TRANSFER_OUT_H
+
+#include "server/request.h"
+#include "xfr/step.h"
+
+struct transfer_out;
+
+/*
+ * For a query with disposition ANSWER_XFR over a stream. Either gives a transfer, or writes the one
+ * message that refuses or answers it into query->out (query->response_size) and gives NULL.
+ */
+struct transfer_out *transfer_out_begin(const struct request_scope *scope,
+                                        struct answer_query *query,
+                                        const struct request_origin *origin);
+/*
+ * Writes the next message into `buffer` (MESSAGE_MAX_SIZE octets). STEP_DONE: that was the last one
+ * (log and counters are done). STEP_FAILED: close the connection.
+ */
+enum step transfer_out_next(struct transfer_out *transfer, uint8_t *buffer, size_t *out_size);
+/* Also in the middle (`why` goes to the log, NULL: it ended well). NULL transfer is fine. */
+void transfer_out_free(struct transfer_out *transfer, const char *why);
+
+#endif

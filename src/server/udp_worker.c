@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * UDP: batches in, batches out. Between receive and send the worker is an RCU reader: what it loaded
+ * (settings, zone set, versions) stays until the turn is over, and the loop's hooks say so.
+ *
+ * A socket is drained for a bounded number of batches a turn, so that one busy address cannot
+ * starve the others of the same thread.
+ */
+#include "server/udp_worker.h"
+
+#include <pthread.h>
+
+#include "base/memory.h"
+#include "base/rcu.h"
+#include "net/loop.h"
+#include "net/udp.h"
+#include "server/request.h"
+#include "server/server_impl.h"
+
+enum { BATCHES_PER_TURN = 8, DATAGRAM_SIZE = 4096, ANSWER_SIZE = 4096 + 512 };
+
+struct udp_port {
+    struct udp_worker *worker;
+    struct udp_socket socket;
+    struct loop_watch watch;
+};
+
+struct udp_worker {
+    struct server *server;
+    struct loop *loop;
+    struct udp_batch *batch;
+    pthread_t thread;
+    bool running;
+    size_t port_count;
+    struct answer_query queries[UDP_BATCH];
+    struct udp_port ports[];
+};
+
+/* Answers the `count` datagrams in the batch; the slots' out_size is set. */
+static void answer_slots(struct udp_worker *worker, struct udp_port *port, unsigned count)
+{
+    struct udp_slot *slots = udp_batch_slots(worker->batch);
+    struct request_scope scope = request_scope_begin(worker->server);
+    for (unsigned i = 0; i < count; i++) {
+        worker->queries[i] = (struct answer_query){
+            .message = slots[i].in,
+            .peer = &slots[i].peer,
+            .transport = ANSWER_UDP,
+            .out = slots[i].out,
+            .out_size = slots[i].out_capacity,
+        };
+    }
+    answer_batch(scope.answer, scope.zones, scope.wall_s, worker->queries, count);
+    for (unsigned i = 0; i < count; i++) {
+        struct answer_query *query = &worker->queries[i];
+        if (UNLIKELY(query->disposition != ANSWER_SEND)) {
+            struct request_origin origin = {
+                .peer = slots[i].peer,
+                .local = slots[i].local,
+                .udp = &port->socket,
+            };
+            request_handle_datagram(&scope, query, &origin);
+        }
+        slots[i].out_size = query->response_size;
+    }
+}
+
+static void port_ready(void *context, unsigned events)
+{
+    (void)events;
+    struct udp_port *port = context;
+    struct udp_worker *worker = port->worker;
+    for (unsigned n = 0; n < BATCHES_PER_TURN; n++) {
+        unsigned count;
+        if (udp_receive(&port->socket, worker->batch, &count, NULL) != OK) {
+            return; /* an ICMP error about an earlier answer; nothing to do about it */
+        }
+        if (count == 0) {
+            return;
+        }
+        answer_slots(worker, port, count);
+        unsigned dropped = udp_send(&port->socket, worker->batch, count);
+        if (UNLIKELY(dropped != 0)) {
+            atomic_fetch_add_explicit(&worker->server->counters.udp_send_dropped, dropped,
+                                      memory_order_relaxed);
+        }
+        if (count < UDP_BATCH) {
+            return;
+        }
+        rcu_quiescent();
+    }
+}
+
+static void *worker_main(void *context)
+{
+    struct udp_worker *worker = context;
+    server_thread_begin("answer");
+    rcu_thread_start();
+    loop_run(worker->loop);
+    rcu_thread_stop();
+    return NULL;
+}
+
+enum result udp_worker_new(struct server *server, const struct address *addresses, size_t count,
+                           struct udp_worker **out, struct error *err)
+{
+    struct udp_worker *worker =
+        memory_new_zeroed(1, sizeof(*worker) + count * sizeof(worker->ports[0]));
+    worker->server = server;
+    worker->batch = udp_batch_new(DATAGRAM_SIZE, ANSWER_SIZE);
+    enum result result = loop_new(&worker->loop, err);
+    for (size_t i = 0; i < count && result == OK; i++) {
+        struct udp_port *port = &worker->ports[i];
+        port->worker = worker;
+        port->socket.fd = -1;
+        worker->port_count++;
+        struct udp_options options = {
+            .local = addresses[i],
+            .reuse_port = true,
+            .receive_buffer_bytes = 4 << 20,
+            .send_buffer_bytes = 1 << 20,
+        };
+        result = udp_open(&options, &port->socket, err);
+        if (result == OK) {
+            result = loop_watch_add(worker->loop, &port->watch, port->socket.fd, LOOP_READ,
+                                    port_ready, port, err);
+        }
+    }
+    if (result != OK) {
+        udp_worker_free(worker);
+        return result;
+    }
+    server_set_rcu_hooks(worker->loop);
+    *out = worker;
+    return OK;
+}
+
+enum result udp_worker_start(struct udp_worker *worker, struct error *err)
+{
+    if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
+        return error_set_os(err, ERR_IO, "cannot start an answer worker");
+    }
+    worker->running = true;
+    return OK;
+}
+
+void udp_worker_free(struct udp_worker *worker)
+{
+    if (worker == NULL) {
+        return;
+    }
+    if (worker->running) {
+        loop_stop(worker->loop);
+        pthread_join(worker->thread, NULL);
+    }
+    for (size_t i = 0; i < worker->port_count; i++) {
+        if (worker->loop != NULL) {
+            loop_watch_remove(worker->loop, &worker->ports[i].watch);
+        }
+        udp_close(&worker->ports[i].socket);
+    }
+    loop_free(worker->loop);
+    udp_batch_free(worker->batch);
+    memory_free(worker);
+}

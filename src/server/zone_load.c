@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From zone files to versions, in the loader threads.
+ *
+ * A file is read again only when its time, size or inode changed. The new version shares with the
+ * present one what is equal, and what differs is the delta that goes through the ledger. An
+ * operator who changed the file and not the serial (the most common mistake with zone files) gets
+ * the serial advanced and a warning; a serial that went back is refused, since secondaries would
+ * keep the old zone without a word. A file with errors leaves the present version serving.
+ */
+#include "server/zone_load.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/memory.h"
+#include "net/loop.h"
+#include "server/loader.h"
+#include "server/server_impl.h"
+#include "server/sync.h"
+#include "server/zones.h"
+#include "zone/builder.h"
+#include "zone/check.h"
+
+struct load_round {
+    _Atomic uint32_t holds;
+    struct loop *main_loop;
+    void (*done)(void *context);
+    void *context;
+};
+
+struct load_round *load_round_new(struct loop *main_loop, void (*done)(void *context),
+                                  void *context)
+{
+    struct load_round *round = memory_new(sizeof(*round));
+    *round = (struct load_round){.main_loop = main_loop, .done = done, .context = context};
+    atomic_init(&round->holds, 1);
+    return round;
+}
+
+void load_round_release(struct load_round *round)
+{
+    if (round != NULL && atomic_fetch_sub(&round->holds, 1) == 1) {
+        if (round->done != NULL) {
+            (void)loop_post(round->main_loop, round->done, round->context);
+        }
+        memory_free(round);
+    }
+}
+
+/* ---- what there is to say ---- */
+
+struct reporter {
+    struct server_zone *zone;
+    unsigned told;
+};
+
+enum { FINDINGS_TOLD = 100 };
+
+static void report_finding(void *context, const struct finding *finding)
+{
+    static const enum log_level levels[] = {LOG_INFO, LOG_WARNING, LOG_ERROR};
+    struct reporter *reporter = context;
+    if (finding->severity == FINDING_INFO || reporter->told++ >= FINDINGS_TOLD) {
+        return;
+    }
+    char phrase[1600];
+    if (finding->file != NULL && finding->column != 0) {
+        snprintf(phrase, sizeof(phrase), "zone %s: %s:%u:%u: %s", reporter->zone->label,
+                 finding->file, finding->line, finding->column, finding->text);
+    } else if (finding->file != NULL && finding->line != 0) {
+        snprintf(phrase, sizeof(phrase), "zone %s: %s:%u: %s", reporter->zone->label,
+                 finding->file, finding->line, finding->text);
+    } else {
+        snprintf(phrase, sizeof(phrase), "zone %s: %s", reporter->zone->label, finding->text);
+    }
+    LOG_EVENT(reporter->zone->server->logging, levels[finding->severity], LOG_ZONELOAD,
+              "zone_finding", phrase, LOG_KEY("code", finding_code_name(finding->code)));
+}
+
+static void log_refused(struct server_zone *zone, const struct zone_version *present,
+                        const char *path, const struct error *err)
+{
+    char phrase[1600], text[1024], action[80];
+    if (present != NULL) {
+        snprintf(action, sizeof(action), "keeping serial %u", zone_version_serial(present).value);
+    } else {
+        snprintf(action, sizeof(action), "not serving the zone until it is mended");
+    }
+    snprintf(phrase, sizeof(phrase), "zone %s: loading from master file %s failed: %s", zone->label,
+             path, error_format(err, text, sizeof(text)));
+    LOG_EVENT(zone->server->logging, LOG_ERROR, LOG_ZONELOAD, "zone_refused", phrase,
+              LOG_KEY("action", action));
+}
+
+/* ---- serials ---- */
+
+/* `version` at another serial: its SOA replaced. */
+static enum result with_serial(struct zone_version *version, struct serial serial,
+                               struct zone_version **out, struct error *err)
+{
+    struct rrset rrset;
+    REQUIRE(owner_find_rrset(zone_version_apex(version), TYPE_SOA, &rrset));
+    size_t offset = 0;
+    struct record soa = {.owner = owner_name(zone_version_apex(version)),
+                         .type = TYPE_SOA,
+                         .class = zone_version_class(version),
+                         .ttl = rrset.ttl};
+    REQUIRE(rrset_next_rdata(&rrset, &offset, &soa.rdata));
+    uint8_t changed[2 * NAME_MAX_SIZE + 20];
+    REQUIRE(soa.rdata.size <= sizeof(changed));
+    memcpy(changed, soa.rdata.data, soa.rdata.size);
+    put_u32(changed + soa.rdata.size - 20, serial.value);
+    struct delta *delta = delta_new(zone_version_name(version), zone_version_class(version));
+    enum result result = delta_remove(delta, &soa, err);
+    soa.rdata.data = changed;
+    if (result == OK) {
+        result = delta_add(delta, &soa, err);
+    }
+    if (result == OK) {
+        result = delta_seal(delta, err);
+    }
+    if (result == OK) {
+        result = delta_apply(version, delta, NULL, out, err);
+    }
+    delta_free(delta);
+    return result;
+}
+
+/* The same serial with other content: the serial moves on by one, and the delta is taken anew. */
+static enum result advance(struct server_zone *zone, struct zone_version *present,
+                           struct zone_version **version, struct delta **delta, struct error *err)
+{
+    struct serial old = zone_version_serial(present);
+    struct serial next = {old.value + 1};
+    struct zone_version *advanced;
+    enum result result = with_serial(*version, next, &advanced, err);
+    if (result != OK) {
+        return result;
+    }
+    zone_version_unref(*version);
+    *version = advanced;
+    delta_free(*delta);
+    *delta = delta_diff(present, advanced);
+    char phrase[1400];
+    snprintf(phrase, sizeof(phrase),
+             "zone %s: zone file changed but its serial did not: advanced from %u to %u",
+             zone->label, old.value, next.value);
+    LOG_EVENT(zone->server->logging, LOG_WARNING, LOG_ZONELOAD, "serial_advanced", phrase,
+              LOG_KEY("advice", "raise the serial in the file with each change"));
+    return OK;
+}
+
+/* ---- a primary's file ---- */
+
+static bool same_file(const struct file_state *state, const struct stat *st)
+{
+    return state->known && state->size == (uint64_t)st->st_size &&
+           state->inode == (uint64_t)st->st_ino &&
+           state->modified_ns == (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+static void remember_file(struct file_state *state, const struct stat *st)
+{
+    *state = (struct file_state){
+        .known = true,
+        .size = (uint64_t)st->st_size,
+        .inode = (uint64_t)st->st_ino,
+        .modified_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+    };
+}
+
+/* Loads, or says why not. *version stays NULL where there is nothing new. */
+static enum result load_file(struct server_zone *zone, const struct zone_settings *settings,
+                             struct zone_version *present, struct zone_version **version,
+                             struct delta **delta, struct error *err)
+{
+    struct stat st;
+    *version = NULL;
+    *delta = NULL;
+    if (stat(settings->file, &st) != 0) {
+        return error_set_os(err, ERR_NOT_FOUND, "file not found");
+    }
+    if (same_file(&zone->file, &st)) {
+        return OK;
+    }
+    zone->file.known = false;
+    struct zone_load_options options = {
+        .path = settings->file,
+        .directory = settings->settings->directory,
+        .name = zone->zone->name,
+        .class = zone->zone->class,
+        .check = settings->check,
+        .max_records = settings->max_records,
+        .max_records_per_type = settings->max_records_per_type,
+        .max_types_per_name = settings->max_types_per_name,
+    };
+    struct reporter reporter = {.zone = zone};
+    enum result result =
+        zone_load_file(&options, present, version, delta, report_finding, &reporter, err);
+    if (result == OK) {
+        remember_file(&zone->file, &st);
+    }
+    if (result != OK || present == NULL) {
+        return result;
+    }
+    struct serial old = zone_version_serial(present), new = zone_version_serial(*version);
+    if (serial_before(old, new)) {
+        return OK;
+    }
+    if (serial_equal(old, new)) {
+        if (*delta != NULL && delta_count(*delta) != 0) {
+            return advance(zone, present, version, delta, err);
+        }
+    } else {
+        result = error_set(err, ERR_STALE,
+                           "serial %u is before %u, which is being served; secondaries would not take "
+                           "it: raise it above %u",
+                           new.value, old.value, old.value);
+    }
+    zone_version_unref(*version);
+    delta_free(*delta);
+    *version = NULL;
+    *delta = NULL;
+    return result;
+}
+
+static void load_primary(struct server_zone *zone, const struct zone_settings *settings)
+{
+    struct zone_version *present = zone_acquire(zone->zone);
+    struct zone_version *version;
+    struct delta *delta;
+    struct error err = {0};
+    struct instant begin = clock_now();
+    enum result result = load_file(zone, settings, present, &version, &delta, &err);
+    if (result == OK && version != NULL) {
+        struct serial serial = zone_version_serial(version);
+        uint64_t records = zone_version_record_count(version);
+        struct delta **deltas = NULL;
+        if (delta != NULL) {
+            deltas = memory_new(sizeof(delta));
+            deltas[0] = delta;
+        }
+        result = zones_commit(zone, version, deltas, delta != NULL, SOURCE_FILE, &err);
+        if (result == OK) {
+            char phrase[1200];
+            snprintf(phrase, sizeof(phrase), "zone %s: loaded serial %u", zone->label, serial.value);
+            LOG_EVENT(zone->server->logging, LOG_INFO, LOG_GENERAL, "zone_loaded", phrase,
+                      LOG_NUM("records", records),
+                      LOG_NUM("ms", (clock_now().ns - begin.ns) / 1000000));
+        }
+    }
+    if (result != OK) {
+        log_refused(zone, present, settings->file, &err);
+    }
+    zone_version_unref(present);
+}
+
+/* ---- a secondary's copy ---- */
+
+static void load_copy(struct server_zone *zone, const struct zone_settings *settings)
+{
+    struct zone_version *version = NULL;
+    int64_t expires_in_s = 0, refresh_in_s = 0;
+    struct stat st;
+    if (settings->file != NULL && stat(settings->file, &st) == 0) {
+        struct zone_load_options options = {
+            .path = settings->file,
+            .name = zone->zone->name,
+            .class = zone->zone->class,
+            .check = settings->check,
+            .max_records = settings->max_records,
+        };
+        struct reporter reporter = {.zone = zone};
+        struct error err = {0};
+        if (zone_load_file(&options, NULL, &version, NULL, report_finding, &reporter, &err) != OK) {
+            log_refused(zone, NULL, settings->file, &err);
+            version = NULL;
+        }
+    }
+    if (version != NULL) {
+        struct soa soa = zone_version_soa(version);
+        int64_t age_s = clock_wall_s() - (int64_t)st.st_mtim.tv_sec;
+        if (age_s < 0) {
+            age_s = 0; /* the clock went back: count from now */
+        }
+        expires_in_s = (int64_t)soa.expire_s - age_s;
+        refresh_in_s = (int64_t)soa.refresh_s - age_s;
+        struct serial serial = soa.serial;
+        struct error err = {0};
+        if (zones_commit(zone, version, NULL, 0, SOURCE_COPY, &err) == OK) {
+            char phrase[1200];
+            snprintf(phrase, sizeof(phrase), "zone %s: loaded serial %u", zone->label, serial.value);
+            LOG_EVENT(zone->server->logging, LOG_INFO, LOG_GENERAL, "zone_loaded", phrase,
+                      LOG_KEY("from", "copy"), LOG_NUM("expires_in_s", expires_in_s));
+        }
+    }
+    sync_configure(zone->server->sync, zone, expires_in_s, refresh_in_s);
+}
+
+/* ---- jobs ---- */
+
+struct load_job {
+    struct server_zone *zone; /* a reference */
+    struct load_round *round; /* a hold, or NULL */
+};
+
+static void job_free(struct load_job *job)
+{
+    load_round_release(job->round);
+    server_zone_unref(job->zone);
+    memory_free(job);
+}
+
+static void run_load(void *context)
+{
+    struct load_job *job = context;
+    struct server_zone *zone = job->zone;
+    do {
+        atomic_store(&zone->load_again, false);
+        struct zone_settings *settings = server_zone_settings(zone);
+        if (atomic_load(&zone->gone)) {
+            /* nothing to do for a zone that is no longer wanted */
+        } else if (settings->role == ROLE_PRIMARY) {
+            load_primary(zone, settings);
+        } else if (!zone->copy_loaded) {
+            zone->copy_loaded = true;
+            load_copy(zone, settings);
+        }
+        settings_unref(settings->settings);
+        atomic_store(&zone->load_busy, false);
+    } while (atomic_load(&zone->load_again) && !atomic_exchange(&zone->load_busy, true));
+    job_free(job);
+}
+
+static void drop_load(void *context)
+{
+    job_free(context);
+}
+
+void zone_load_start(struct server_zone *zone, struct load_round *round)
+{
+    atomic_store(&zone->load_again, true);
+    if (atomic_exchange(&zone->load_busy, true)) {
+        return; /* the one under way sees load_again */
+    }
+    struct load_job *job = memory_new(sizeof(*job));
+    *job = (struct load_job){.zone = server_zone_ref(zone), .round = round};
+    if (round != NULL) {
+        atomic_fetch_add(&round->holds, 1);
+    }
+    loader_submit(zone->server->loader, run_load, drop_load, job);
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The table of zones follows the settings. It is the zone set itself: a struct zone's context is our
+ * server_zone, and the main thread is the only one that makes new sets. Readers on other threads see
+ * the old set or the new one, whole.
+ *
+ * A zone that stays keeps its versions, timers and NOTIFY states over a reload; one whose role
+ * changed is taken out and put in again.
+ */
+#include "server/zones.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/rcu.h"
+#include "server/loader.h"
+#include "server/server_impl.h"
+#include "server/zone_copy.h"
+#include "server/zone_load.h"
+#include "zone/delta.h"
+
+struct zones {
+    struct server *server;
+};
+
+/* ---- one zone ---- */
+
+struct server_zone *server_zone_ref(struct server_zone *zone)
+{
+    atomic_fetch_add_explicit(&zone->references, 1, memory_order_relaxed);
+    return zone;
+}
+
+/* Readers may still look at it through a struct zone that they hold. */
+static void free_later(void *context)
+{
+    struct server_zone *zone = context;
+    zone_unref(zone->zone);
+    memory_free(zone);
+}
+
+void server_zone_unref(struct server_zone *zone)
+{
+    if (zone != NULL &&
+        atomic_fetch_sub_explicit(&zone->references, 1, memory_order_acq_rel) == 1) {
+        rcu_defer(free_later, zone);
+    }
+}
+
+struct zone_settings *server_zone_settings(struct server_zone *zone)
+{
+    rcu_read_begin();
+    struct zone_settings *settings = atomic_load_explicit(&zone->settings, memory_order_acquire);
+    settings_ref(settings->settings);
+    rcu_read_end();
+    return settings;
+}
+
+static struct server_zone *server_zone_new(struct server *server, struct zone_settings *settings)
+{
+    char text[NAME_TEXT_SIZE], class[16];
+    name_format_log(settings->name.wire, text);
+    rrclass_format(settings->class, class);
+    size_t size = strlen(text) + strlen(class) + 2;
+    struct server_zone *zone = memory_new_zeroed(1, sizeof(*zone) + size);
+    atomic_init(&zone->references, 1);
+    zone->server = server;
+    atomic_init(&zone->settings, settings);
+    snprintf(zone->label, size, "%s/%s", text, class);
+    zone->zone = zone_new(settings->name.wire, settings->class,
+                          settings->role == ROLE_SECONDARY ? ZONE_SECONDARY : 0);
+    zone->zone->context = zone;
+    return zone;
+}
+
+static bool drop_version(void *context, struct zone *zone)
+{
+    (void)context;
+    struct server_zone *own = zone->context;
+    atomic_store(&own->gone, true);
+    server_zone_unref(own);
+    return true;
+}
+
+/* ---- the commit door ---- */
+
+enum result zones_commit(struct server_zone *zone, struct zone_version *version,
+                         struct delta **deltas, size_t count, enum zone_source source,
+                         struct error *err)
+{
+    struct serial serial = zone_version_serial(version);
+    struct zone_version *present = zone_acquire(zone->zone);
+    bool changed = present == NULL || !serial_equal(zone_version_serial(present), serial) ||
+                   count != 0;
+    zone_version_unref(present);
+    enum result result = OK;
+    if (atomic_load(&zone->gone)) {
+        result = error_set(err, ERR_NOT_FOUND, "the zone was removed meanwhile");
+    }
+    for (size_t i = 0; i < count; i++) {
+        delta_free(deltas[i]);
+    }
+    memory_free(deltas);
+    if (result != OK) {
+        zone_version_unref(version);
+        return result;
+    }
+    zone_publish(zone->zone, version);
+    atomic_store_explicit(&zone->zone->state, ZONE_SERVING, memory_order_release);
+    if (source == SOURCE_TRANSFER) {
+        zone_copy_write(zone);
+    }
+    if (changed) {
+        sync_published(zone->server->sync, zone, serial);
+    }
+    return OK;
+}
+
+/* ---- the table ---- */
+
+static int compare_settings(const void *a, const void *b)
+{
+    const struct zone_settings *const *left = a, *const *right = b;
+    return name_compare((*left)->name.wire, (*right)->name.wire);
+}
+
+struct gathering {
+    const struct zone_settings **wanted; /* sorted by name */
+    size_t wanted_count;
+    struct server_zone **gone;
+    size_t gone_count, gone_room;
+};
+
+static const struct zone_settings *find_wanted(const struct gathering *gathering,
+                                               const struct zone *zone)
+{
+    struct zone_settings key;
+    name_copy(&key.name, zone->name);
+    const struct zone_settings *at = &key;
+    const struct zone_settings **found = bsearch(&at, gathering->wanted, gathering->wanted_count,
+                                                 sizeof(at), compare_settings);
+    return found == NULL ? NULL : *found;
+}
+
+static bool gather_gone(void *context, struct zone *zone)
+{
+    struct gathering *gathering = context;
+    const struct zone_settings *wanted = find_wanted(gathering, zone);
+    bool is_secondary = (zone->flags & ZONE_SECONDARY) != 0;
+    if (wanted != NULL && wanted->class == zone->class &&
+        (wanted->role == ROLE_SECONDARY) == is_secondary) {
+        return true;
+    }
+    if (gathering->gone_count == gathering->gone_room) {
+        gathering->gone_room = gathering->gone_room == 0 ? 16 : gathering->gone_room * 2;
+        gathering->gone =
+            memory_resize(gathering->gone, gathering->gone_room * sizeof(gathering->gone[0]));
+    }
+    gathering->gone[gathering->gone_count++] = zone->context;
+    return true;
+}
+
+static void unref_set(void *context)
+{
+    zone_set_unref(context);
+}
+
+static void remove_gone(struct zones *zones, struct gathering *gathering, struct zone_set **set)
+{
+    for (size_t i = 0; i < gathering->gone_count; i++) {
+        struct server_zone *zone = gathering->gone[i];
+        struct zone_set *smaller = zone_set_without(*set, zone->zone->name, zone->zone->class);
+        REQUIRE(smaller != NULL);
+        rcu_defer(unref_set, *set);
+        *set = smaller;
+        atomic_store_explicit(&zones->server->zone_set, smaller, memory_order_release);
+        atomic_store(&zone->gone, true);
+        sync_detach(zones->server->sync, zone);
+        char phrase[1200];
+        snprintf(phrase, sizeof(phrase), "zone %s: removed", zone->label);
+        LOG_EVENT(zones->server->logging, LOG_INFO, LOG_GENERAL, "zone_removed", phrase,
+                  LOG_KEY("reason", "no longer configured in this role"));
+        server_zone_unref(zone);
+    }
+}
+
+void zones_configure(struct zones *zones, void (*loaded)(void *context), void *context)
+{
+    struct server *server = zones->server;
+    struct settings *settings = atomic_load_explicit(&server->settings, memory_order_acquire);
+    struct gathering gathering = {0};
+    gathering.wanted = memory_new_zeroed(settings->zone_count, sizeof(gathering.wanted[0]));
+    gathering.wanted_count = settings->zone_count;
+    for (size_t i = 0; i < settings->zone_count; i++) {
+        gathering.wanted[i] = &settings->zones[i];
+    }
+    qsort(gathering.wanted, gathering.wanted_count, sizeof(gathering.wanted[0]), compare_settings);
+    struct zone_set *set = atomic_load_explicit(&server->zone_set, memory_order_acquire);
+    zone_set_each(set, gather_gone, &gathering);
+    remove_gone(zones, &gathering, &set);
+    memory_free(gathering.gone);
+    memory_free(gathering.wanted);
+
+    bool first = zone_set_count(set) == 0; /* nobody sees what is put into a set of our own */
+    struct zone_set *fresh = first ? zone_set_new() : set;
+    struct load_round *round = load_round_new(server->main_loop, loaded, context);
+    struct server_zone **all = memory_new_zeroed(settings->zone_count, sizeof(all[0]));
+    for (size_t i = 0; i < settings->zone_count; i++) {
+        struct zone_settings *wanted = &settings->zones[i];
+        struct zone *known = first ? NULL : zone_set_get(fresh, wanted->name.wire, wanted->class);
+        if (known != NULL) {
+            all[i] = known->context;
+            atomic_store_explicit(&all[i]->settings, wanted, memory_order_release);
+            continue;
+        }
+        all[i] = server_zone_new(server, wanted);
+        if (first) {
+            REQUIRE(zone_set_insert(fresh, zone_ref(all[i]->zone)));
+        } else {
+            struct zone_set *larger = zone_set_with(fresh, zone_ref(all[i]->zone));
+            REQUIRE(larger != NULL);
+            rcu_defer(unref_set, fresh);
+            fresh = larger;
+            atomic_store_explicit(&server->zone_set, fresh, memory_order_release);
+        }
+    }
+    if (first) {
+        atomic_store_explicit(&server->zone_set, fresh, memory_order_release);
+        rcu_defer(unref_set, set);
+    }
+    for (size_t i = 0; i < settings->zone_count; i++) {
+        /* A secondary is handed to the sync thread by its loader, after its copy was read. */
+        if (settings->zones[i].role == ROLE_PRIMARY || all[i]->sync_begun) {
+            sync_configure(server->sync, all[i], 0, 0);
+        }
+        all[i]->sync_begun = true;
+        zone_load_start(all[i], round);
+    }
+    memory_free(all);
+    load_round_release(round);
+}
+
+size_t zones_count(const struct zones *zones)
+{
+    return zone_set_count(atomic_load_explicit(&zones->server->zone_set, memory_order_acquire));
+}
+
+struct zones *zones_new(struct server *server)
+{
+    struct zones *zones = memory_new_zeroed(1, sizeof(*zones));
+    zones->server = server;
+    atomic_store_explicit(&server->zone_set, zone_set_new(), memory_order_release);
+    return zones;
+}
+
+void zones_free(struct zones *zones)
+{
+    if (zones == NULL) {
+        return;
+    }
+    struct zone_set *set =
+        atomic_exchange_explicit(&zones->server->zone_set, NULL, memory_order_acq_rel);
+    zone_set_each(set, drop_version, NULL);
+    zone_set_unref(set);
+    memory_free(zones);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The zones of this server: what the configuration wants of each, its struct zone, and who works on
+ * it. Follows the settings at start and reload: new zones are loaded, gone ones end, changed ones
+ * get their new rules, zone files that changed are read again.
+ */
+#ifndef SERVER_ZONES_H
+#define SERVER_ZONES_H
+
+#include <stdatomic.h>
+
+#include "server/settings.h"
+#include "server/sync.h"
+#include "zone/zone_set.h"
+
+struct server;
+
+/*
+ * One zone. Shared by counted references between threads; each part has one owner.
+ */
+struct server_zone {
+    _Atomic uint32_t references;
+    struct server *server;
+    struct zone *zone;
+    _Atomic(struct zone_settings *) settings; /* RCU; lives in the settings it points to */
+    _Atomic bool gone;                        /* no longer configured: drop what is under way */
+
+    /* Of whoever holds load_busy: one loader job at a time. */
+    _Atomic bool load_busy;
+    _Atomic bool load_again;                  /* asked for while busy */
+    bool sync_begun;                          /* main thread: sync knows it, or will */
+    bool copy_loaded;                         /* a secondary reads its copy once */
+    struct file_state {
+        int64_t modified_ns;
+        uint64_t size, inode;
+        bool known;
+    } file;
+
+    _Atomic bool copy_busy;                   /* a loader writes the copy of a secondary */
+    _Atomic bool copy_again;
+    _Atomic bool copy_touch;                  /* ... or only its time of last contact */
+
+    struct sync_zone sync;                    /* of the sync thread */
+    char label[];                             /* "example.com/IN", as logs name it */
+};
+
+struct server_zone *server_zone_ref(struct server_zone *zone);
+void server_zone_unref(struct server_zone *zone);
+/* The zone's present settings with a reference on the whole; settings_unref(x->settings). */
+struct zone_settings *server_zone_settings(struct server_zone *zone);
+
+struct zones;
+struct zones *zones_new(struct server *server);
+void zones_free(struct zones *zones);
+
+/* Main thread: makes the zones what the server's present settings say; files of primary zones that
+ * changed are read again. `loaded` (may be NULL) is posted to the main loop when everything that was
+ * started here has ended. */
+void zones_configure(struct zones *zones, void (*loaded)(void *context), void *context);
+size_t zones_count(const struct zones *zones);
+
+/* Where a version comes from. */
+enum zone_source { SOURCE_FILE, SOURCE_TRANSFER, SOURCE_COPY };
+
+/*
+ * The next version of a zone, from any thread, one at a time per zone: through the ledger's door,
+ * published, told to sync, copied to the zone's file.
+ * version  takes the reference, also on error.
+ * deltas   what leads there from the current version, `count` of them; takes them and the array.
+ */
+struct delta;
+MUST_CHECK enum result zones_commit(struct server_zone *zone, struct zone_version *version,
+                                    struct delta **deltas, size_t count, enum zone_source source,
+                                    struct error *err);
+
+#endif
