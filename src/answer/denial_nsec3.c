@@ -17,34 +17,51 @@
  * hash may be of another chain: then the search goes on from just before that record, a bounded
  * number of times. At equal sizes every second record is of the right chain.
  *
+ * An owner that has NSEC3 and other data as well, as in the example of RFC 5155, does not stand
+ * among the NSEC3 owners of the version. The record before it tells: it does not reach as far as
+ * the hash, and its next hashed owner is the name of the missing one.
+ *
  * Work is bounded by labels x iterations: at most 127 x 151 hashes, about 4 ms, for a name made for
  * it in a zone whose owner chose 150 iterations; a few microseconds for a zone without them.
  */
 #include "answer/answer_impl.h"
 
-enum { OTHER_CHAIN_STEPS = 64 };
+#include "base/encode.h"
+
+enum { OTHER_CHAIN_STEPS = 64, MIXED_OWNER_STEPS = 16 };
 
 struct hashed {
     const struct owner *owner; /* NULL: none */
     struct rrset rrset;
-    bool matches; /* else covers */
+    struct slice rdata; /* of our chain */
+    bool matches;       /* else covers */
 };
 
-/* The records of `owner` that are of our chain, or false. */
-static bool of_our_chain(const struct answering *a, const struct owner *owner, struct rrset *out)
+/* Takes `owner` where it has a record of our chain. */
+static bool take(const struct answering *a, const struct owner *owner, struct hashed *out)
 {
     size_t offset = 0;
+    struct rrset rrset;
     struct slice rdata;
-    if (!owner_find_rrset(owner, TYPE_NSEC3, out)) {
+    if (owner == NULL || !owner_find_rrset(owner, TYPE_NSEC3, &rrset)) {
         return false;
     }
-    while (rrset_next_rdata(out, &offset, &rdata)) {
+    while (rrset_next_rdata(&rrset, &offset, &rdata)) {
         struct nsec3_params params = nsec3_params_read(rdata);
         if (nsec3_params_equal(&params, &a->nsec3)) {
+            *out = (struct hashed){.owner = owner, .rrset = rrset, .rdata = rdata};
             return true;
         }
     }
     return false;
+}
+
+static bool hash_of_owner(const struct owner *owner, uint8_t out[NSEC3_HASH_SIZE])
+{
+    const uint8_t *label = owner_name(owner);
+    size_t size = 0;
+    return base32hex_decode((const char *)label + 1, *label, out, NSEC3_HASH_SIZE, &size) &&
+           size == NSEC3_HASH_SIZE;
 }
 
 /* One less, as a number; wraps. */
@@ -57,38 +74,37 @@ static void decrement(uint8_t hash[NSEC3_HASH_SIZE])
     }
 }
 
-/* 32: not one. */
-static unsigned base32hex_digit(uint8_t c)
+/* Whether `hash` lies strictly between the owner's hash and the next, round the end included. */
+static bool covers(const struct hashed *found, const uint8_t hash[NSEC3_HASH_SIZE])
 {
-    if (c >= '0' && c <= '9') {
-        return (unsigned)c - '0';
+    uint8_t own[NSEC3_HASH_SIZE];
+    struct slice next = nsec3_next(found->rdata);
+    if (next.size != NSEC3_HASH_SIZE || !hash_of_owner(found->owner, own)) {
+        return true; /* nothing to go on by: the order of names decides */
     }
-    c |= 0x20;
-    return c >= 'a' && c <= 'v' ? (unsigned)c - 'a' + 10 : 32;
+    bool after = memcmp(own, hash, NSEC3_HASH_SIZE) < 0;
+    bool before = memcmp(hash, next.data, NSEC3_HASH_SIZE) < 0;
+    return memcmp(own, next.data, NSEC3_HASH_SIZE) < 0 ? after && before : after || before;
 }
 
-/* The digits of base32hex (RFC 4648 7), without padding, from the owner's first label. */
-static bool hash_of_owner(const struct owner *owner, uint8_t out[NSEC3_HASH_SIZE])
+/* Along the chain from `found`, which neither matches nor covers `hash`: the record at its next
+ * hashed owner. False: there is none of our chain. */
+static bool step_forward(const struct answering *a, struct hashed *found,
+                         const uint8_t hash[NSEC3_HASH_SIZE])
 {
-    const uint8_t *label = owner_name(owner);
-    unsigned bits = 0;
-    unsigned held = 0;
-    unsigned size = 0;
-    if (*label != NSEC3_HASH_SIZE * 8 / 5) {
+    uint8_t name[NAME_MAX_SIZE];
+    struct slice next = nsec3_next(found->rdata);
+    const uint8_t *apex = owner_name(a->apex);
+    size_t label = base32hex_text_size(next.size);
+    if (label > LABEL_MAX_SIZE || 1 + label + a->apex->name_size > NAME_MAX_SIZE) {
         return false;
     }
-    for (unsigned i = 1; i <= *label; i++) {
-        unsigned digit = base32hex_digit(label[i]);
-        if (digit == 32) {
-            return false;
-        }
-        held = (held << 5 | digit) & 0xfff;
-        bits += 5;
-        if (bits >= 8) {
-            bits -= 8;
-            out[size++] = (uint8_t)(held >> bits);
-        }
+    name[0] = (uint8_t)base32hex_encode(next, (char *)name + 1);
+    memcpy(name + 1 + label, apex, a->apex->name_size);
+    if (!take(a, zone_version_find(a->version, name), found)) {
+        return false;
     }
+    found->matches = slice_equal(next, slice_of(hash, NSEC3_HASH_SIZE));
     return true;
 }
 
@@ -96,23 +112,28 @@ static struct hashed find(const struct answering *a, const uint8_t *name)
 {
     struct hashed found = {.owner = NULL};
     uint8_t hash[NSEC3_HASH_SIZE];
+    uint8_t near[NSEC3_HASH_SIZE];
     nsec3_hash(&a->nsec3, name, hash);
+    memcpy(near, hash, sizeof(near));
     for (unsigned step = 0; step < OTHER_CHAIN_STEPS; step++) {
         bool exact;
         const struct owner *owner =
-            zone_version_nsec3_before(a->version, slice_of(hash, sizeof(hash)), &exact);
+            zone_version_nsec3_before(a->version, slice_of(near, sizeof(near)), &exact);
         if (owner == NULL) {
             break;
         }
-        if (of_our_chain(a, owner, &found.rrset)) {
-            found.owner = owner;
+        if (take(a, owner, &found)) {
             found.matches = exact && step == 0;
             break;
         }
-        if (!hash_of_owner(owner, hash)) {
+        if (!hash_of_owner(owner, near)) {
             break;
         }
-        decrement(hash);
+        decrement(near);
+    }
+    for (unsigned step = 0; step < MIXED_OWNER_STEPS && found.owner != NULL && !found.matches &&
+                            !covers(&found, hash) && step_forward(a, &found, hash);
+         step++) {
     }
     return found;
 }

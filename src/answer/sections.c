@@ -94,6 +94,21 @@ bool write_addresses(struct answering *a, const struct owner *owner)
     return all;
 }
 
+/* Whose addresses go along with a record of `owner`, or NULL. */
+static const struct owner *find_target(const struct answering *a, const struct owner *owner,
+                                       uint16_t type, struct slice rdata)
+{
+    const uint8_t *target = rdata_additional_name(type, rdata);
+    if (target != NULL) {
+        return name_is_subdomain(target, owner_name(a->apex))
+                   ? zone_version_find(a->version, target)
+                   : NULL;
+    }
+    /* In ServiceMode "." stands for the owner, in AliasMode for nothing (RFC 9460 2.5). */
+    bool is_svcb = type == TYPE_SVCB || type == TYPE_HTTPS;
+    return is_svcb && get_u16(rdata.data) != 0 && rdata.data[2] == 0 ? owner : NULL;
+}
+
 void write_additional(struct answering *a, const struct owner *owner, const struct rrset *rrset)
 {
     if (a->options->extras == ANSWER_MINIMAL || a->truncated ||
@@ -103,16 +118,7 @@ void write_additional(struct answering *a, const struct owner *owner, const stru
     size_t offset = 0;
     struct slice rdata;
     while (rrset_next_rdata(rrset, &offset, &rdata)) {
-        const uint8_t *target = rdata_additional_name(rrset->type, rdata);
-        if (target == NULL) {
-            continue;
-        }
-        const struct owner *found = NULL;
-        if (*target == 0 && (rrset->type == TYPE_SVCB || rrset->type == TYPE_HTTPS)) {
-            found = owner; /* "." stands for the owner (RFC 9460 2.5.2) */
-        } else if (name_is_subdomain(target, owner_name(a->apex))) {
-            found = zone_version_find(a->version, target);
-        }
+        const struct owner *found = find_target(a, owner, rrset->type, rdata);
         if (found != NULL && (found->flags & OWNER_WILDCARD) == 0) {
             write_addresses(a, found);
         }
