@@ -91,7 +91,13 @@ enum result builder_finding(struct builder *builder, enum finding_code code,
     snprintf(sentence, sizeof(sentence), "%s: %s", name_format(owner, name), text);
     if (builder->report != NULL) {
         struct finding finding = {
-            .code = code, .severity = severity, .file = file, .line = line, .text = sentence};
+            .code = code,
+            .severity = severity,
+            .file = file,
+            .line = line,
+            .owner = owner,
+            .text = sentence,
+        };
         builder->report(builder->report_context, &finding);
     }
     if (severity == FINDING_ERROR) {

@@ -343,7 +343,7 @@ enum result zone_check(const struct zone_version *version, const struct check_op
                        finding_report *report, void *report_context, struct error *err)
 {
     struct check c = {.version = version, .options = options};
-    check_report_init(&c.report, version);
+    check_report_init(&c.report, zone_version_name(version), zone_version_class(version));
     if (options->integrity) {
         check_apex(&c);
     }
@@ -351,11 +351,8 @@ enum result zone_check(const struct zone_version *version, const struct check_op
     for (zone_cursor_first(&cursor, version); cursor.owner != NULL; zone_cursor_next(&cursor)) {
         check_owner(&c, cursor.owner);
     }
-    check_report_send(&c.report, options->file, options->directory, report, report_context);
-    enum result result = OK;
-    if (c.report.has_error) {
-        result = error_set(err, ERR_FORMAT, "%s", c.report.first_error);
-    }
+    enum result result = check_report_send(&c.report, options->file, options->directory, report,
+                                           report_context, err);
     check_report_deinit(&c.report);
     return result;
 }

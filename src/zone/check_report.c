@@ -23,14 +23,15 @@ struct check_noted {
     enum finding_severity severity;
     uint32_t line;
     uint32_t next; /* in its bucket: index + 1 */
+    uint32_t skip; /* fitting records to pass by: the second one is one too many, not the first */
     const char *file;
     const char *text;
     struct record record; /* owner NULL: the zone as a whole */
 };
 
-void check_report_init(struct check_report *report, const struct zone_version *version)
+void check_report_init(struct check_report *report, const uint8_t *name, uint16_t class)
 {
-    *report = (struct check_report){.version = version};
+    *report = (struct check_report){.name = name, .class = class};
     arena_init(&report->arena, 0);
 }
 
@@ -50,13 +51,13 @@ void check_report_note(struct check_report *report, enum finding_code code,
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    if (severity == FINDING_ERROR && !report->has_error) {
-        report->has_error = true;
-        memcpy(report->first_error, text, sizeof(text));
-    }
-    if (report->count == CHECK_REPORT_MAX) {
+    bool is_first_error = severity == FINDING_ERROR && report->first_error == 0;
+    if (report->count >= CHECK_REPORT_MAX && !is_first_error) {
         report->left_out++;
         return;
+    }
+    if (is_first_error) {
+        report->first_error = report->count + 1;
     }
     if (report->count == report->room) {
         report->room = report->room == 0 ? 16 : report->room * 2;
@@ -67,6 +68,8 @@ void check_report_note(struct check_report *report, enum finding_code code,
         .severity = severity,
         .text = arena_strdup(&report->arena, text),
         .record = record == NULL ? (struct record){0} : *record,
+        .skip = code == FINDING_SEVERAL_SOA || code == FINDING_SEVERAL_CNAME ||
+                code == FINDING_SEVERAL_DNAME,
     };
 }
 
@@ -97,6 +100,10 @@ static enum result see_record(void *context, const struct record *record, const 
         if (noted->line != 0 || noted->record.type != record->type ||
             !name_equal(noted->record.owner, record->owner) ||
             (noted->record.rdata.size != 0 && !slice_equal(noted->record.rdata, record->rdata))) {
+            continue;
+        }
+        if (noted->skip != 0) {
+            noted->skip--;
             continue;
         }
         if (search->file != file) {
@@ -132,8 +139,8 @@ static void find_lines(struct check_report *report, const char *file, const char
         }
     }
     struct master_options options = {
-        .origin = zone_version_name(report->version),
-        .class = zone_version_class(report->version),
+        .origin = report->name,
+        .class = report->class,
         .has_default_ttl = true,
     };
     struct error ignored = {0};
@@ -145,15 +152,9 @@ static void find_lines(struct check_report *report, const char *file, const char
     memory_free(search.buckets);
 }
 
-void check_report_send(struct check_report *report, const char *file, const char *directory,
-                       finding_report *to, void *context)
+static void send_all(const struct check_report *report, const char *file, finding_report *to,
+                     void *context)
 {
-    if (to == NULL || report->count == 0) {
-        return;
-    }
-    if (file != NULL) {
-        find_lines(report, file, directory);
-    }
     for (size_t i = 0; i < report->count; i++) {
         const struct check_noted *noted = &report->noted[i];
         struct finding finding = {
@@ -173,4 +174,22 @@ void check_report_send(struct check_report *report, const char *file, const char
             .code = FINDING_LIMIT, .severity = FINDING_INFO, .file = file, .text = text};
         to(context, &finding);
     }
+}
+
+enum result check_report_send(struct check_report *report, const char *file, const char *directory,
+                              finding_report *to, void *context, struct error *err)
+{
+    if (report->count != 0 && file != NULL) {
+        find_lines(report, file, directory);
+    }
+    if (to != NULL) {
+        send_all(report, file, to, context);
+    }
+    if (report->first_error == 0) {
+        return OK;
+    }
+    const struct check_noted *first = &report->noted[report->first_error - 1];
+    error_set(err, ERR_FORMAT, "%s", first->text);
+    error_at(err, first->file != NULL ? first->file : file, first->line, 0);
+    return ERR_FORMAT;
 }

@@ -44,6 +44,7 @@ struct finding {
     const char *file;               /* NULL: none */
     uint32_t line;                  /* 0: none */
     uint32_t column;                /* 0: none */
+    const uint8_t *owner;           /* wire name it is about; NULL: none, or it is in the text */
     const char *text;               /* one sentence without final stop; the owner is in it */
 };
 

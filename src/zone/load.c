@@ -3,35 +3,63 @@
  * The whole way from a zone file to a version fit to serve: parse, build, check.
  *
  * All errors are to be seen at once, so a record that the builder refuses (a second SOA, another
- * CNAME) is reported and the parse goes on; only a limit ends it. The file's names are kept here
- * until the builder is gone, since it borrows them for its findings.
+ * CNAME) is reported and the parse goes on; only a limit, or too many of them, ends it. The file's
+ * names are kept here until the builder is gone, since it borrows them for its findings.
  */
-#include <string.h>
-
 #include "base/memory.h"
 #include "zone/builder.h"
 #include "zone/check.h"
+#include "zone/check_report_impl.h"
 #include "zone/master.h"
+
+enum { MAX_REFUSED = 20 };
 
 struct load {
     struct builder *builder;
     finding_report *report; /* may be NULL */
     void *report_context;
-    uint64_t errors;     /* findings of severity FINDING_ERROR that passed by */
-    enum result refused; /* of the first record that the builder did not take */
-    struct error first;  /* what it said */
+    uint64_t errors;          /* findings of severity FINDING_ERROR that passed by */
+    uint32_t refused_count;   /* records that the builder did not take ... */
+    enum result refused;      /* ... what the first was called */
+    struct error first;       /* ... and what was said of it */
+    struct check_report late; /* findings that wait for their lines */
+    const char *path;
     struct arena names;
     const char *file; /* as the parser named it last */
     const char *file_copy;
 };
 
-/* All findings come through here, so it is known whether one was told already. */
+/* The type that a finding of the builder is about, where that can be told; 0: it cannot. */
+static uint16_t type_of(enum finding_code code)
+{
+    return code == FINDING_SEVERAL_SOA                                        ? TYPE_SOA
+           : code == FINDING_SEVERAL_DNAME                                    ? TYPE_DNAME
+           : code == FINDING_SEVERAL_CNAME || code == FINDING_CNAME_AND_OTHER ? TYPE_CNAME
+                                                                              : 0;
+}
+
+/*
+ * All findings come through here, so it is known whether one was told already. What the builder
+ * says at its end about an owner that stands in several places has no line; it waits for one.
+ */
 static void pass_on(void *context, const struct finding *finding)
 {
     struct load *load = context;
+    struct finding complete = *finding;
     load->errors += finding->severity == FINDING_ERROR;
+    if (finding->line == 0 && finding->owner != NULL && type_of(finding->code) != 0) {
+        struct slice owner =
+            arena_copy(&load->names, slice_of(finding->owner, name_size(finding->owner)));
+        struct record record = {.owner = owner.data, .type = type_of(finding->code)};
+        check_report_note(&load->late, finding->code, finding->severity, &record, "%s",
+                          finding->text);
+        return;
+    }
+    if (complete.file == NULL) {
+        complete.file = load->path;
+    }
     if (load->report != NULL) {
-        load->report(load->report_context, finding);
+        load->report(load->report_context, &complete);
     }
 }
 
@@ -81,12 +109,12 @@ static enum result take_record(void *context, const struct record *record, const
     }
     tell(load, errors, code_of(record, result), line, err);
     error_at(err, load->file_copy, line, 0);
-    if (result == ERR_LIMIT) {
-        return result;
-    }
     if (load->refused == OK) {
         load->refused = result;
         load->first = *err;
+    }
+    if (result == ERR_LIMIT || ++load->refused_count == MAX_REFUSED) {
+        return result;
     }
     *err = (struct error){0};
     return OK;
@@ -96,6 +124,9 @@ static enum result build(struct load *load, const struct zone_load_options *opti
                          struct zone_version *base, struct zone_version **out,
                          struct delta **out_delta, struct error *err)
 {
+    if (base != NULL) {
+        builder_set_base(load->builder, base);
+    }
     struct master_options master = {.origin = options->name, .class = options->class};
     enum result result = master_parse_file(options->path, options->directory, &master, take_record,
                                            load, pass_on, load, err);
@@ -126,6 +157,8 @@ enum result zone_load_file(const struct zone_load_options *options, struct zone_
     load->report = report;
     load->report_context = report_context;
     arena_init(&load->names, 0);
+    check_report_init(&load->late, options->name, options->class);
+    load->path = options->path;
     load->file_copy = options->path;
     struct builder_options builder_options = {
         .max_records = options->max_records,
@@ -136,6 +169,11 @@ enum result zone_load_file(const struct zone_load_options *options, struct zone_
     struct zone_version *version = NULL;
     struct delta *delta = NULL;
     enum result result = build(load, options, base, &version, &delta, e);
+    struct error late = {0};
+    if (check_report_send(&load->late, options->path, options->directory, report, report_context,
+                          &late) != OK) {
+        error_at(e, late.file, late.line, 0);
+    }
     if (result == OK) {
         struct check_options check = options->check;
         check.file = options->path;
@@ -155,6 +193,7 @@ enum result zone_load_file(const struct zone_load_options *options, struct zone_
     zone_version_unref(version);
     delta_free(delta);
     builder_free(load->builder);
+    check_report_deinit(&load->late);
     arena_deinit(&load->names);
     memory_free(load);
     return result;

@@ -36,7 +36,7 @@ static void make_printable(char *text)
 const char *master_show(const struct token *word, char out[64])
 {
     int size = word->size < 40 ? (int)word->size : 40;
-    snprintf(out, 64, "'%.*s%s'", size, word->data, word->size > 40 ? "..." : "");
+    snprintf(out, 64, "\"%.*s%s\"", size, word->data, word->size > 40 ? "..." : "");
     make_printable(out);
     return out;
 }

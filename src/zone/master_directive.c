@@ -21,12 +21,12 @@ static bool has_words(struct master *m, size_t min, size_t max, const char *expe
     char shown[64];
     if (lexer->count - 1 < min) {
         master_fail(m, FINDING_SYNTAX, master_lexer_entry_end(lexer),
-                    "found the end of the entry, expected %s", expected);
+                    "expected %s, found the end of the entry", expected);
         return false;
     }
     if (lexer->count - 1 > max) {
         const struct token *extra = &lexer->tokens[1 + max];
-        master_fail(m, FINDING_SYNTAX, extra->data, "found %s, expected the end of the entry",
+        master_fail(m, FINDING_SYNTAX, extra->data, "expected the end of the entry, found %s",
                     master_show(extra, shown));
         return false;
     }
@@ -43,7 +43,7 @@ static void take_ttl(struct master *m)
     if (!master_take_ttl(m, &words[1], &ttl)) {
         char shown[64];
         master_fail(m, FINDING_SYNTAX, words[1].data,
-                    "found %s, expected a TTL (seconds, or numbers with w, d, h, m, s)",
+                    "expected a TTL (seconds, or numbers with w, d, h, m, s), found %s",
                     master_show(&words[1], shown));
         return;
     }
@@ -78,8 +78,9 @@ static void take_include(struct master *m)
     int size = snprintf(path, sizeof(path), "%s%s%.*s", is_absolute ? "" : m->directory,
                         is_absolute ? "" : "/", (int)file->size, file->data);
     if (file->size == 0 || size < 0 || (size_t)size >= sizeof(path)) {
-        master_fail(m, FINDING_SYNTAX, file->data, "the file name is %s, expected 1 to %u octets",
-                    file->size == 0 ? "empty" : "too long", PATH_MAX - 1);
+        master_fail(m, FINDING_SYNTAX, file->data,
+                    "expected a file name of 1 to %u octets, found %s one", PATH_MAX - 1,
+                    file->size == 0 ? "an empty" : "a longer");
         return;
     }
     struct name outer_origin = m->origin;
@@ -116,6 +117,6 @@ void master_directive(struct master *m)
     }
     char shown[64];
     master_fail(m, FINDING_SYNTAX, word->data,
-                "found %s, expected $TTL, $ORIGIN, $INCLUDE or $GENERATE",
+                "expected $TTL, $ORIGIN, $INCLUDE or $GENERATE, found %s",
                 master_show(word, shown));
 }

@@ -128,7 +128,7 @@ bool master_default_ttl(struct master *m, uint16_t type, struct slice rdata, con
         return true;
     }
     master_fail(m, FINDING_SYNTAX, at,
-                "found no TTL, expected one here, $TTL above, or a record before that has one");
+                "expected a TTL here, $TTL above, or a record before that has one, found none");
     return false;
 }
 
@@ -183,7 +183,7 @@ void master_emit(struct master *m, const struct record *record, const char *at)
     if (UNLIKELY(record->type == TYPE_SOA) && !name_equal(record->owner, m->options->origin)) {
         char zone[NAME_TEXT_SIZE];
         master_fail(m, FINDING_SOA_NOT_AT_APEX, at,
-                    "found a SOA record, expected it only at the top of the zone, %s",
+                    "expected the SOA only at the top of the zone, %s, found it here",
                     name_format(m->options->origin, zone));
         return;
     }
@@ -236,13 +236,13 @@ static COLD void fail_type(struct master *m, const struct token *word, bool has_
     master_show(word, shown);
     if (word->size > 0 && word->data[0] == '$' && !word->quoted) {
         master_fail(m, FINDING_SYNTAX, word->data,
-                    "found %s, expected a record type; directives start in the first column",
+                    "expected a record type, found %s; directives start in the first column",
                     shown);
         return;
     }
-    master_fail(m, FINDING_SYNTAX, word->data, "found %s%s, expected %s%sa record type", shown,
-                word->quoted ? " in quotes" : "", has_ttl ? "" : "a TTL, ",
-                has_class ? "" : "a class or ");
+    master_fail(m, FINDING_SYNTAX, word->data, "expected %s%sa record type, found %s%s",
+                has_ttl ? "" : "a TTL, ", has_class ? "" : "a class or ",
+                word->quoted ? "the quoted string " : "", shown);
 }
 
 static COLD void fail_rdata(struct master *m, size_t first, size_t bad_index)
@@ -297,9 +297,8 @@ static bool take_class_word(struct master *m, const struct token *word, uint16_t
     if (UNLIKELY(class != m->options->class)) {
         char shown[64];
         char expected[16];
-        master_fail(m, FINDING_WRONG_CLASS, word->data,
-                    "found class %s, expected the zone's class %s", master_show(word, shown),
-                    rrclass_format(m->options->class, expected));
+        master_fail(m, FINDING_WRONG_CLASS, word->data, "expected the zone's class %s, found %s",
+                    rrclass_format(m->options->class, expected), master_show(word, shown));
         return false;
     }
     return true;
@@ -331,7 +330,7 @@ static ALWAYS_INLINE bool take_middle(struct master *m, size_t *at, struct middl
             if (UNLIKELY((out->type->flags & RRTYPE_META) != 0)) {
                 char shown[64];
                 master_fail(m, FINDING_SYNTAX, word->data,
-                            "found %s, expected a type of data: this one stands only in messages",
+                            "expected a type of data, found %s, which stands only in messages",
                             master_show(word, shown));
                 return false;
             }
@@ -339,7 +338,7 @@ static ALWAYS_INLINE bool take_middle(struct master *m, size_t *at, struct middl
         }
     }
     master_fail(m, FINDING_SYNTAX, master_lexer_entry_end(lexer),
-                "found the end of the entry, expected a record type");
+                "expected a record type, found the end of the entry");
     return false;
 }
 
@@ -380,7 +379,7 @@ HOT void master_take_record(struct master *m)
     } else if (!m->has_owner) {
         if (!m->is_owner_bad) {
             master_fail(m, FINDING_SYNTAX, lexer->entry,
-                        "found a blank, expected an owner: no record stands before this one");
+                        "expected an owner, found a blank: no record stands before this one");
             m->is_owner_bad = true;
         }
         return;

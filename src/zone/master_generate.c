@@ -185,8 +185,8 @@ static bool make_owner(struct master *m, struct generate *g, uint32_t number, st
     const char *why = expand(g->owner->data, g->owner->size, number, false, &g->text);
     if (why != NULL) {
         char shown[64];
-        master_fail(m, FINDING_SYNTAX, g->owner->data, "found %s, %s", master_show(g->owner, shown),
-                    why);
+        master_fail(m, FINDING_SYNTAX, g->owner->data, "%s, found %s", why,
+                    master_show(g->owner, shown));
         return false;
     }
     struct token word = {.data = text_str(&g->text), .size = (uint32_t)g->text.size};
@@ -205,8 +205,8 @@ static bool make_rdata_text(struct master *m, struct generate *g, uint32_t numbe
         const char *why = expand(word->data, word->size, number, is_inner, &g->text);
         if (why != NULL) {
             char shown[64];
-            master_fail(m, FINDING_SYNTAX, word->data, "found %s, %s", master_show(word, shown),
-                        why);
+            master_fail(m, FINDING_SYNTAX, word->data, "%s, found %s", why,
+                        master_show(word, shown));
             return false;
         }
         text_add_str(&g->text, is_quoted ? "\"" : "");
@@ -248,8 +248,8 @@ static bool make_record(struct master *m, struct generate *g, uint32_t number)
     g->octets += size;
     if (g->octets > g->octet_limit) {
         master_fail(m, FINDING_LIMIT, at,
-                    "found rdata of %zu octets by number %u, expected at most %zu", g->octets,
-                    number, g->octet_limit);
+                    "expected at most %zu octets of rdata, found %zu by number %u", g->octet_limit,
+                    g->octets, number);
         return false;
     }
     struct record record = g->record;
@@ -274,7 +274,7 @@ static bool take_middle(struct master *m, struct generate *g, size_t *next)
         uint16_t class;
         if (type != NULL && ((type->flags & RRTYPE_META) != 0 || type->number == TYPE_SOA)) {
             master_fail(m, FINDING_SYNTAX, word->data,
-                        "found %s, expected a type that $GENERATE can make",
+                        "expected a type that $GENERATE can make, found %s",
                         master_show(word, shown));
             return false;
         }
@@ -288,19 +288,19 @@ static bool take_middle(struct master *m, struct generate *g, size_t *next)
             has_class = true;
             if (class != m->options->class) {
                 master_fail(m, FINDING_WRONG_CLASS, word->data,
-                            "found class %s, expected the zone's class", master_show(word, shown));
+                            "expected the zone's class, found %s", master_show(word, shown));
                 return false;
             }
         } else if (!g->has_ttl && master_take_ttl(m, word, &g->record.ttl)) {
             g->has_ttl = true;
         } else {
-            master_fail(m, FINDING_SYNTAX, word->data, "found %s, expected a record type",
+            master_fail(m, FINDING_SYNTAX, word->data, "expected a record type, found %s",
                         master_show(word, shown));
             return false;
         }
     }
     master_fail(m, FINDING_SYNTAX, master_lexer_entry_end(lexer),
-                "found the end of the entry, expected %s",
+                "expected %s, found the end of the entry",
                 lexer->count < 2   ? "a range as in 1-10 or 1-10/2"
                 : lexer->count < 3 ? "an owner"
                                    : "a record type");
@@ -314,7 +314,7 @@ void master_generate(struct master *m)
     char shown[64];
     if (lexer->count > 1 && !range_parse(&lexer->tokens[1], &range)) {
         master_fail(m, FINDING_SYNTAX, lexer->tokens[1].data,
-                    "found %s, expected a range as in 1-10 or 1-10/2, start not above stop",
+                    "expected a range as in 1-10 or 1-10/2, start not above stop, found %s",
                     master_show(&lexer->tokens[1], shown));
         return;
     }
@@ -328,7 +328,7 @@ void master_generate(struct master *m)
     uint32_t count = (range.stop - range.start) / range.step + 1;
     if (count > limit) {
         master_fail(m, FINDING_LIMIT, lexer->tokens[1].data,
-                    "found a range that makes %u records, expected at most %u", count, limit);
+                    "expected a range that makes at most %u records, found %u", limit, count);
         return;
     }
     g.owner = &lexer->tokens[2];

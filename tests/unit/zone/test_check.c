@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What check says about most things is in tests/golden/zonefile; here are its options and bounds.
+ */
+#include "zone/check.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+#include "zone/builder.h"
+#include "zone/master.h"
+
+static const uint8_t apex[] = "\7example\3com";
+
+#define HEAD                                                                                       \
+    "$TTL 60\n@ SOA ns1 host 1 7200 900 1209600 300\n@ NS ns1\n@ NS ns2\n"                         \
+    "ns1 A 192.0.2.1\nns2 A 192.0.2.2\n"
+
+static enum result add_record(void *context, const struct record *record, const char *file,
+                              uint32_t line, struct error *err)
+{
+    return builder_add(context, record, file, line, err);
+}
+
+static struct zone_version *build(const char *text)
+{
+    struct master_options options = {.origin = apex, .class = CLASS_IN};
+    struct builder *builder = builder_new(apex, CLASS_IN, NULL, NULL, NULL);
+    struct zone_version *version = NULL;
+    struct error err = {0};
+    if (master_parse_text(slice_str(text), "text", NULL, &options, add_record, builder, NULL, NULL,
+                          &err) != OK ||
+        builder_finish(builder, NULL, &version, NULL, &err) != OK) {
+        char line[1024];
+        fail_msg("%s", error_format(&err, line, sizeof(line)));
+    }
+    builder_free(builder);
+    return version;
+}
+
+struct seen {
+    struct text text;
+    size_t count;
+    size_t errors;
+    enum finding_code last;
+};
+
+static void see(void *context, const struct finding *finding)
+{
+    static const char *const severities[] = {"info", "warning", "error"};
+    struct seen *seen = context;
+    seen->count++;
+    seen->errors += finding->severity == FINDING_ERROR;
+    seen->last = finding->code;
+    text_printf(&seen->text, "%s:%u: %s: %s\n", finding->file == NULL ? "-" : finding->file,
+                finding->line, severities[finding->severity], finding_code_name(finding->code));
+}
+
+/* The findings of `text` with `options`, as lines. */
+static void expect(const char *text, const struct check_options *options, const char *expected)
+{
+    struct zone_version *version = build(text);
+    struct seen seen = {0};
+    struct error err = {0};
+    enum result result = zone_check(version, options, see, &seen, &err);
+    assert_string_equal(text_str(&seen.text), expected);
+    assert_int_equal(result, seen.errors == 0 ? OK : ERR_FORMAT);
+    assert_int_equal(err.code, result);
+    text_deinit(&seen.text);
+    zone_version_unref(version);
+}
+
+static void a_good_zone_has_no_findings(void **state)
+{
+    (void)state;
+    struct check_options options = check_options_default(true);
+    expect(HEAD "www CNAME ns1\nmail MX 10 ns1\nsub NS ns.sub\nns.sub A 192.0.2.3\n", &options, "");
+}
+
+static void without_integrity_only_names_are_checked(void **state)
+{
+    (void)state;
+    struct check_options options = check_options_default(false);
+    expect(HEAD "@ MX 10 none\nsub NS ns.sub\na_b A 192.0.2.3\n", &options,
+           "-:0: warning: bad-host-name\n");
+    options.names = CHECK_IGNORE;
+    expect(HEAD "@ MX 10 none\nsub NS ns.sub\na_b A 192.0.2.3\n", &options, "");
+    expect(HEAD "@ NS ns3\n", &options, "-:0: warning: ns-no-address\n");
+}
+
+static void a_mode_sets_the_severity(void **state)
+{
+    (void)state;
+    struct check_options options = check_options_default(true);
+    static const char text[] = HEAD "@ MX 10 c\n_x._tcp SRV 0 0 1 c\nc CNAME ns1\n"
+                                    "x.*.y TXT z\n";
+    expect(text, &options,
+           "-:0: warning: mx-is-cname\n-:0: warning: srv-is-cname\n"
+           "-:0: warning: wildcard-in-middle\n");
+    options.mx_cname = CHECK_FAIL;
+    options.srv_cname = CHECK_IGNORE;
+    options.wildcard = CHECK_IGNORE;
+    expect(text, &options, "-:0: error: mx-is-cname\n");
+}
+
+static void sibling_glue_can_be_left_unchecked(void **state)
+{
+    (void)state;
+    struct check_options options = check_options_default(true);
+    static const char text[] = HEAD "one NS ns.two\ntwo NS ns1\n";
+    expect(text, &options, "-:0: warning: missing-glue\n");
+    options.sibling = CHECK_IGNORE;
+    expect(text, &options, "");
+}
+
+static void an_address_of_a_wildcard_is_an_address(void **state)
+{
+    (void)state;
+    struct check_options options = check_options_default(true);
+    expect(HEAD "@ MX 10 x.w\n*.w A 192.0.2.3\n", &options, "");
+}
+
+static void a_ttl_above_the_limit_is_an_error(void **state)
+{
+    (void)state;
+    struct check_options options = check_options_default(true);
+    options.max_ttl = 60;
+    expect(HEAD, &options, "");
+    options.max_ttl = 59;
+    expect(HEAD "x 59 TXT x\n", &options,
+           "-:0: error: ttl-too-large\n-:0: error: ttl-too-large\n-:0: error: ttl-too-large\n"
+           "-:0: error: ttl-too-large\n");
+}
+
+static void lines_come_from_the_file(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/test_check_XXXXXX";
+    int fd = mkstemp(path);
+    static const char text[] = HEAD "mail MX 10 ns1\n MX (\n 20 none )\n";
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    struct check_options options = check_options_default(true);
+    options.file = path;
+    char expected[128];
+    snprintf(expected, sizeof(expected), "%s:8: warning: mx-no-address\n", path);
+    expect(text, &options, expected);
+    unlink(path);
+    /* Gone by now: the finding stays, without its line. */
+    snprintf(expected, sizeof(expected), "%s:0: warning: mx-no-address\n", path);
+    expect(text, &options, expected);
+}
+
+static void findings_are_bounded(void **state)
+{
+    (void)state;
+    struct text text;
+    text_init(&text, 0);
+    text_add_str(&text, HEAD);
+    for (int i = 0; i < 10007; i++) {
+        text_printf(&text, "x%d MX 10 none\n", i);
+    }
+    struct zone_version *version = build(text_str(&text));
+    struct check_options options = check_options_default(true);
+    struct seen seen = {0};
+    struct error err = {0};
+    assert_int_equal(zone_check(version, &options, see, &seen, &err), OK);
+    assert_int_equal(seen.count, 10001);
+    assert_int_equal(seen.last, FINDING_LIMIT);
+    text_deinit(&seen.text);
+    text_deinit(&text);
+    zone_version_unref(version);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_good_zone_has_no_findings),
+        cmocka_unit_test(without_integrity_only_names_are_checked),
+        cmocka_unit_test(a_mode_sets_the_severity),
+        cmocka_unit_test(sibling_glue_can_be_left_unchecked),
+        cmocka_unit_test(an_address_of_a_wildcard_is_an_address),
+        cmocka_unit_test(a_ttl_above_the_limit_is_an_error),
+        cmocka_unit_test(lines_come_from_the_file),
+        cmocka_unit_test(findings_are_bounded),
+    };
+    return cmocka_run_group_tests_name("check", tests, NULL, NULL);
+}
