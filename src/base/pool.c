@@ -228,7 +228,7 @@ static struct span *span_get(struct pool *pool, unsigned class)
     span_list_remove(&pool->free_spans, span);
     struct chunk *chunk = chunk_of(span);
     chunk->live_spans++;
-    span->class = (uint8_t)class;
+    span->class = (uint8_t) class;
     span->free = NULL;
     span->live = 0;
     span->fresh = span == chunk->spans ? (sizeof(*chunk) + 63) & ~63u : 0;
@@ -325,7 +325,7 @@ void pool_cache_deinit(struct pool_cache *cache)
     if (cache->pool == NULL) {
         return;
     }
-    for (unsigned class = 0; class < POOL_CLASSES; class++) {
+    for (unsigned class = 0; class < POOL_CLASSES; class ++) {
         if (cache->bins[class].first != NULL) {
             drain(cache, class);
         }

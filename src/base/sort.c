@@ -31,8 +31,8 @@ static void insert_rest(const struct sorter *s, uint8_t *items, size_t sorted, s
 {
     for (size_t i = sorted; i < count; i++) {
         size_t at = i;
-        while (at > 0 && s->compare(item(items, at - 1, s->size), item(items, i, s->size),
-                                    s->context) > 0) {
+        while (at > 0 &&
+               s->compare(item(items, at - 1, s->size), item(items, i, s->size), s->context) > 0) {
             at--;
         }
         if (at != i) {

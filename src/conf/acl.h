@@ -27,11 +27,11 @@ enum acl_kind {
 struct acl_element {
     enum acl_kind kind;
     bool negated;
-    struct prefix prefix;   /* ACL_PREFIX, ACL_PREFIX_KEY */
-    const char *key;        /* ACL_KEY, ACL_PREFIX_KEY: its name as text */
+    struct prefix prefix;    /* ACL_PREFIX, ACL_PREFIX_KEY */
+    const char *key;         /* ACL_KEY, ACL_PREFIX_KEY: its name as text */
     const uint8_t *key_name; /* … and as wire name */
-    const struct acl *list; /* ACL_LIST */
-    const char *text;       /* as written: "!192.0.2.0/24" */
+    const struct acl *list;  /* ACL_LIST */
+    const char *text;        /* as written: "!192.0.2.0/24" */
     struct conf_where where;
 };
 

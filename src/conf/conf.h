@@ -52,7 +52,8 @@ enum conf_id {
     CONF_STATISTICS_FILE,
     CONF_MEMSTATISTICS_FILE,
     CONF_JOURNAL,
-    /* conf_text: strings; NULL: "none", or not set and without a default (conf_find is NULL then) */
+    /* conf_text: strings; NULL: "none", or not set and without a default (conf_find is NULL then)
+     */
     CONF_VERSION,
     CONF_HOSTNAME,
     CONF_SERVER_ID, /* special CONF_SPECIAL_HOSTNAME: the host's name */
@@ -91,7 +92,7 @@ enum conf_id {
     CONF_TCP_KEEPALIVE, /* server */
     CONF_TCP_ONLY,      /* server */
     /* conf_number, an enum below */
-    CONF_CHECK_DUP_RECORDS,     /* enum conf_check, and the seven that follow */
+    CONF_CHECK_DUP_RECORDS, /* enum conf_check, and the seven that follow */
     CONF_CHECK_MX,
     CONF_CHECK_MX_CNAME,
     CONF_CHECK_NAMES_PRIMARY,
@@ -132,7 +133,7 @@ enum conf_id {
     CONF_TCP_SEND_BUFFER,
     /* conf_number: counts and the like; 0: no limit where that makes sense */
     CONF_EDNS_UDP_SIZE,
-    CONF_EDNS_VERSION, /* server */
+    CONF_EDNS_VERSION,   /* server */
     CONF_MAX_IXFR_RATIO, /* percent; CONF_UNLIMITED */
     CONF_MAX_RECORDS,
     CONF_MAX_RECORDS_PER_TYPE,
@@ -200,11 +201,26 @@ enum conf_id {
 };
 
 enum conf_check { CONF_CHECK_IGNORE, CONF_CHECK_WARN, CONF_CHECK_FAIL };
-enum conf_differences { CONF_DIFFERENCES_NO, CONF_DIFFERENCES_YES, CONF_DIFFERENCES_PRIMARY, CONF_DIFFERENCES_SECONDARY };
+enum conf_differences {
+    CONF_DIFFERENCES_NO,
+    CONF_DIFFERENCES_YES,
+    CONF_DIFFERENCES_PRIMARY,
+    CONF_DIFFERENCES_SECONDARY
+};
 enum conf_file_format { CONF_FILE_TEXT, CONF_FILE_RAW, CONF_FILE_MAP };
 enum conf_file_style { CONF_STYLE_RELATIVE, CONF_STYLE_FULL };
-enum conf_minimal { CONF_MINIMAL_NO, CONF_MINIMAL_YES, CONF_MINIMAL_NO_AUTH, CONF_MINIMAL_NO_AUTH_RECURSIVE };
-enum conf_notify { CONF_NOTIFY_NO, CONF_NOTIFY_YES, CONF_NOTIFY_EXPLICIT, CONF_NOTIFY_PRIMARY_ONLY };
+enum conf_minimal {
+    CONF_MINIMAL_NO,
+    CONF_MINIMAL_YES,
+    CONF_MINIMAL_NO_AUTH,
+    CONF_MINIMAL_NO_AUTH_RECURSIVE
+};
+enum conf_notify {
+    CONF_NOTIFY_NO,
+    CONF_NOTIFY_YES,
+    CONF_NOTIFY_EXPLICIT,
+    CONF_NOTIFY_PRIMARY_ONLY
+};
 enum conf_serial_method { CONF_SERIAL_INCREMENT, CONF_SERIAL_UNIXTIME, CONF_SERIAL_DATE };
 enum conf_transfer_format { CONF_ONE_ANSWER, CONF_MANY_ANSWERS };
 enum conf_statistics { CONF_STATISTICS_NONE, CONF_STATISTICS_FULL, CONF_STATISTICS_TERSE };
@@ -215,8 +231,8 @@ enum conf_statistics { CONF_STATISTICS_NONE, CONF_STATISTICS_FULL, CONF_STATISTI
 enum conf_special { CONF_SPECIAL_NOT, CONF_SPECIAL_NONE, CONF_SPECIAL_HOSTNAME };
 
 struct conf_setting {
-    uint16_t id;      /* enum conf_id */
-    uint8_t special;  /* enum conf_special: the value is a word instead of a text */
+    uint16_t id;     /* enum conf_id */
+    uint8_t special; /* enum conf_special: the value is a word instead of a text */
     struct conf_where where;
     union {
         int64_t number;
@@ -231,14 +247,19 @@ struct conf_setting {
 };
 
 enum conf_algorithm {
-    CONF_HMAC_MD5, CONF_HMAC_SHA1, CONF_HMAC_SHA224, CONF_HMAC_SHA256, CONF_HMAC_SHA384, CONF_HMAC_SHA512
+    CONF_HMAC_MD5,
+    CONF_HMAC_SHA1,
+    CONF_HMAC_SHA224,
+    CONF_HMAC_SHA256,
+    CONF_HMAC_SHA384,
+    CONF_HMAC_SHA512
 };
 
 struct conf_key {
     const char *name;    /* as written */
     const uint8_t *wire; /* the name as TSIG carries it */
     enum conf_algorithm algorithm;
-    uint16_t digest_bits; /* of "hmac-sha256-128"; 0: all */
+    uint16_t digest_bits;  /* of "hmac-sha256-128"; 0: all */
     const uint8_t *secret; /* wiped by conf_free */
     uint32_t secret_size;
     struct conf_where where;
@@ -249,8 +270,8 @@ const char *conf_algorithm_name(enum conf_algorithm algorithm); /* "hmac-sha256"
 struct conf_tls {
     const char *name; /* "ephemeral" (a key made at start) and "none" are always there */
     const char *ca_file, *cert_file, *key_file, *dhparam_file; /* paths made absolute, or NULL */
-    const char *remote_hostname, *ciphers;                      /* or NULL */
-    bool tls12, tls13;            /* protocols; both where none are named */
+    const char *remote_hostname, *ciphers;                     /* or NULL */
+    bool tls12, tls13; /* protocols; both where none are named */
     bool prefer_server_ciphers;
     bool session_tickets;
     struct conf_where where;
@@ -274,8 +295,8 @@ struct conf_remotes {
 
 struct conf_listen {
     bool v6;
-    uint16_t port;              /* 0: `port`, or 853 with tls */
-    const struct conf_tls *tls; /* or NULL */
+    uint16_t port;               /* 0: `port`, or 853 with tls */
+    const struct conf_tls *tls;  /* or NULL */
     const struct acl *addresses; /* matched against the host's own */
     struct conf_where where;
 };
@@ -287,16 +308,22 @@ struct conf_zone {
     const uint8_t *wire; /* as written, absolute */
     uint16_t class;
     enum conf_zone_type type;
-    const char *file;    /* made absolute by `directory`; NULL: a secondary without one */
+    const char *file; /* made absolute by `directory`; NULL: a secondary without one */
     struct conf_where where;
     const struct conf_setting *settings;
     uint32_t setting_count;
 };
 
 enum conf_update_match {
-    CONF_UPDATE_NAME, CONF_UPDATE_SUBDOMAIN, CONF_UPDATE_ZONESUB, CONF_UPDATE_WILDCARD,
-    CONF_UPDATE_SELF, CONF_UPDATE_SELFSUB, CONF_UPDATE_SELFWILD, CONF_UPDATE_TCP_SELF,
-    CONF_UPDATE_6TO4_SELF, CONF_UPDATE_EXTERNAL
+    CONF_UPDATE_NAME,
+    CONF_UPDATE_SUBDOMAIN,
+    CONF_UPDATE_ZONESUB,
+    CONF_UPDATE_WILDCARD,
+    CONF_UPDATE_SELF,
+    CONF_UPDATE_SELFSUB,
+    CONF_UPDATE_SELFWILD,
+    CONF_UPDATE_TCP_SELF,
+    CONF_UPDATE_6TO4_SELF,
 };
 
 struct conf_update_type {
@@ -306,10 +333,10 @@ struct conf_update_type {
 
 struct conf_update_rule {
     bool grant;
-    const char *identity;    /* as written */
-    const uint8_t *identity_name; /* wire; may start with "*"; NULL for CONF_UPDATE_EXTERNAL */
+    const char *identity;         /* as written */
+    const uint8_t *identity_name; /* wire; may start with "*" */
     enum conf_update_match match;
-    const uint8_t *name;     /* wire, or NULL where the match has none */
+    const uint8_t *name;                  /* wire, or NULL where the match has none */
     const struct conf_update_type *types; /* none: all but NS, SOA, RRSIG, NSEC, NSEC3 */
     uint32_t type_count;
     struct conf_where where;
@@ -336,22 +363,23 @@ enum conf_time_format { CONF_TIME_NO, CONF_TIME_LOCAL, CONF_TIME_ISO8601, CONF_T
 struct conf_channel {
     const char *name;
     enum conf_sink sink;
-    enum conf_log_format format;   /* our addition: `format text|keyvalue|json` */
+    enum conf_log_format format; /* our addition: `format text|keyvalue|json` */
     enum log_level level;
-    uint32_t debug_level;          /* of `severity debug N`; level is LOG_DEBUG then */
-    bool dynamic;                  /* `severity dynamic`: as -d says */
+    uint32_t debug_level; /* of `severity debug N`; level is LOG_DEBUG then */
+    bool dynamic;         /* `severity dynamic`: as -d says */
     enum conf_time_format print_time;
     bool print_severity, print_category, buffered;
-    const char *path;              /* CONF_SINK_FILE; made absolute */
-    uint32_t versions;             /* UINT32_MAX: unlimited; 0: none kept */
-    uint64_t max_size_bytes;       /* 0: no limit */
-    bool timestamp_suffix;         /* old files are named by time instead of by number */
-    int facility;                  /* CONF_SINK_SYSLOG: LOG_DAEMON of <syslog.h> and so on */
+    const char *path;        /* CONF_SINK_FILE; made absolute */
+    uint32_t versions;       /* UINT32_MAX: unlimited; 0: none kept */
+    uint64_t max_size_bytes; /* 0: no limit */
+    bool timestamp_suffix;   /* old files are named by time instead of by number */
+    int facility;            /* CONF_SINK_SYSLOG: LOG_DAEMON of <syslog.h> and so on */
     struct conf_where where;
 };
 
 struct conf_logging {
-    const struct conf_channel *channels; /* default_syslog, default_debug, default_stderr, null first */
+    const struct conf_channel
+        *channels; /* default_syslog, default_debug, default_stderr, null first */
     uint32_t channel_count;
     /* Channels of each category as bits (by index), `default` filled in; channels beyond 32 are
      * refused at load. */
@@ -360,25 +388,25 @@ struct conf_logging {
 
 struct conf_control {
     bool is_unix;
-    struct address address; /* inet; port 953 where none is given, family 0 for "*" */
+    struct address address;  /* inet; port 953 where none is given, family 0 for "*" */
     const struct acl *allow; /* inet; never NULL */
     const struct conf_key *const *keys;
     uint32_t key_count;
-    const char *path;       /* unix */
+    const char *path; /* unix */
     uint32_t mode, owner, group;
     bool read_only;
     struct conf_where where;
 };
 
 struct conf_statistics_channel {
-    struct address address; /* port 80 where none is given, family 0 for "*" */
+    struct address address;  /* port 80 where none is given, family 0 for "*" */
     const struct acl *allow; /* never NULL */
     struct conf_where where;
 };
 
 struct conf_server {
     struct prefix prefix;
-    const struct conf_key *key; /* `keys`, or NULL */
+    const struct conf_key *key;          /* `keys`, or NULL */
     const struct conf_setting *settings; /* conf_server_find */
     uint32_t setting_count;
     struct conf_where where;
@@ -414,13 +442,13 @@ struct conf {
     struct conf_logging logging;
     const struct conf_unused *unused; /* each name once, the first place */
     uint32_t unused_count;
-    const char *path; /* the file this came from */
+    const char *path;         /* the file this came from */
     const char *const *files; /* all that were read, with those included */
     uint32_t file_count;
 
     /* For the functions below. */
     const struct conf_setting *options[CONF_IDS]; /* set in `options`, or the default, or NULL */
-    const struct conf_zone **by_name; /* zones in canonical order */
+    const struct conf_zone **by_name;             /* zones in canonical order */
     struct arena arena;
     struct arena secrets;
 };

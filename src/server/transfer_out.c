@@ -31,7 +31,7 @@ static void refuse(const struct request_scope *scope, struct answer_query *query
                    const struct request_origin *origin, const struct xfr_request *request,
                    unsigned rcode, int ede, const char *why)
 {
-    char from[ADDRESS_TEXT_SIZE], name[NAME_TEXT_SIZE], phrase[1600];
+    char from[ADDRESS_TEXT_SIZE], name[NAME_TEXT_SIZE], phrase[2600];
     name_format_log(request->question.name.wire, name);
     snprintf(phrase, sizeof(phrase), "client %s (%s): zone transfer '%s/%s/IN' denied",
              address_format(&origin->peer, true, from), name, name,

@@ -42,8 +42,8 @@ struct load_round *load_round_new(struct loop *main_loop, void (*done)(void *con
 void load_round_release(struct load_round *round)
 {
     if (round != NULL && atomic_fetch_sub(&round->holds, 1) == 1) {
-        if (round->done != NULL) {
-            (void)loop_post(round->main_loop, round->done, round->context);
+        if (round->done != NULL && !loop_post(round->main_loop, round->done, round->context)) {
+            /* the server is ending: nobody waits for it any more */
         }
         memory_free(round);
     }

@@ -67,6 +67,7 @@ HOT enum result rdata_parse(uint16_t type, const struct token *tokens, size_t co
         result = parse_fields(&p, rrtype_get(type));
         if (LIKELY(result == OK)) {
             result = rdata_check_rules(type, slice_of(out, p.size), err);
+            p.next -= result != OK; /* the last token, where what the rules hold stands */
         }
     }
     if (UNLIKELY(result != OK)) {
@@ -94,7 +95,7 @@ static void text_cut(struct text *text, size_t size)
 /* False where the rdata has no text form but the generic one. */
 static bool format_fields(const struct rrtype *type, struct slice rdata, struct text *out)
 {
-    struct rdata_cursor c = {rdata, 0, NULL};
+    struct rdata_cursor c = {rdata, 0, NULL, false};
     bool is_first = true;
     for (const uint8_t *field = type->fields; *field != FIELD_END; field++) {
         size_t before = out->size;
@@ -133,7 +134,7 @@ static enum result check_end(uint16_t type, struct rdata_cursor *c)
 
 enum result rdata_check(uint16_t type, struct slice rdata, struct error *err)
 {
-    struct rdata_cursor c = {rdata, 0, err};
+    struct rdata_cursor c = {rdata, 0, err, false};
     if (rdata.size > RDATA_MAX_SIZE) {
         return error_set(err, ERR_FORMAT, "rdata is longer than 65535 octets");
     }
@@ -211,7 +212,7 @@ enum result rdata_read(uint16_t type, struct slice message, size_t offset, size_
 {
     REQUIRE(offset <= message.size && size <= message.size - offset);
     const struct rrtype *rrtype = rrtype_get(type);
-    struct rdata_cursor c = {slice_of(message.data + offset, size), 0, err};
+    struct rdata_cursor c = {slice_of(message.data + offset, size), 0, err, false};
     if (!has_compressed_names(rrtype)) {
         enum result result = rdata_check(type, c.rdata, err);
         if (result == OK) {
@@ -258,7 +259,7 @@ static size_t field_names(enum rdata_field field, struct slice rdata, size_t sta
 
 size_t rdata_name_offsets(uint16_t type, struct slice rdata, uint16_t *out)
 {
-    struct rdata_cursor c = {rdata, 0, NULL};
+    struct rdata_cursor c = {rdata, 0, NULL, false};
     size_t count = 0;
     if (rdata.size == 0) {
         return 0; /* in UPDATE messages (RFC 2136 2.5.2) */

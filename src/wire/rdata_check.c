@@ -10,6 +10,9 @@ enum { ALGORITHM_NONE = 0, KEY_FLAGS_NOKEY = 0xc000 };
 
 enum result cursor_bad(struct rdata_cursor *c, const char *what)
 {
+    if (c->is_from_text) {
+        return error_set(c->err, ERR_FORMAT, "expected %s", what);
+    }
     return error_set(c->err, ERR_FORMAT, "expected %s at octet %zu of rdata of %zu octets", what,
                      c->at, c->rdata.size);
 }

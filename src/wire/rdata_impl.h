@@ -24,6 +24,7 @@ struct rdata_cursor {
     struct slice rdata;
     size_t at;
     struct error *err;
+    bool is_from_text; /* positions in it would say nothing to the author of the text */
 };
 
 static inline struct slice cursor_rest(const struct rdata_cursor *c)

@@ -340,9 +340,13 @@ enum result svc_params_parse(struct rdata_parser *p)
         put_u16(header, params[i].key);
         put_u16(header + 2, (uint16_t)(p->size - param_start - PARAM_HEADER));
     }
+    struct rdata_cursor c = {slice_of(p->out + start, p->size - start), 0, p->err, true};
+    if (svc_params_check(&c) != OK) {
+        p->next = p->count - 1;
+        return ERR_FORMAT;
+    }
     p->next = p->count;
-    struct rdata_cursor c = {slice_of(p->out + start, p->size - start), 0, p->err};
-    return svc_params_check(&c);
+    return OK;
 }
 
 /* Parameters of the wire in order; false at the end and where one is cut short (*at tells). */

@@ -161,23 +161,45 @@ static enum result merge_records(struct apply *apply, const struct work *work, s
                                    : refuse(removal, "removes a record that is not there", err);
 }
 
+/* What an owner has, as gather_measure tells it of a new one. */
+static void measure_before(const struct owner *owner, uint32_t *largest_rrset, uint32_t *type_count)
+{
+    size_t offset = 0;
+    struct rrset rrset;
+    uint16_t type = 0;
+    *largest_rrset = 0;
+    *type_count = 0;
+    while (owner != NULL && owner_next_rrset(owner, &offset, &rrset)) {
+        *largest_rrset = rrset.count > *largest_rrset ? rrset.count : *largest_rrset;
+        *type_count += rrset.type != type;
+        type = rrset.type;
+    }
+}
+
+/* Limits that were lowered since keep a zone from growing, not from changing. */
 static enum result check_owner(const struct apply *apply, const struct work *work,
                                const struct gather_size *size, struct error *err)
 {
-    const struct change *change = &apply->delta->changes[work->first];
-    char name[NAME_TEXT_SIZE];
     uint32_t most = apply->limits.max_records_per_type;
+    uint32_t most_types = apply->limits.max_types_per_name;
     most = most == 0 ? UINT16_MAX : most;
-    bool adds = !apply->delta->changes[work->end - 1].removes;
-    if (size->largest_rrset > most && (adds || size->largest_rrset > UINT16_MAX)) {
-        return error_set(err, ERR_LIMIT, "%s: an RRset of %u records, %u are allowed",
-                         name_format(change->owner, name), size->largest_rrset, most);
+    most_types = most_types == 0 ? UINT32_MAX : most_types;
+    if (LIKELY(size->largest_rrset <= most && size->type_count <= most_types)) {
+        return OK;
     }
-    if (adds && apply->limits.max_types_per_name != 0 &&
-        size->type_count > apply->limits.max_types_per_name) {
-        return error_set(err, ERR_LIMIT, "%s: %u types of records, %u are allowed",
-                         name_format(change->owner, name), size->type_count,
-                         apply->limits.max_types_per_name);
+    char name[NAME_TEXT_SIZE];
+    uint32_t largest_before;
+    uint32_t types_before;
+    name_format(apply->delta->changes[work->first].owner, name);
+    measure_before(work->before, &largest_before, &types_before);
+    if (size->largest_rrset > most &&
+        (size->largest_rrset > largest_before || size->largest_rrset > UINT16_MAX)) {
+        return error_set(err, ERR_LIMIT, "%s: an RRset of %u records, %u are allowed", name,
+                         size->largest_rrset, most);
+    }
+    if (size->type_count > most_types && size->type_count > types_before) {
+        return error_set(err, ERR_LIMIT, "%s: %u types of records, %u are allowed", name,
+                         size->type_count, most_types);
     }
     return OK;
 }

@@ -190,6 +190,22 @@ static inline void naive_random_name(const struct naive_zone *zone, uint64_t *ra
     out->size = (uint8_t)(size + zone->apex.size);
 }
 
+/* The first record at the name or after it. */
+static inline size_t naive_first_at(const struct naive_zone *zone, const uint8_t *name)
+{
+    size_t low = 0;
+    size_t high = zone->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (name_compare(zone->records[middle].owner.wire, name) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 /* A random record that may stand in the zone beside what is there; false: try another. */
 static inline bool naive_random_record(const struct naive_zone *zone, uint64_t *random,
                                        uint32_t variety, struct naive_record *out)
@@ -249,10 +265,10 @@ static inline bool naive_random_record(const struct naive_zone *zone, uint64_t *
         (out->type == TYPE_CNAME || out->type == TYPE_NSEC3 || out->type == TYPE_DNAME)) {
         return false;
     }
-    for (size_t i = 0; i < zone->count; i++) {
+    for (size_t i = naive_first_at(zone, out->owner.wire); i < zone->count; i++) {
         const struct naive_record *other = &zone->records[i];
         if (!name_equal(other->owner.wire, out->owner.wire)) {
-            continue;
+            break;
         }
         bool alone = out->type == TYPE_CNAME || other->type == TYPE_CNAME;
         bool free = out->type == TYPE_RRSIG || other->type == TYPE_RRSIG ||
@@ -353,11 +369,12 @@ static inline struct zone_version *naive_build(const struct naive_zone *zone, ui
     return naive_finish(naive_fill(zone, random), NULL, NULL);
 }
 
-/* Records of the exact name; NULL type: any. */
+/* There is a record of the type at exactly the name. */
 static inline bool naive_has(const struct naive_zone *zone, const uint8_t *name, uint16_t type)
 {
-    for (size_t i = 0; i < zone->count; i++) {
-        if (zone->records[i].type == type && name_equal(zone->records[i].owner.wire, name)) {
+    for (size_t i = naive_first_at(zone, name);
+         i < zone->count && name_equal(zone->records[i].owner.wire, name); i++) {
+        if (zone->records[i].type == type) {
             return true;
         }
     }
@@ -374,13 +391,12 @@ static inline bool naive_covers_nsec3(const struct naive_record *record)
 static inline bool naive_is_nsec3_only(const struct naive_zone *zone, const uint8_t *name)
 {
     bool has_nsec3 = false;
-    for (size_t i = 0; i < zone->count; i++) {
-        if (name_equal(zone->records[i].owner.wire, name)) {
-            if (!naive_covers_nsec3(&zone->records[i])) {
-                return false;
-            }
-            has_nsec3 |= zone->records[i].type == TYPE_NSEC3;
+    for (size_t i = naive_first_at(zone, name);
+         i < zone->count && name_equal(zone->records[i].owner.wire, name); i++) {
+        if (!naive_covers_nsec3(&zone->records[i])) {
+            return false;
         }
+        has_nsec3 |= zone->records[i].type == TYPE_NSEC3;
     }
     return has_nsec3 && !name_equal(name, zone->apex.wire);
 }
@@ -388,12 +404,8 @@ static inline bool naive_is_nsec3_only(const struct naive_zone *zone, const uint
 /* There is something at the name or below it. */
 static inline bool naive_exists(const struct naive_zone *zone, const uint8_t *name)
 {
-    for (size_t i = 0; i < zone->count; i++) {
-        if (name_is_subdomain(zone->records[i].owner.wire, name)) {
-            return true;
-        }
-    }
-    return false;
+    size_t at = naive_first_at(zone, name);
+    return at < zone->count && name_is_subdomain(zone->records[at].owner.wire, name);
 }
 
 #endif
