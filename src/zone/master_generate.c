@@ -7,6 +7,8 @@
  * "${offset[,width[,base]]}" for number + offset, filled up with zeros to `width` characters, in
  * base d, o, x or X; or n, N: the hex digits from the lowest to the highest with dots between them,
  * where the dots count for the width (RFC 3596 2.5 names). The result is read as zone file text.
+ * An offset holds for its own "${}" only, as BIND's manual says (named 9.18 keeps it for a "$" that
+ * follows in the same word).
  *
  * rdata is one word in BIND, put in quotes where it has blanks; several words are taken here, too.
  * What is in the quotes of a lone quoted word is read as words again, as in BIND.
