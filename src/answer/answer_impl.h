@@ -67,6 +67,27 @@ struct asked_name {
     bool is_question; /* then ancestors can be pointed at as well */
 };
 
+/*
+ * Whether `name` (exactly its octets) is `top` or below it: name_is_subdomain() for names whose
+ * sizes are known. What is elsewhere, as most servers of a delegation are, costs one comparison.
+ */
+static inline bool name_is_below(struct slice name, const uint8_t *top, size_t top_size)
+{
+    if (name.size < top_size) {
+        return false;
+    }
+    size_t tail = name.size - top_size;
+    const uint8_t *end = name.data + tail;
+    if (top_size > 1 && (end[0] != top[0] || ((end[1] ^ top[1]) & 0xdf) != 0)) {
+        return false; /* another length or, whatever the case, another first octet */
+    }
+    size_t at = 0;
+    while (at < tail) {
+        at += 1 + (size_t)name.data[at];
+    }
+    return at == tail && name_equal(end, top);
+}
+
 /* answer.c: where zone data does not fit any more. */
 void answering_truncate(struct answering *a);
 /* answer.c: the first reason counts. */

@@ -15,8 +15,8 @@ static void write_glue(struct answering *a, const struct owner *cut, const struc
     size_t offset = 0;
     struct slice target;
     while (!a->truncated && rrset_next_rdata(ns, &offset, &target)) {
-        if (name_is_subdomain(target.data, owner_name(cut)) != required ||
-            (!required && !name_is_subdomain(target.data, owner_name(a->apex)))) {
+        if (!name_is_below(target, owner_name(a->apex), a->apex->name_size) ||
+            name_is_below(target, owner_name(cut), cut->name_size) != required) {
             continue;
         }
         const struct owner *owner = zone_version_find(a->version, target.data);
