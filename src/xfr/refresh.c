@@ -24,10 +24,11 @@
  * the copy has expired, whatever a primary has is better than SERVFAIL, so an older serial is taken
  * then. EXPIRE follows RFC 7314 4: on equal serial it can only prolong, never beyond SOA EXPIRE.
  *
- * Back-off: a zone in step waits retry between rounds. A zone without a copy it may answer from, or
- * one that knows of a newer serial, starts at a second and doubles; the first up to last_retry_s,
- * the second up to retry. Beyond a burst, rounds that bring nothing new are spacing_ms apart,
- * whatever NOTIFYs come in; one NOTIFY is remembered while a round is under way.
+ * Back-off: a zone in step waits retry between rounds. A zone without a copy it may answer from
+ * starts at a second and doubles up to last_retry_s; one that knows of a newer serial, or has had
+ * no contact since the start, doubles up to retry. Beyond a burst, rounds that bring nothing new
+ * are spacing_ms apart, whatever NOTIFYs come in; one NOTIFY is remembered while a round is under
+ * way.
  *
  * Tickets: each action has a new one. A late answer to an earlier try at the same primary still
  * counts; anything older is ignored, so the caller need not cancel what it sent.
@@ -265,6 +266,7 @@ void refresh_transferred(struct refresh *r, uint32_t ticket, const struct refres
         return;
     }
     r->has_copy = true;
+    r->confirmed = true;
     r->expired = false;
     r->soa = *soa;
     uint32_t expire_s = refresh_expire_interval_s(r);

@@ -18,6 +18,7 @@ struct refresh {
     enum refresh_state state;
     bool has_copy;
     bool expired;
+    bool confirmed; /* in contact since the start, so that the copy is known to be current */
     struct refresh_soa soa;
     struct instant expires_at;
     struct instant next_at; /* IDLE, BACKING_OFF: the next round */

@@ -219,19 +219,27 @@ static void round_failed(struct refresh *r, struct instant now)
     if (!r->has_copy || r->expired) {
         wait_ms = refresh_doubled(r->options.first_retry_ms, r->failed_rounds,
                                   (uint64_t)r->options.last_retry_s * 1000);
-    } else if (refresh_wants_newer(r) || r->force) {
+    } else if (refresh_wants_newer(r) || r->force || !r->confirmed) {
         wait_ms = refresh_doubled(r->options.first_retry_ms, r->failed_rounds, wait_ms);
     }
     r->failed_rounds++;
     end_round(r, REFRESH_BACKING_OFF, instant_add_ms(now, jittered_ms(r, wait_ms)), now);
 }
 
+/*
+ * The next look comes after refresh, but not later than half the time that is left: an EXPIRE
+ * option of a primary that is out of contact itself may leave less than one refresh.
+ */
 void refresh_round_succeeded(struct refresh *r, struct instant now)
 {
+    uint64_t wait_ms = (uint64_t)refresh_interval_s(r) * 1000;
+    uint64_t half_ms = (uint64_t)instant_ms_until(now, r->expires_at) / 2;
+    if (half_ms < wait_ms) {
+        wait_ms = half_ms < r->options.first_retry_ms ? r->options.first_retry_ms : half_ms;
+    }
     r->failed_rounds = 0;
     clear_error(r);
-    end_round(r, REFRESH_IDLE,
-              instant_add_ms(now, jittered_ms(r, (uint64_t)refresh_interval_s(r) * 1000)), now);
+    end_round(r, REFRESH_IDLE, instant_add_ms(now, jittered_ms(r, wait_ms)), now);
 }
 
 void refresh_next_primary(struct refresh *r, struct instant now)
@@ -272,7 +280,13 @@ void refresh_primary_has_ours(struct refresh *r, const struct refresh_contact *c
     }
     r->expired = !instant_before(now, r->expires_at);
     r->primaries[r->current].failures = 0;
+    r->confirmed = true;
     r->behind = false;
+    if (r->expired) {
+        refresh_set_error(r, "SOA query", "the primary's own copy is expired (EXPIRE is 0)");
+        refresh_next_primary(r, now);
+        return;
+    }
     if (refresh_wants_newer(r) && r->wanted_from != r->current) {
         /* Another primary is said to have a newer one: this one merely lags. */
         if (choose_primary(r, now) != REFRESH_ANY_PRIMARY) {

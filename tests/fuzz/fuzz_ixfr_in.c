@@ -19,9 +19,11 @@ static void apply_chain(struct ixfr_in *in)
     struct delta **chain = ixfr_in_take_deltas(in, &count);
     REQUIRE(count > 0);
     struct zone_version *version = zone_version_ref(fuzz_base());
+    struct serial reached = zone_version_serial(version);
     enum result result = OK;
     for (size_t i = 0; i < count; i++) {
-        REQUIRE(i == 0 || serial_equal(delta_to(chain[i - 1]), delta_from(chain[i])));
+        REQUIRE(serial_equal(reached, delta_from(chain[i])));
+        reached = delta_to(chain[i]);
         struct zone_version *next = NULL;
         if (result == OK) {
             result = delta_apply(version, chain[i], NULL, &next, NULL);

@@ -290,12 +290,58 @@ static void failed_refresh_without_news_waits_for_retry(void **state)
     (void)state;
     struct refresh *r = start_loaded(1);
     struct refresh_action action = expect_step(r, REFRESH_QUERY_SOA, at_s(1000));
-    refresh_soa_failed(r, action.ticket, REFRESH_FAILED, "primary answered REFUSED", at_s(1000));
-    expect_step(r, REFRESH_WAIT, at_s(1000));
+    struct refresh_contact contact = serial(42);
+    refresh_soa_answered(r, action.ticket, &contact, at_s(1000));
+    refresh_now(r, at_s(2000));
+    action = expect_step(r, REFRESH_QUERY_SOA, at_s(2000));
+    refresh_soa_failed(r, action.ticket, REFRESH_FAILED, "primary answered REFUSED", at_s(2000));
+    expect_step(r, REFRESH_WAIT, at_s(2000));
     struct refresh_status status = refresh_status(r);
     assert_int_equal(status.state, REFRESH_BACKING_OFF);
-    assert_in_range(status.next_at.ns, at_s(1000 + 675).ns, at_s(1000 + 900).ns);
-    assert_int_equal(status.expires_at.ns, at_s(1209600).ns);
+    assert_in_range(status.next_at.ns, at_s(2000 + 675).ns, at_s(2000 + 900).ns);
+    assert_int_equal(status.expires_at.ns, at_s(1000 + 1209600).ns);
+    refresh_free(r);
+}
+
+static void first_contact_after_a_start_is_sought_with_short_waits(void **state)
+{
+    (void)state;
+    struct refresh *r = start_loaded(1);
+    struct instant now = at_s(1000);
+    for (unsigned i = 0; i < 20; i++) {
+        struct refresh_action action = expect_step(r, REFRESH_QUERY_SOA, now);
+        refresh_soa_failed(r, action.ticket, REFRESH_FAILED, "primary answered SERVFAIL", now);
+        int64_t wait_ms = instant_ms_until(now, refresh_deadline(r));
+        assert_in_range(wait_ms, i < 9 ? 750 << i : 384000, i < 9 ? 1000 << i : 900000);
+        now = refresh_deadline(r);
+    }
+    refresh_free(r);
+}
+
+static void short_expire_option_brings_the_next_look_forward(void **state)
+{
+    (void)state;
+    struct refresh *r = start_loaded(1);
+    refresh_notified(r, 0, true, (struct serial){43}, at_s(0));
+    struct refresh_action action = expect_step(r, REFRESH_TRANSFER, at_s(0));
+    struct refresh_contact contact = {{43}, true, 200};
+    refresh_transferred(r, action.ticket, &soa43, &contact, at_s(0));
+    assert_in_range(refresh_deadline(r).ns, at_s(75).ns, at_s(100).ns);
+    refresh_free(r);
+}
+
+static void primary_whose_copy_is_expired_too_is_no_recovery(void **state)
+{
+    (void)state;
+    struct refresh *r = refresh_new(NULL, 1, 3);
+    refresh_start(r, &soa42, at_s(0), at_s(0), at_s(0));
+    expect_step(r, REFRESH_EXPIRE, at_s(0));
+    struct refresh_action action = expect_step(r, REFRESH_QUERY_SOA, at_s(0));
+    struct refresh_contact contact = {{42}, true, 0};
+    refresh_soa_answered(r, action.ticket, &contact, at_s(0));
+    assert_true(refresh_status(r).expired);
+    assert_in_range(refresh_deadline(r).ns, at_s(0).ns + 750000000, at_s(1).ns);
+    expect_error(r, "EXPIRE is 0");
     refresh_free(r);
 }
 
@@ -534,6 +580,9 @@ int main(void)
         cmocka_unit_test(flood_of_notifies_is_spaced),
         cmocka_unit_test(known_newer_serial_is_retried_within_seconds),
         cmocka_unit_test(failed_refresh_without_news_waits_for_retry),
+        cmocka_unit_test(first_contact_after_a_start_is_sought_with_short_waits),
+        cmocka_unit_test(short_expire_option_brings_the_next_look_forward),
+        cmocka_unit_test(primary_whose_copy_is_expired_too_is_no_recovery),
         cmocka_unit_test(zone_expires_once_and_recovers_on_equal_serial),
         cmocka_unit_test(copy_that_expired_while_we_were_down_is_not_served),
         cmocka_unit_test(lower_serial_is_no_contact_and_has_its_own_words),
