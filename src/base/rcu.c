@@ -9,7 +9,8 @@
  * thread is, and `enter`/`leave` make it so for the length of one call.
  *
  * ThreadSanitizer does not see the library's barriers, so the two edges that matter are told to it:
- * all a reader did before its quiescent state happens before the callbacks that follow it.
+ * all a reader did before its quiescent state happens before the callbacks that follow it, and what
+ * the library does inside is not looked at.
  */
 #include "base/rcu.h"
 
@@ -19,9 +20,22 @@
 
 #include "base/memory.h"
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_TSAN 1
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#endif
+
+#if defined(UNDER_TSAN)
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "called_from_lib:liburcu-qsbr.so\n"; /* what it does to its own memory */
+}
 static char grace;
 #define TELL_READER_DONE()  __tsan_release(&grace)
 #define TELL_GRACE_PASSED() __tsan_acquire(&grace)
