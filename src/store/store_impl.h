@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the files of the store share: its memory of zones, and of what the journal holds.
+ *
+ * Truth about a zone is the database overlaid with the zone's pending puts. The index of a zone
+ * (image, deltas) is read from both at first use and followed from then on.
+ */
+#ifndef STORE_STORE_IMPL_H
+#define STORE_STORE_IMPL_H
+
+#include <pthread.h>
+
+#include "store/database.h"
+#include "store/journal.h"
+#include "store/store.h"
+#include "store/value.h"
+#include "wire/name.h"
+
+/* One "put" of a group; its octets lie in the group's payload. */
+struct pending_put {
+    struct pending_put *next; /* of the same zone, older first */
+    uint64_t sequence;
+    enum database_table table;
+    bool deletes;
+    struct slice key;
+    struct slice value;
+};
+
+/* A group of the journal that the database does not have yet. */
+struct pending_group {
+    struct pending_group *next;
+    uint64_t sequence;
+    struct text payload;
+    struct pending_put *puts;
+    size_t put_count;
+};
+
+struct history_item {
+    struct store_entry entry;
+    uint32_t parts;
+    struct pending_put *pending; /* part 0, while it is in the journal only; further parts follow */
+};
+
+struct store_zone {
+    uint32_t id;
+    uint16_t class;
+    bool is_on_disk; /* the zones table, or the journal, has it */
+    bool is_loaded;  /* the index below is true */
+    bool is_damaged; /* found at loading; told by status until history restarts */
+    char damage[128];
+    uint64_t next_step;
+    uint64_t last_step;
+    struct serial last_serial;
+    uint64_t limit_bytes;
+    uint64_t history_bytes;
+    uint64_t since_image_bytes;
+    struct value_entry image;   /* entry.step 0: none */
+    struct history_item *items; /* ascending steps, without gaps */
+    size_t item_first;          /* items before it have been trimmed */
+    size_t item_count;          /* where the array ends */
+    size_t item_room;
+    struct pending_put *first_pending;
+    struct pending_put *last_pending;
+    struct name name; /* lower case */
+};
+
+struct store {
+    pthread_mutex_t lock; /* of all below but the handles, and of the zones' indexes */
+    struct database *database;
+    struct journal *journal;
+    int directory_fd;
+    int lock_fd;
+    struct store_zone **zones; /* by id; NULL where none */
+    uint32_t zone_room;
+    uint32_t next_id;
+    uint32_t *table; /* open addressing: hash of class and name -> id + 1 */
+    uint32_t table_room;
+    uint32_t table_used;
+    struct pending_group *first_group;
+    struct pending_group *last_group;
+    uint64_t pending_bytes;
+    uint64_t history_bytes; /* of the loaded zones */
+    uint64_t max_history_bytes;
+    uint64_t generation; /* counts what moved from the journal to the database */
+    struct store_statistics statistics;
+    store_report *report; /* while opening */
+    void *report_context;
+};
+
+/* Under the lock: */
+struct store_zone *store_zone_by_id(struct store *store, uint32_t id);
+struct store_zone *store_zone_insert(struct store *store, uint32_t id, const uint8_t *name,
+                                     uint16_t class);
+void store_zone_key(const struct store_zone *zone, uint8_t out[VALUE_ZONE_KEY_SIZE], size_t *size);
+/* Takes the payload of a durable group: its puts overlay the database from now on. */
+void store_take_group(struct store *store, uint64_t sequence, struct text *payload);
+/* Follows one put in the index of a loaded zone. `put` NULL: it is in the database. */
+void store_index_chunk(struct store *store, struct store_zone *zone,
+                       const struct value_entry *entry, struct pending_put *put);
+void store_index_image(struct store *store, struct store_zone *zone,
+                       const struct value_entry *entry);
+void store_index_clear(struct store *store, struct store_zone *zone);
+struct history_item *store_index_find(struct store_zone *zone, uint64_t step);
+/* The newest pending put of a key, or NULL. */
+struct pending_put *store_pending_find(const struct store_zone *zone, struct slice key);
+
+/* Without the lock: makes is_loaded true. ERR_IO. */
+MUST_CHECK enum result store_zone_load(struct store *store, struct store_zone *zone,
+                                       struct error *err);
+
+/* Runs `write` in a database transaction and commits it; grows the map and runs it again where it
+ * was too small. */
+typedef enum result store_write_step(struct store *store, struct database_txn *txn, void *context,
+                                     struct error *err);
+MUST_CHECK enum result store_write_database(struct store *store, store_write_step *write,
+                                            void *context, struct error *err);
+/* Deletes from the database what the zone's image makes superfluous: older images, unfinished ones,
+ * and with `restarts` all deltas up to it. */
+MUST_CHECK enum result store_tidy_images(struct database_txn *txn, uint32_t zone_id, uint64_t step,
+                                         bool restarts, struct error *err);
+/* Puts of the journal's groups into the transaction, and `applied`. Returns the last sequence. */
+MUST_CHECK enum result store_put_pending(struct store *store, struct database_txn *txn,
+                                         uint64_t *out_sequence, struct error *err);
+/* After the commit of it: the overlay up to `sequence` is gone, its segments are free. */
+void store_drop_pending(struct store *store, uint64_t sequence);
+
+#endif
