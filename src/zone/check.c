@@ -32,6 +32,7 @@ struct check {
     const struct zone_version *version;
     const struct check_options *options;
     struct check_report report;
+    size_t apex_size;
     const struct owner *occluder; /* the cut or DNAME above the present owner, or NULL */
 };
 
@@ -74,9 +75,23 @@ enum target {
     TARGET_NO_GLUE,    /* below a cut, and has none */
 };
 
-static enum target target_find(const struct check *c, const uint8_t *name, struct zone_lookup *out)
+/* name_is_subdomain for the apex; `size` is the name's. Most targets of a large zone are not in it,
+ * so this is most of the work. */
+static bool is_in_zone(const struct check *c, const uint8_t *name, size_t size)
 {
-    if (*name == 0 || !name_is_subdomain(name, zone_version_name(c->version))) {
+    while (size > c->apex_size) {
+        size -= 1u + *name;
+        name += 1 + *name;
+    }
+    return size == c->apex_size && name_equal(name, zone_version_name(c->version));
+}
+
+/* `name` is at the end of `rdata`. */
+static enum target target_find(const struct check *c, const uint8_t *name, struct slice rdata,
+                               struct zone_lookup *out)
+{
+    size_t size = (size_t)(rdata.data + rdata.size - name);
+    if (*name == 0 || !is_in_zone(c, name, size)) {
         return TARGET_ELSEWHERE;
     }
     zone_version_lookup(c->version, name, out);
@@ -103,9 +118,19 @@ static void check_ns(struct check *c, const struct owner *owner, const struct re
     char at[NAMES_TEXT];
     char to[NAMES_TEXT];
     struct zone_lookup found;
-    enum target target = target_find(c, record->rdata.data, &found);
-    if (target == TARGET_ELSEWHERE || target == TARGET_ADDRESS ||
-        (!is_apex && !c->options->integrity)) {
+    if (!is_apex && !c->options->integrity) {
+        return;
+    }
+    if (!is_apex && (owner->flags & OWNER_CUT) != 0 &&
+        name_is_subdomain(record->rdata.data, owner_name(owner))) {
+        /* The common kind of glue; nothing can stand between it and its cut. */
+        const struct owner *glue = zone_version_find(c->version, record->rdata.data);
+        if (glue != NULL && has_address(glue)) {
+            return;
+        }
+    }
+    enum target target = target_find(c, record->rdata.data, record->rdata, &found);
+    if (target == TARGET_ELSEWHERE || target == TARGET_ADDRESS) {
         return;
     }
     enum finding_severity severity =
@@ -148,7 +173,7 @@ static void check_service(struct check *c, const struct record *record)
     bool is_mx = record->type == TYPE_MX;
     const uint8_t *name = record->rdata.data + (is_mx ? 2 : 6);
     struct zone_lookup found;
-    enum target target = target_find(c, name, &found);
+    enum target target = target_find(c, name, record->rdata, &found);
     if (target != TARGET_CNAME && target != TARGET_BELOW_DNAME && target != TARGET_NO_ADDRESS) {
         return;
     }
@@ -342,7 +367,11 @@ static void check_apex(struct check *c)
 enum result zone_check(const struct zone_version *version, const struct check_options *options,
                        finding_report *report, void *report_context, struct error *err)
 {
-    struct check c = {.version = version, .options = options};
+    struct check c = {
+        .version = version,
+        .options = options,
+        .apex_size = name_size(zone_version_name(version)),
+    };
     check_report_init(&c.report, zone_version_name(version), zone_version_class(version));
     if (options->integrity) {
         check_apex(&c);

@@ -14,21 +14,27 @@
 
 enum { TYPE_WKS = 11, TYPE_RP = 17, TYPE_AFSDB = 18, TYPE_RT = 21, TYPE_A6 = 38 };
 
-static bool is_letter_or_digit(uint8_t c)
-{
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-}
+/* 1: letters and digits; 2: the hyphen, which may not be at either end of a label. */
+static const uint8_t octet_kinds[256] = {
+    ['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1, ['7'] = 1,
+    ['8'] = 1, ['9'] = 1, ['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1, ['F'] = 1,
+    ['G'] = 1, ['H'] = 1, ['I'] = 1, ['J'] = 1, ['K'] = 1, ['L'] = 1, ['M'] = 1, ['N'] = 1,
+    ['O'] = 1, ['P'] = 1, ['Q'] = 1, ['R'] = 1, ['S'] = 1, ['T'] = 1, ['U'] = 1, ['V'] = 1,
+    ['W'] = 1, ['X'] = 1, ['Y'] = 1, ['Z'] = 1, ['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1,
+    ['e'] = 1, ['f'] = 1, ['g'] = 1, ['h'] = 1, ['i'] = 1, ['j'] = 1, ['k'] = 1, ['l'] = 1,
+    ['m'] = 1, ['n'] = 1, ['o'] = 1, ['p'] = 1, ['q'] = 1, ['r'] = 1, ['s'] = 1, ['t'] = 1,
+    ['u'] = 1, ['v'] = 1, ['w'] = 1, ['x'] = 1, ['y'] = 1, ['z'] = 1, ['-'] = 2,
+};
 
 static bool label_is_valid(const uint8_t *label)
 {
     unsigned size = label[0];
     for (unsigned i = 1; i <= size; i++) {
-        bool is_inner = i > 1 && i < size;
-        if (!is_letter_or_digit(label[i]) && !(is_inner && label[i] == '-')) {
+        if (octet_kinds[label[i]] == 0) {
             return false;
         }
     }
-    return true;
+    return octet_kinds[label[1]] == 1 && octet_kinds[label[size]] == 1;
 }
 
 bool host_name_is_valid(const uint8_t *wire, bool allow_wildcard)

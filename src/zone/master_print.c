@@ -32,12 +32,33 @@ enum { WRITE_SIZE = 256 * 1024, FILE_MODE = 0644 };
 
 static const char *const new_suffix = ".lockstep-new";
 
+/* Every record has a number; printf would take a third of the time of writing a zone. */
+static void print_number(uint32_t number, struct text *out)
+{
+    char digits[10];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    text_add(out, digits + at, sizeof(digits) - at);
+}
+
 static void print_tail(const struct record *record, struct text *out)
 {
-    char class[16];
-    char type[16];
-    text_printf(out, "\t%u\t%s\t%s\t", record->ttl, rrclass_format(record->class, class),
-                rrtype_format(record->type, type));
+    char name[16];
+    text_add_char(out, '\t');
+    print_number(record->ttl, out);
+    if (record->class == CLASS_IN) {
+        text_add(out, "\tIN\t", 4);
+    } else {
+        text_add_char(out, '\t');
+        text_add_str(out, rrclass_format(record->class, name));
+        text_add_char(out, '\t');
+    }
+    const struct rrtype *type = rrtype_get(record->type);
+    text_add_str(out, type->name[0] != '\0' ? type->name : rrtype_format(record->type, name));
+    text_add_char(out, '\t');
     rdata_format(record->type, record->rdata, out);
     text_add_char(out, '\n');
 }
