@@ -2,7 +2,8 @@
 /*
  * Octets in hex, base64 and base32hex inside rdata, over one word or all that are left, and the
  * groups of hex digits of EUI48, EUI64 (RFC 7043) and NID, L64 (RFC 6742). They are printed in one
- * word, hex and base32hex in upper case as BIND does.
+ * word, hex and base32hex in upper case as BIND does. NID and L64 keep their leading zeros,
+ * without which Knot does not read them.
  */
 #include "wire/rdata_impl.h"
 
@@ -240,7 +241,7 @@ void format_eui(struct rdata_cursor *c, size_t size, struct text *out)
 void format_node(struct rdata_cursor *c, struct text *out)
 {
     for (size_t i = 0; i < 8; i += 2) {
-        text_printf(out, "%s%x", i == 0 ? "" : ":", (unsigned)get_u16(c->rdata.data + c->at + i));
+        text_printf(out, "%s%04x", i == 0 ? "" : ":", (unsigned)get_u16(c->rdata.data + c->at + i));
     }
     c->at += 8;
 }
