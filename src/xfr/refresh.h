@@ -26,7 +26,7 @@ struct refresh_options {
     bool no_ixfr;            /* request-ixfr no */
 };
 
-enum { REFRESH_ANY_PRIMARY = UINT32_MAX };
+#define REFRESH_ANY_PRIMARY UINT32_MAX
 
 /* What the machine needs to know of an SOA. */
 struct refresh_soa {

@@ -24,7 +24,7 @@
 #include "sim/node.h"
 #include "unit/xfr/zone_text.h"
 
-enum { NODES = 4, VERSIONS = 64, SEEDS = 300, FAULTS_S = 600, HEAL_S = 1800 };
+enum { NODES = 4, VERSIONS = 96, SEEDS = 300, FAULTS_S = 600, HEAL_S = 1800 };
 
 struct world {
     struct network network;
@@ -116,9 +116,15 @@ static void change(struct world *world, struct serial serial)
 static void plan(struct world *world)
 {
     struct network *network = &world->network;
-    unsigned changes = 1 + network_below(network, 40);
+    unsigned changes = 1 + network_below(network, 20);
     for (unsigned i = 0; i < changes; i++) {
-        network_schedule(network, network_below(network, FAULTS_S * 1000), EVENT_CHANGE, 0);
+        /* Often a burst: the next one while the NOTIFY of the last is on its way. */
+        int64_t at_ms = network_below(network, FAULTS_S * 1000);
+        unsigned burst = network_below(network, 2) * network_below(network, 4);
+        for (unsigned n = 0; n <= burst; n++) {
+            network_schedule(network, at_ms, EVENT_CHANGE, 0);
+            at_ms += network_below(network, 40);
+        }
     }
     unsigned crashes = network_below(network, 6);
     for (unsigned i = 0; i < crashes; i++) {
