@@ -59,7 +59,6 @@ enum conf_id {
     CONF_SERVER_ID, /* special CONF_SPECIAL_HOSTNAME: the host's name */
     CONF_SESSION_KEYNAME,
     CONF_SESSION_KEYALG,
-    CONF_COOKIE_SECRET,
     /* conf_bool */
     CONF_ANSWER_COOKIE,
     CONF_AUTH_NXDOMAIN,
@@ -268,7 +267,7 @@ struct conf_key {
 const char *conf_algorithm_name(enum conf_algorithm algorithm); /* "hmac-sha256" */
 
 struct conf_tls {
-    const char *name; /* "ephemeral" (a key made at start) and "none" are always there */
+    const char *name; /* "ephemeral" is always there: a key and certificate made at start */
     const char *ca_file, *cert_file, *key_file, *dhparam_file; /* paths made absolute, or NULL */
     const char *remote_hostname, *ciphers;                     /* or NULL */
     bool tls12, tls13; /* protocols; both where none are named */
@@ -428,7 +427,7 @@ struct conf {
     uint32_t key_count;
     const struct conf_remotes *const *remotes; /* named lists, by name */
     uint32_t remotes_count;
-    const struct conf_tls *const *tls; /* by name; without ephemeral and none */
+    const struct conf_tls *const *tls; /* by name; with "ephemeral" */
     uint32_t tls_count;
     const struct conf_server *servers; /* in the order written */
     uint32_t server_count;
@@ -450,7 +449,7 @@ struct conf {
     const struct conf_setting *options[CONF_IDS]; /* set in `options`, or the default, or NULL */
     const struct conf_zone **by_name;             /* zones in canonical order */
     struct arena arena;
-    struct arena secrets;
+    struct conf_secret *secrets;
 };
 
 enum { CONF_ERRORS_MAX = 50 }; /* errors of one load that are reported; the rest are counted */
@@ -507,6 +506,9 @@ const struct conf_key *conf_key_find(const struct conf *conf, const uint8_t *nam
 const struct conf_server *conf_server_find(const struct conf *conf, const struct address *address);
 /* What a `server` statement sets, or NULL. */
 const struct conf_setting *conf_server_setting(const struct conf_server *server, enum conf_id id);
+
+/* What is accepted without effect, as notices. */
+void conf_report_unused(const struct conf *conf, conf_report *report, void *context);
 
 /* The word of the statement with this id: "allow-transfer". */
 const char *conf_id_name(enum conf_id id);

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Asking a loaded configuration: zone, else options, else default. */
+#include "conf/conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "conf/loader_impl.h"
+#include "conf/statement_impl.h"
+#include "wire/name.h"
+
+static const struct conf_setting *find_in(const struct conf_setting *settings, uint32_t count,
+                                          enum conf_id id)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (settings[i].id == id) {
+            return &settings[i];
+        }
+    }
+    return NULL;
+}
+
+const struct conf_setting *conf_find(const struct conf *conf, const struct conf_zone *zone,
+                                     enum conf_id id)
+{
+    const struct conf_setting *own =
+        zone != NULL ? find_in(zone->settings, zone->setting_count, id) : NULL;
+    return own != NULL ? own : conf->options[id];
+}
+
+bool conf_is_set(const struct conf *conf, const struct conf_zone *zone, enum conf_id id)
+{
+    const struct conf_setting *setting = conf_find(conf, zone, id);
+    return setting != NULL && setting->where.file != NULL;
+}
+
+static const struct conf_setting *get(const struct conf *conf, const struct conf_zone *zone,
+                                      enum conf_id id)
+{
+    const struct conf_setting *setting = conf_find(conf, zone, id);
+    REQUIRE(setting != NULL); /* an id without default: ask with conf_find */
+    return setting;
+}
+
+int64_t conf_number(const struct conf *conf, const struct conf_zone *zone, enum conf_id id)
+{
+    return get(conf, zone, id)->number;
+}
+
+bool conf_bool(const struct conf *conf, const struct conf_zone *zone, enum conf_id id)
+{
+    const struct conf_setting *setting = conf_find(conf, zone, id);
+    return setting != NULL && setting->number != 0;
+}
+
+const char *conf_text(const struct conf *conf, const struct conf_zone *zone, enum conf_id id)
+{
+    const struct conf_setting *setting = conf_find(conf, zone, id);
+    return setting != NULL && setting->special == CONF_SPECIAL_NOT ? setting->text : NULL;
+}
+
+const struct acl *conf_acl(const struct conf *conf, const struct conf_zone *zone, enum conf_id id)
+{
+    return get(conf, zone, id)->acl;
+}
+
+const struct conf_remotes *conf_remotes(const struct conf *conf, const struct conf_zone *zone,
+                                        enum conf_id id)
+{
+    static const struct conf_remotes none = {0};
+    const struct conf_setting *setting = conf_find(conf, zone, id);
+    return setting != NULL ? setting->remotes : &none;
+}
+
+struct address conf_address(const struct conf *conf, const struct conf_zone *zone, enum conf_id id)
+{
+    return *get(conf, zone, id)->address;
+}
+
+const struct conf_update_policy *conf_update_policy(const struct conf *conf,
+                                                    const struct conf_zone *zone)
+{
+    const struct conf_setting *setting = conf_find(conf, zone, CONF_UPDATE_POLICY);
+    return setting != NULL ? setting->update_policy : NULL;
+}
+
+const struct conf_rate_limit *conf_rate_limit(const struct conf *conf)
+{
+    const struct conf_setting *setting = conf_find(conf, NULL, CONF_RATE_LIMIT);
+    return setting != NULL ? setting->rate_limit : NULL;
+}
+
+enum conf_check conf_check_names(const struct conf *conf, const struct conf_zone *zone)
+{
+    enum conf_id id =
+        zone->type == CONF_ZONE_PRIMARY ? CONF_CHECK_NAMES_PRIMARY : CONF_CHECK_NAMES_SECONDARY;
+    return (enum conf_check)conf_number(conf, zone, id);
+}
+
+const struct conf_zone *conf_zone_find(const struct conf *conf, const uint8_t *name)
+{
+    uint32_t low = 0, high = conf->zone_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = name_compare(conf->by_name[middle]->wire, name);
+        if (order == 0) {
+            return conf->by_name[middle];
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return NULL;
+}
+
+const struct conf_key *conf_key_find(const struct conf *conf, const uint8_t *name)
+{
+    for (uint32_t i = 0; i < conf->key_count; i++) {
+        if (name_equal(conf->keys[i]->wire, name)) {
+            return conf->keys[i];
+        }
+    }
+    return NULL;
+}
+
+const struct conf_server *conf_server_find(const struct conf *conf, const struct address *address)
+{
+    const struct conf_server *best = NULL;
+    for (uint32_t i = 0; i < conf->server_count; i++) {
+        const struct conf_server *server = &conf->servers[i];
+        if (prefix_contains(&server->prefix, address) &&
+            (best == NULL || server->prefix.bits > best->prefix.bits)) {
+            best = server;
+        }
+    }
+    return best;
+}
+
+const struct conf_setting *conf_server_setting(const struct conf_server *server, enum conf_id id)
+{
+    return find_in(server->settings, server->setting_count, id);
+}
+
+const char *conf_id_name(enum conf_id id)
+{
+    if (id == CONF_CHECK_NAMES_SECONDARY || id == CONF_CHECK_NAMES_RESPONSE) {
+        return "check-names";
+    }
+    for (unsigned i = 0; i < statement_count; i++) {
+        if (statement_table[i].id == id && id != CONF_NONE) {
+            return statement_table[i].name;
+        }
+    }
+    return "unknown";
+}
+
+void conf_report_unused(const struct conf *conf, conf_report *report, void *context)
+{
+    for (uint32_t i = 0; i < conf->unused_count; i++) {
+        char text[160];
+        snprintf(text, sizeof(text), "`%s` is accepted; %s", conf->unused[i].name,
+                 conf->unused[i].later ? "it has no effect in this version"
+                                       : "it has no meaning for an authoritative server");
+        struct conf_finding finding = {CONF_NOTICE, conf->unused[i].where, text};
+        report(context, &finding);
+    }
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * `key`, `tls` and `server`. The secret of a key is decoded from the statement into memory of its
+ * own, which conf_free wipes; it never becomes a text among others and never part of a message.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/encode.h"
+#include "conf/nearest_impl.h"
+#include "conf/statement_impl.h"
+
+static const struct {
+    const char *name;
+    enum conf_algorithm algorithm;
+    uint16_t bits;
+} algorithms[] = {
+    {"hmac-sha256", CONF_HMAC_SHA256, 256},
+    {"hmac-sha384", CONF_HMAC_SHA384, 384},
+    {"hmac-sha512", CONF_HMAC_SHA512, 512},
+    {"hmac-sha224", CONF_HMAC_SHA224, 224},
+    {"hmac-sha1", CONF_HMAC_SHA1, 160},
+    {"hmac-md5", CONF_HMAC_MD5, 128},
+    {"hmac-md5.sig-alg.reg.int", CONF_HMAC_MD5, 128},
+};
+
+const char *conf_algorithm_name(enum conf_algorithm algorithm)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(algorithms); i++) {
+        if (algorithms[i].algorithm == algorithm) {
+            return algorithms[i].name;
+        }
+    }
+    return "unknown";
+}
+
+/* "hmac-sha256", "hmac-sha256-128": the digest cut to so many bits (RFC 8945 5.2.2.1). */
+static bool parse_algorithm(struct cursor *cursor, const struct conf_setting *setting,
+                            struct conf_key *key)
+{
+    char quoted[QUOTED_TEXT_SIZE];
+    struct nearest nearest;
+    nearest_init(&nearest, setting->text);
+    for (size_t i = 0; i < ARRAY_SIZE(algorithms); i++) {
+        size_t length = strlen(algorithms[i].name);
+        const char *rest = setting->text + length;
+        int64_t bits;
+        nearest_offer(&nearest, algorithms[i].name);
+        if (strncasecmp(setting->text, algorithms[i].name, length) != 0 ||
+            (*rest != '\0' && (*rest != '-' || !number_parse(rest + 1, 1024, &bits)))) {
+            continue;
+        }
+        key->algorithm = algorithms[i].algorithm;
+        if (*rest == '\0') {
+            return true;
+        }
+        if (bits % 8 != 0 || bits > algorithms[i].bits || bits < algorithms[i].bits / 2 ||
+            bits < 80) {
+            loader_error(cursor->loader, setting->where,
+                         "a digest of %lld bits: %s allows a multiple of 8 between %d and %d",
+                         (long long)bits, algorithms[i].name,
+                         algorithms[i].bits / 2 < 80 ? 80 : algorithms[i].bits / 2,
+                         algorithms[i].bits);
+            return false;
+        }
+        key->digest_bits = (uint16_t)bits;
+        return true;
+    }
+    if (nearest.best != NULL) {
+        loader_error(cursor->loader, setting->where, "unknown algorithm `%s`; did you mean `%s`?",
+                     quoted_text(setting->text, quoted), nearest.best);
+    } else {
+        loader_error(cursor->loader, setting->where,
+                     "unknown algorithm `%s`; use hmac-sha256, hmac-sha384 or hmac-sha512",
+                     quoted_text(setting->text, quoted));
+    }
+    return false;
+}
+
+static bool parse_secret(struct cursor *cursor, const struct conf_setting *setting,
+                         struct conf_key *key)
+{
+    const struct item *item = setting->object;
+    size_t size = strlen(item->text);
+    size_t room = size / 4 * 3 + 3;
+    uint8_t *secret = loader_alloc_secret(cursor->loader, room);
+    size_t used;
+    if (!base64_decode(item->text, size, secret, room, &used) || used == 0) {
+        loader_error(cursor->loader, item->where,
+                     "the secret is not base64 (letters, digits, `+`, `/`, ended by `=` to a "
+                     "multiple of four)");
+        return false;
+    }
+    key->secret = secret;
+    key->secret_size = (uint32_t)used;
+    return true;
+}
+
+bool parse_key(struct cursor *cursor, const struct row *row, struct conf_setting *out)
+{
+    struct loader *loader = cursor->loader;
+    char quoted[QUOTED_TEXT_SIZE];
+    (void)row;
+    (void)out;
+    const struct item *name = cursor_text(cursor, "the name of the key");
+    const struct block *block =
+        name == NULL ? NULL : cursor_block(cursor, "`algorithm` and `secret` between braces");
+    if (block == NULL) {
+        return false;
+    }
+    struct list settings = {0};
+    struct conf_key *key = loader_alloc(loader, sizeof(*key));
+    unsigned errors = loader->findings->errors;
+    block_read(cursor, block, IN_KEY, &settings);
+    const struct conf_setting *algorithm = settings_find(&settings, CONF_ALGORITHM);
+    const struct conf_setting *secret = settings_find(&settings, CONF_SECRET);
+    key->name = loader_keep(loader, name->text);
+    key->where = name->where;
+    key->wire = loader_keep_name(loader, name->text, name->where, "key name");
+    if ((algorithm == NULL || secret == NULL) && loader->findings->errors == errors) {
+        loader_error(loader, name->where, "key `%s` has no `%s`", quoted_text(name->text, quoted),
+                     algorithm == NULL ? "algorithm" : "secret");
+    }
+    if (algorithm != NULL && parse_algorithm(cursor, algorithm, key) && secret != NULL) {
+        (void)parse_secret(cursor, secret, key);
+    }
+    list_deinit(&settings);
+    loader_define(loader, REFERENCE_KEY, key->name, key->where, key);
+    return true;
+}
+
+/* `keys k;` of a server; `keys { k; l; };` there and of controls. The value is an array of
+ * references that ends with NULL. */
+bool parse_keys(struct cursor *cursor, const struct row *row, struct conf_setting *out)
+{
+    struct loader *loader = cursor->loader;
+    struct list names = {0};
+    (void)row;
+    if (cursor_at_block(cursor)) {
+        const struct block *block = cursor_block(cursor, "the names of keys between braces");
+        for (const struct statement *s = block->first; s != NULL; s = s->next) {
+            struct cursor inner = cursor_into(cursor, s);
+            const struct item *name = cursor_text(&inner, "the name of a key");
+            if (name != NULL && cursor_end(&inner)) {
+                *(const struct item **)list_add(&names, sizeof(name)) = name;
+            }
+        }
+    } else {
+        const struct item *name = cursor_text(cursor, "the name of a key");
+        if (name == NULL) {
+            return false;
+        }
+        *(const struct item **)list_add(&names, sizeof(name)) = name;
+    }
+    const struct conf_key **keys =
+        loader_alloc(loader, (names.count + 1) * sizeof(struct conf_key *));
+    const struct item **items = names.items;
+    for (uint32_t i = 0; i < names.count; i++) {
+        loader_refer(loader, REFERENCE_KEY, loader_keep(loader, items[i]->text), items[i]->where,
+                     (const void **)&keys[i]);
+    }
+    list_deinit(&names);
+    out->object = keys;
+    return true;
+}
+
+/* ---- tls --------------------------------------------------------------------------------- */
+
+enum { PROTOCOL_TLS12 = 1, PROTOCOL_TLS13 = 2 };
+
+bool parse_protocols(struct cursor *cursor, const struct row *row, struct conf_setting *out)
+{
+    static const struct keyword words[] = {
+        {"TLSv1.2", PROTOCOL_TLS12}, {"TLSv1.3", PROTOCOL_TLS13}, {NULL, 0}};
+    (void)row;
+    const struct block *block = cursor_block(cursor, "`TLSv1.2` or `TLSv1.3` between braces");
+    if (block == NULL) {
+        return false;
+    }
+    for (const struct statement *s = block->first; s != NULL; s = s->next) {
+        struct cursor inner = cursor_into(cursor, s);
+        int word;
+        if (keyword_parse(&inner, words, &word) && cursor_end(&inner)) {
+            out->number |= word;
+        }
+    }
+    return true;
+}
+
+static const char *setting_text(const struct list *settings, enum conf_id id)
+{
+    const struct conf_setting *setting = settings_find(settings, id);
+    return setting != NULL ? setting->text : NULL;
+}
+
+static bool setting_bool(const struct list *settings, enum conf_id id, bool otherwise)
+{
+    const struct conf_setting *setting = settings_find(settings, id);
+    return setting != NULL ? setting->number != 0 : otherwise;
+}
+
+bool parse_tls(struct cursor *cursor, const struct row *row, struct conf_setting *out)
+{
+    struct loader *loader = cursor->loader;
+    (void)row;
+    (void)out;
+    const struct item *name = cursor_text(cursor, "the name of the `tls` block");
+    const struct block *block =
+        name == NULL ? NULL : cursor_block(cursor, "its statements between braces");
+    if (block == NULL) {
+        return false;
+    }
+    if (strcasecmp(name->text, "ephemeral") == 0 || strcasecmp(name->text, "none") == 0) {
+        loader_error(loader, name->where, "`%s` is built in and cannot be redefined", name->text);
+        return true;
+    }
+    struct list settings = {0};
+    struct conf_tls *tls = loader_alloc(loader, sizeof(*tls));
+    block_read(cursor, block, IN_TLS, &settings);
+    const struct conf_setting *protocols = settings_find(&settings, CONF_PROTOCOLS);
+    *tls = (struct conf_tls){
+        .name = loader_keep(loader, name->text),
+        .ca_file = setting_text(&settings, CONF_CA_FILE),
+        .cert_file = setting_text(&settings, CONF_CERT_FILE),
+        .key_file = setting_text(&settings, CONF_KEY_FILE),
+        .dhparam_file = setting_text(&settings, CONF_DHPARAM_FILE),
+        .remote_hostname = setting_text(&settings, CONF_REMOTE_HOSTNAME),
+        .ciphers = setting_text(&settings, CONF_CIPHERS),
+        .tls12 = protocols == NULL || (protocols->number & PROTOCOL_TLS12) != 0,
+        .tls13 = protocols == NULL || (protocols->number & PROTOCOL_TLS13) != 0,
+        .prefer_server_ciphers = setting_bool(&settings, CONF_PREFER_SERVER_CIPHERS, false),
+        .session_tickets = setting_bool(&settings, CONF_SESSION_TICKETS, true),
+        .where = name->where,
+    };
+    list_deinit(&settings);
+    if ((tls->cert_file == NULL) != (tls->key_file == NULL)) {
+        loader_error(loader, name->where, "`tls` block `%s` has `%s` without `%s`", tls->name,
+                     tls->cert_file != NULL ? "cert-file" : "key-file",
+                     tls->cert_file != NULL ? "key-file" : "cert-file");
+    }
+    loader_path(loader, &tls->ca_file);
+    loader_path(loader, &tls->cert_file);
+    loader_path(loader, &tls->key_file);
+    loader_path(loader, &tls->dhparam_file);
+    loader_define(loader, REFERENCE_TLS, tls->name, name->where, tls);
+    return true;
+}
+
+/* ---- server ------------------------------------------------------------------------------ */
+
+bool parse_server(struct cursor *cursor, const struct row *row, struct conf_setting *out)
+{
+    struct loader *loader = cursor->loader;
+    char quoted[QUOTED_TEXT_SIZE];
+    struct error err = {0};
+    struct prefix prefix;
+    (void)row;
+    const struct item *address = cursor_text(cursor, "the address or network of the server");
+    const struct block *block =
+        address == NULL ? NULL : cursor_block(cursor, "its statements between braces");
+    if (block == NULL) {
+        return false;
+    }
+    if (prefix_parse(address->text, &prefix, &err) != OK) {
+        loader_error(loader, address->where, "`%s` is no address or network: %s",
+                     quoted_text(address->text, quoted), err.text);
+        return true;
+    }
+    struct list settings = {0};
+    block_read(cursor, block, IN_SERVER, &settings);
+    struct conf_server *server = list_add(&loader->servers, sizeof(*server));
+    *server = (struct conf_server){
+        .prefix = prefix,
+        .setting_count = settings.count,
+        .where = out->where,
+    };
+    server->settings = list_move(&settings, sizeof(struct conf_setting), &loader->conf->arena);
+    return true;
+}
