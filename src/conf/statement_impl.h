@@ -84,7 +84,7 @@ bool keyword_parse(struct cursor *cursor, const struct keyword *words, int *out)
 /* value.c */
 parse_value parse_anything; /* whatever follows */
 parse_value parse_bool;
-parse_value parse_number;
+parse_value conf_parse_number;
 parse_value parse_seconds; /* 30, 10m, 1h30m, PT1H, unlimited where max is CONF_UNLIMITED */
 parse_value parse_minutes; /* a bare number counts minutes */
 parse_value parse_tenths;  /* a bare number counts tenths of a second; the value is in ms */

@@ -88,7 +88,7 @@ bool parse_print_time(struct cursor *cursor, const struct row *row, struct conf_
     return parse_words(cursor, words, out);
 }
 
-bool parse_number(struct cursor *cursor, const struct row *row, struct conf_setting *out)
+bool conf_parse_number(struct cursor *cursor, const struct row *row, struct conf_setting *out)
 {
     int64_t max = row->max == 0 ? UINT32_MAX : row->max;
     return cursor_number(cursor, "a number", row->min, max, &out->number);
