@@ -84,7 +84,7 @@ const struct block *cursor_block(struct cursor *cursor, const char *expected)
     return item->block;
 }
 
-bool number_parse(const char *text, int64_t max, int64_t *out)
+bool conf_number_parse(const char *text, int64_t max, int64_t *out)
 {
     int64_t number = 0;
     if (*text == '\0') {
@@ -105,7 +105,7 @@ bool cursor_number(struct cursor *cursor, const char *expected, int64_t min, int
 {
     const struct item *item = cursor_peek(cursor);
     int64_t number;
-    if (item == NULL || item->kind != ITEM_WORD || !number_parse(item->text, INT64_MAX, &number)) {
+    if (item == NULL || item->kind != ITEM_WORD || !conf_number_parse(item->text, INT64_MAX, &number)) {
         cursor_expected(cursor, expected);
         return false;
     }

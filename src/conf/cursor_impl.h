@@ -38,6 +38,6 @@ bool cursor_end(const struct cursor *cursor);
 struct cursor cursor_into(const struct cursor *cursor, const struct statement *statement);
 
 /* A number in text: digits only, at most max. */
-bool number_parse(const char *text, int64_t max, int64_t *out);
+bool conf_number_parse(const char *text, int64_t max, int64_t *out);
 
 #endif

@@ -48,7 +48,7 @@ static bool parse_algorithm(struct cursor *cursor, const struct conf_setting *se
         int64_t bits;
         nearest_offer(&nearest, algorithms[i].name);
         if (strncasecmp(setting->text, algorithms[i].name, length) != 0 ||
-            (*rest != '\0' && (*rest != '-' || !number_parse(rest + 1, 1024, &bits)))) {
+            (*rest != '\0' && (*rest != '-' || !conf_number_parse(rest + 1, 1024, &bits)))) {
             continue;
         }
         key->algorithm = algorithms[i].algorithm;

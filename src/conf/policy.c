@@ -52,7 +52,7 @@ static bool read_type(struct cursor *cursor, struct conf_update_type *out)
         }
         memcpy(digits, rest + 1, size);
         digits[size == 0 ? 0 : size - 1] = '\0';
-        if (!number_parse(digits, UINT16_MAX, &max)) {
+        if (!conf_number_parse(digits, UINT16_MAX, &max)) {
             loader_error(cursor->loader, item->where,
                          "`%s`: a bound on the number of records is written TYPE(N)",
                          quoted_text(item->text, quoted));

@@ -124,7 +124,7 @@ static bool duration_parse(const char *text, int64_t *out, bool *is_bare)
     int64_t total = 0;
     unsigned parts = 0;
     *is_bare = false;
-    if (number_parse(text, UINT32_MAX, out)) {
+    if (conf_number_parse(text, UINT32_MAX, out)) {
         *is_bare = true;
         return true;
     }
@@ -226,7 +226,7 @@ static bool size_parse(const char *text, int64_t *out)
         digits[length - 1] = '\0';
     }
     int64_t number;
-    if (!number_parse(digits, (INT64_MAX - 1) >> shift, &number)) {
+    if (!conf_number_parse(digits, (INT64_MAX - 1) >> shift, &number)) {
         return false;
     }
     *out = number << shift;
@@ -263,7 +263,7 @@ bool parse_percent(struct cursor *cursor, const struct row *row, struct conf_set
     if (length >= 2 && length < sizeof(digits) && item->text[length - 1] == '%') {
         memcpy(digits, item->text, length - 1);
         digits[length - 1] = '\0';
-        if (number_parse(digits, UINT32_MAX, &out->number)) {
+        if (conf_number_parse(digits, UINT32_MAX, &out->number)) {
             cursor->at++;
             return true;
         }
