@@ -215,7 +215,8 @@ static void signal_ready(void *context, unsigned events)
     }
 }
 
-static enum result watch_signals(struct process *process, struct error *err)
+/* Before the first thread is made, so that all inherit it: signals wait for the main loop. */
+static sigset_t block_signals(void)
 {
     sigset_t wanted;
     sigemptyset(&wanted);
@@ -225,6 +226,12 @@ static enum result watch_signals(struct process *process, struct error *err)
     sigaddset(&wanted, SIGINT);
     signal(SIGPIPE, SIG_IGN);
     pthread_sigmask(SIG_BLOCK, &wanted, NULL);
+    return wanted;
+}
+
+static enum result watch_signals(struct process *process, struct error *err)
+{
+    sigset_t wanted = block_signals();
     process->signal_fd = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
     if (process->signal_fd < 0) {
         return error_set_os(err, ERR_IO, "cannot watch for signals");
@@ -439,6 +446,7 @@ int server_run(const struct server_options *options)
     process->server.options = *options;
     process->signal_fd = -1;
     raise_descriptor_limit();
+    (void)block_signals();
     /* Standard error stays until all is well, so that a failure to start is seen. */
     if (!options->foreground && daemon(1, 1) != 0) {
         perror("lockstepd: cannot go into the background");
