@@ -74,10 +74,13 @@ struct refresh *refresh_new(const struct refresh_options *options, uint32_t prim
 
 void refresh_free(struct refresh *r)
 {
-    if (r != NULL) {
-        memory_free(r->last_error);
-        memory_free(r);
+    if (r == NULL) {
+        return;
     }
+    for (uint32_t i = 0; i < r->primary_count; i++) {
+        memory_free(r->primaries[i].error);
+    }
+    memory_free(r);
 }
 
 void refresh_start(struct refresh *r, const struct refresh_soa *soa, struct instant expires_at,
@@ -191,7 +194,7 @@ enum refresh_notify refresh_notified(struct refresh *r, uint32_t primary, bool h
         return REFRESH_NOTIFY_QUEUED;
     }
     if (has_serial && r->has_copy) {
-        refresh_want(r, serial, primary);
+        refresh_want(r, serial, primary, now);
     }
     r->first_choice = primary;
     r->next_at = instant_min(r->next_at, refresh_soonest(r, now));
@@ -265,8 +268,10 @@ void refresh_transferred(struct refresh *r, uint32_t ticket, const struct refres
     if (r->state != REFRESH_TRANSFERRING || ticket != r->ticket) {
         return;
     }
+    refresh_primary_showed(r, contact != NULL ? contact->serial : soa->serial, now);
     r->has_copy = true;
     r->confirmed = true;
+    r->contacted_at = now;
     r->expired = false;
     r->soa = *soa;
     uint32_t expire_s = refresh_expire_interval_s(r);
@@ -280,7 +285,8 @@ void refresh_transferred(struct refresh *r, uint32_t ticket, const struct refres
     r->paid_until = instant_add_ms(r->paid_until, -(int64_t)r->options.spacing_ms);
     if (refresh_wants_newer(r) && !r->queued) {
         /* It had less than was announced: another primary, or this one a little later. */
-        refresh_set_error(r, "transfer", "the zone that came is older than the serial announced");
+        refresh_set_error(r, "transfer", "the zone that came is older than the serial announced",
+                          now);
         refresh_next_primary(r, now);
         return;
     }
@@ -293,6 +299,7 @@ void refresh_transfer_not_newer(struct refresh *r, uint32_t ticket,
     if (r->state != REFRESH_TRANSFERRING || ticket != r->ticket || !r->has_copy) {
         return;
     }
+    refresh_primary_showed(r, contact->serial, now);
     if (serial_equal(r->soa.serial, contact->serial)) {
         refresh_primary_has_ours(r, contact, now);
     } else if (r->expired) {
@@ -315,7 +322,7 @@ void refresh_transfer_failed(struct refresh *r, uint32_t ticket, enum refresh_fa
         return;
     }
     if (r->incremental && failure != REFRESH_UNREACHABLE) {
-        refresh_set_error(r, "IXFR", text);
+        refresh_set_error(r, "IXFR", text, now);
         r->incremental = false;
         r->same_session = true;
         refresh_give(r, REFRESH_TRANSFERRING);
@@ -335,11 +342,28 @@ struct refresh_status refresh_status(const struct refresh *r)
         .behind_serial = r->behind_serial,
         .wants_newer = refresh_wants_newer(r),
         .wanted_serial = r->wanted,
+        .wanted_since = r->wanted_since,
+        .confirmed = r->confirmed,
+        .contacted_at = r->contacted_at,
         .primary = r->current,
         .failed_rounds = r->failed_rounds,
         .next_at = r->next_at,
         .expires_at = r->expires_at,
-        .last_error = r->last_error == NULL ? "" : r->last_error,
+        .last_error = r->has_error ? r->primaries[r->last_error_primary].error : "",
         .last_error_primary = r->last_error_primary,
+    };
+}
+
+struct refresh_primary_status refresh_primary_status(const struct refresh *r, uint32_t primary)
+{
+    REQUIRE(primary < r->primary_count);
+    const struct primary *p = &r->primaries[primary];
+    return (struct refresh_primary_status){
+        .has_serial = p->has_serial,
+        .serial = p->serial,
+        .answered_at = p->answered_at,
+        .failures = p->failures,
+        .last_error = p->error == NULL ? "" : p->error,
+        .failed_at = p->failed_at,
     };
 }

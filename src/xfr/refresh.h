@@ -129,8 +129,11 @@ struct refresh_status {
     bool behind;          /* a primary's serial is before ours (U11): behind_serial */
     struct serial serial; /* ours */
     struct serial behind_serial;
-    bool wants_newer; /* a newer serial is known than ours: wanted_serial */
+    bool wants_newer; /* a newer serial is known than ours: wanted_serial, since wanted_since */
     struct serial wanted_serial;
+    struct instant wanted_since;
+    bool confirmed; /* compared with a primary since the start, last at contacted_at */
+    struct instant contacted_at;
     uint32_t primary;          /* asked now, or the last one that was */
     uint32_t failed_rounds;    /* in a row */
     struct instant next_at;    /* INSTANT_NEVER while busy */
@@ -139,5 +142,16 @@ struct refresh_status {
     uint32_t last_error_primary;
 };
 struct refresh_status refresh_status(const struct refresh *refresh);
+
+struct refresh_primary_status {
+    bool has_serial; /* it answered since the start: with this serial, at that time */
+    struct serial serial;
+    struct instant answered_at;
+    uint32_t failures;      /* in a row */
+    const char *last_error; /* "" since its last answer; borrowed until the next event */
+    struct instant failed_at;
+};
+struct refresh_primary_status refresh_primary_status(const struct refresh *refresh,
+                                                     uint32_t primary);
 
 #endif

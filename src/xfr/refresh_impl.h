@@ -10,6 +10,11 @@ struct primary {
     uint32_t failures;   /* in a row */
     struct instant avoid_until;
     bool plain; /* no EDNS */
+    bool has_serial;
+    struct serial serial; /* that it showed last */
+    struct instant answered_at;
+    struct instant failed_at;
+    char *error; /* NULL: none since its last answer; on the heap since most have none */
 };
 
 struct refresh {
@@ -21,7 +26,8 @@ struct refresh {
     bool confirmed; /* in contact since the start, so that the copy is known to be current */
     struct refresh_soa soa;
     struct instant expires_at;
-    struct instant next_at; /* IDLE, BACKING_OFF: the next round */
+    struct instant contacted_at; /* where confirmed */
+    struct instant next_at;      /* IDLE, BACKING_OFF: the next round */
     struct instant
         paid_until; /* spacing_ms for each round that brought nothing, see refresh_soonest() */
     uint32_t round;
@@ -41,6 +47,7 @@ struct refresh {
 
     bool has_wanted; /* a serial newer than ours is known to exist */
     struct serial wanted;
+    struct instant wanted_since;
     uint32_t wanted_from;  /* who showed it; REFRESH_ANY_PRIMARY: somebody else (allow-notify) */
     uint32_t first_choice; /* of the next round; index or REFRESH_ANY_PRIMARY */
     bool force;            /* retransfer */
@@ -52,7 +59,7 @@ struct refresh {
 
     bool behind;
     struct serial behind_serial;
-    char *last_error; /* NULL: none; on the heap since most zones have none */
+    bool has_error; /* since the last success: that of this primary */
     uint32_t last_error_primary;
     uint32_t primary_count;
     struct primary primaries[];
@@ -62,7 +69,7 @@ uint64_t refresh_draw(struct refresh *r);
 struct instant refresh_add_s(struct instant t, uint32_t seconds);
 bool refresh_is_busy(const struct refresh *r);
 bool refresh_wants_newer(const struct refresh *r);
-void refresh_want(struct refresh *r, struct serial serial, uint32_t from);
+void refresh_want(struct refresh *r, struct serial serial, uint32_t from, struct instant now);
 uint32_t refresh_interval_s(const struct refresh *r);
 uint32_t refresh_expire_interval_s(const struct refresh *r);
 void refresh_give(struct refresh *r, enum refresh_state state);
@@ -80,6 +87,7 @@ void refresh_primary_has_ours(struct refresh *r, const struct refresh_contact *c
 void refresh_primary_is_behind(struct refresh *r, struct serial serial, struct instant now);
 void refresh_compare_serial(struct refresh *r, const struct refresh_contact *contact,
                             struct instant now);
-void refresh_set_error(struct refresh *r, const char *step, const char *text);
+void refresh_set_error(struct refresh *r, const char *step, const char *text, struct instant now);
+void refresh_primary_showed(struct refresh *r, struct serial serial, struct instant now);
 
 #endif

@@ -72,8 +72,11 @@ bool refresh_wants_newer(const struct refresh *r)
     return r->has_wanted && r->has_copy && serial_before(r->soa.serial, r->wanted);
 }
 
-void refresh_want(struct refresh *r, struct serial serial, uint32_t from)
+void refresh_want(struct refresh *r, struct serial serial, uint32_t from, struct instant now)
 {
+    if (!refresh_wants_newer(r)) {
+        r->wanted_since = now;
+    }
     if (!refresh_wants_newer(r) || serial_before(r->wanted, serial)) {
         r->has_wanted = true;
         r->wanted = serial;
@@ -81,22 +84,38 @@ void refresh_want(struct refresh *r, struct serial serial, uint32_t from)
     }
 }
 
-static void clear_error(struct refresh *r)
+static void clear_error(struct primary *primary)
 {
-    memory_free(r->last_error);
-    r->last_error = NULL;
+    memory_free(primary->error);
+    primary->error = NULL;
 }
 
-void refresh_set_error(struct refresh *r, const char *step, const char *text)
+/* The present primary answered, with `serial`. Where its error is the zone's last one, that stays
+ * until the round succeeds: the answer to an SOA query mends no transfer. */
+void refresh_primary_showed(struct refresh *r, struct serial serial, struct instant now)
 {
+    struct primary *primary = &r->primaries[r->current];
+    primary->has_serial = true;
+    primary->serial = serial;
+    primary->answered_at = now;
+    if (!r->has_error || r->last_error_primary != r->current) {
+        clear_error(primary);
+    }
+}
+
+void refresh_set_error(struct refresh *r, const char *step, const char *text, struct instant now)
+{
+    struct primary *primary = &r->primaries[r->current];
     char line[ERROR_TEXT_SIZE];
     snprintf(line, sizeof(line), "%s%s: %s",
              r->state == REFRESH_TRANSFERRING && r->soa_answered
                  ? "the SOA query was answered, but then "
                  : "",
              step, text);
-    clear_error(r);
-    r->last_error = memory_strdup(line);
+    memory_free(primary->error);
+    primary->error = memory_strdup(line);
+    primary->failed_at = now;
+    r->has_error = true;
     r->last_error_primary = r->current;
 }
 
@@ -199,7 +218,7 @@ static void end_round(struct refresh *r, enum refresh_state state, struct instan
         if (!r->queued_has_serial || !r->has_copy || r->expired ||
             serial_before(r->soa.serial, r->queued_serial)) {
             if (r->queued_has_serial && r->has_copy) {
-                refresh_want(r, r->queued_serial, r->queued_from);
+                refresh_want(r, r->queued_serial, r->queued_from, now);
             }
             r->first_choice = r->queued_from;
             r->next_at = refresh_soonest(r, now);
@@ -238,7 +257,8 @@ void refresh_round_succeeded(struct refresh *r, struct instant now)
         wait_ms = half_ms < r->options.first_retry_ms ? r->options.first_retry_ms : half_ms;
     }
     r->failed_rounds = 0;
-    clear_error(r);
+    r->has_error = false;
+    clear_error(&r->primaries[r->current]);
     end_round(r, REFRESH_IDLE, instant_add_ms(now, jittered_ms(r, wait_ms)), now);
 }
 
@@ -256,7 +276,7 @@ void refresh_primary_failed(struct refresh *r, const char *step, const char *tex
                             struct instant now)
 {
     struct primary *primary = &r->primaries[r->current];
-    refresh_set_error(r, step, text);
+    refresh_set_error(r, step, text, now);
     uint64_t avoid_s = refresh_doubled(AVOID_FIRST_S, primary->failures, AVOID_LAST_S);
     primary->failures++;
     primary->avoid_until = refresh_add_s(now, (uint32_t)avoid_s);
@@ -281,9 +301,10 @@ void refresh_primary_has_ours(struct refresh *r, const struct refresh_contact *c
     r->expired = !instant_before(now, r->expires_at);
     r->primaries[r->current].failures = 0;
     r->confirmed = true;
+    r->contacted_at = now;
     r->behind = false;
     if (r->expired) {
-        refresh_set_error(r, "SOA query", "the primary's own copy is expired (EXPIRE is 0)");
+        refresh_set_error(r, "SOA query", "the primary's own copy is expired (EXPIRE is 0)", now);
         refresh_next_primary(r, now);
         return;
     }
@@ -307,7 +328,7 @@ void refresh_primary_is_behind(struct refresh *r, struct serial serial, struct i
     char text[96];
     snprintf(text, sizeof(text), "its serial %u is before ours, %u; keeping ours", serial.value,
              r->soa.serial.value);
-    refresh_set_error(r, "primary is behind", text);
+    refresh_set_error(r, "primary is behind", text, now);
     r->primaries[r->current].failures = 0;
     r->behind = true;
     r->behind_serial = serial;
@@ -317,10 +338,11 @@ void refresh_primary_is_behind(struct refresh *r, struct serial serial, struct i
 void refresh_compare_serial(struct refresh *r, const struct refresh_contact *contact,
                             struct instant now)
 {
+    refresh_primary_showed(r, contact->serial, now);
     if (serial_equal(r->soa.serial, contact->serial)) {
         refresh_primary_has_ours(r, contact, now);
     } else if (serial_before(r->soa.serial, contact->serial)) {
-        refresh_want(r, contact->serial, r->current);
+        refresh_want(r, contact->serial, r->current, now);
         refresh_give_transfer(r, true, false);
     } else if (r->expired) {
         refresh_give_transfer(r, false, true);

@@ -140,6 +140,42 @@ static void unanswered_udp_is_tried_thrice_then_tcp_then_next_primary(void **sta
     refresh_free(r);
 }
 
+static void status_keeps_what_each_primary_showed(void **state)
+{
+    (void)state;
+    struct refresh *r = start_loaded(2);
+    assert_false(refresh_status(r).confirmed);
+    assert_false(refresh_primary_status(r, 0).has_serial);
+    struct refresh_action action = expect_step(r, REFRESH_QUERY_SOA, at_s(1000));
+    refresh_soa_failed(r, action.ticket, REFRESH_FAILED, "answered REFUSED", at_s(1001));
+    action = expect_step(r, REFRESH_QUERY_SOA, at_s(1001));
+    struct refresh_contact contact = serial(44);
+    refresh_soa_answered(r, action.ticket, &contact, at_s(1002));
+    struct refresh_primary_status first = refresh_primary_status(r, 0);
+    assert_string_equal(first.last_error, "SOA query over UDP: answered REFUSED");
+    assert_true(first.failed_at.ns == at_s(1001).ns);
+    assert_int_equal(first.failures, 1);
+    assert_false(first.has_serial);
+    struct refresh_primary_status second = refresh_primary_status(r, 1);
+    assert_true(second.has_serial);
+    assert_int_equal(second.serial.value, 44);
+    assert_string_equal(second.last_error, "");
+    struct refresh_status status = refresh_status(r);
+    assert_true(status.wants_newer);
+    assert_true(status.wanted_since.ns == at_s(1002).ns);
+    /* The one that answers and cannot be transferred from keeps its error over the next answer. */
+    action = expect_step(r, REFRESH_TRANSFER, at_s(1002));
+    refresh_transfer_failed(r, action.ticket, REFRESH_UNREACHABLE, "connection refused",
+                            at_s(1003));
+    struct instant next = refresh_deadline(r);
+    while ((action = refresh_step(r, next)).kind == REFRESH_TRANSFER && action.primary == 0) {
+        refresh_transfer_failed(r, action.ticket, REFRESH_UNREACHABLE, "no", next);
+    }
+    assert_string_equal(refresh_primary_status(r, 1).last_error,
+                        "the SOA query was answered, but then IXFR: connection refused");
+    refresh_free(r);
+}
+
 static void late_answer_to_an_earlier_try_counts_and_an_older_one_does_not(void **state)
 {
     (void)state;
@@ -593,6 +629,7 @@ int main(void)
         cmocka_unit_test(truncated_answer_leads_to_tcp),
         cmocka_unit_test(failed_primary_comes_last_for_a_while),
         cmocka_unit_test(lagging_primary_does_not_hide_a_notified_serial),
+        cmocka_unit_test(status_keeps_what_each_primary_showed),
         cmocka_unit_test(retransfer_takes_any_serial),
         cmocka_unit_test(jitter_follows_from_the_seed),
         cmocka_unit_test(timers_are_clamped),
