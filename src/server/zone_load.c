@@ -92,6 +92,7 @@ static void log_refused(struct server_zone *zone, const struct zone_version *pre
              path, error_format(err, text, sizeof(text)));
     LOG_EVENT(zone->server->logging, LOG_ERROR, LOG_ZONELOAD, "zone_refused", phrase,
               LOG_KEY("action", action));
+    server_zone_set_load_error(zone, text);
 }
 
 /* ---- serials ---- */
@@ -244,6 +245,7 @@ static void load_primary(struct server_zone *zone, const struct zone_settings *s
         }
         result = zones_commit(zone, version, deltas, delta != NULL, SOURCE_FILE, &err);
         if (result == OK) {
+            server_zone_set_load_error(zone, NULL);
             char phrase[1200];
             snprintf(phrase, sizeof(phrase), "zone %s: loaded serial %u", zone->label, serial.value);
             LOG_EVENT(zone->server->logging, LOG_INFO, LOG_GENERAL, "zone_loaded", phrase,

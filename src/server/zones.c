@@ -36,6 +36,10 @@ struct server_zone *server_zone_ref(struct server_zone *zone)
 static void free_later(void *context)
 {
     struct server_zone *zone = context;
+    if (atomic_load(&zone->gone)) {
+        settings_unref(atomic_load(&zone->settings)->settings);
+    }
+    memory_free(atomic_load(&zone->load_error));
     zone_unref(zone->zone);
     memory_free(zone);
 }
@@ -74,12 +78,32 @@ static struct server_zone *server_zone_new(struct server *server, struct zone_se
     return zone;
 }
 
+void server_zone_set_load_error(struct server_zone *zone, const char *text)
+{
+    char *old = atomic_exchange_explicit(
+        &zone->load_error, text == NULL ? NULL : memory_strdup(text), memory_order_acq_rel);
+    if (old != NULL) {
+        rcu_defer(memory_free, old);
+    }
+}
+
+/* Its settings are no longer replaced by reloads: what is under way may still look at the last. */
+static void mark_gone(struct server_zone *zone)
+{
+    settings_ref(atomic_load_explicit(&zone->settings, memory_order_acquire)->settings);
+    atomic_store(&zone->gone, true);
+}
+
+static void unref_later(void *context)
+{
+    server_zone_unref(context);
+}
+
 static bool drop_version(void *context, struct zone *zone)
 {
     (void)context;
-    struct server_zone *own = zone->context;
-    atomic_store(&own->gone, true);
-    server_zone_unref(own);
+    mark_gone(zone->context);
+    server_zone_unref(zone->context);
     return true;
 }
 
@@ -107,6 +131,10 @@ enum result zones_commit(struct server_zone *zone, struct zone_version *version,
         return result;
     }
     zone_publish(zone->zone, version);
+    atomic_store_explicit(&zone->source, (uint8_t)source, memory_order_relaxed);
+    if (source != SOURCE_COPY) {
+        atomic_store_explicit(&zone->committed_at_s, clock_wall_s(), memory_order_relaxed);
+    }
     atomic_store_explicit(&zone->zone->state, ZONE_SERVING, memory_order_release);
     if (source == SOURCE_TRANSFER) {
         zone_copy_write(zone);
@@ -175,13 +203,13 @@ static void remove_gone(struct zones *zones, struct gathering *gathering, struct
         rcu_defer(unref_set, *set);
         *set = smaller;
         atomic_store_explicit(&zones->server->zone_set, smaller, memory_order_release);
-        atomic_store(&zone->gone, true);
+        mark_gone(zone);
         sync_detach(zones->server->sync, zone);
         char phrase[1200];
         snprintf(phrase, sizeof(phrase), "zone %s: removed", zone->label);
         LOG_EVENT(zones->server->logging, LOG_INFO, LOG_GENERAL, "zone_removed", phrase,
                   LOG_KEY("reason", "no longer configured in this role"));
-        server_zone_unref(zone);
+        rcu_defer(unref_later, zone); /* readers of the old set may still take a reference */
     }
 }
 

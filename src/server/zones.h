@@ -36,6 +36,11 @@ struct server_zone {
         bool known;
     } file;
 
+    /* What status tells; written by who commits and by the loader, read by anybody. */
+    _Atomic(uint8_t) source;                  /* enum zone_source of the present version */
+    _Atomic(int64_t) committed_at_s;          /* 0: not since the start */
+    _Atomic(char *) load_error;               /* RCU; NULL: the zone file was read without error */
+
     _Atomic bool copy_busy;                   /* a loader writes the copy of a secondary */
     _Atomic bool copy_again;
     _Atomic bool copy_touch;                  /* ... or only its time of last contact */
@@ -44,10 +49,14 @@ struct server_zone {
     char label[];                             /* "example.com/IN", as logs name it */
 };
 
+/* A zone found in the server's zone set may be referenced while that read section lasts. */
 struct server_zone *server_zone_ref(struct server_zone *zone);
 void server_zone_unref(struct server_zone *zone);
 /* The zone's present settings with a reference on the whole; settings_unref(x->settings). */
 struct zone_settings *server_zone_settings(struct server_zone *zone);
+
+/* What is wrong with the zone's file; NULL: nothing. One thread at a time per zone. */
+void server_zone_set_load_error(struct server_zone *zone, const char *text);
 
 struct zones;
 struct zones *zones_new(struct server *server);
