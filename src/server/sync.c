@@ -370,7 +370,7 @@ static void run_peer_has(void *context)
     for (size_t i = 0; i < message->zone->sync.target_count; i++) {
         struct notify_target *target = message->zone->sync.targets[i];
         if (address_same_host(&target->address, &message->peer)) {
-            notify_out_seen(&target->machine, message->serial);
+            sync_notify_seen(message->zone, target, message->serial);
         }
     }
     sync_zone_step(message->sync, message->zone);

@@ -32,6 +32,11 @@ struct notify_target {
     struct server_zone *zone; /* borrowed */
     uint16_t id;
     uint32_t told;            /* how often a failure was logged for this serial */
+    /* For status; wall clock, 0: never. */
+    struct serial acked, known; /* announced and acknowledged; shown to be there */
+    int64_t acked_at_s, known_at_s;
+    int64_t behind_since_s;     /* first publication that it has not shown since */
+    uint8_t acked_rcode;        /* of the last reply; NOERROR too */
 };
 
 /* Brings the target list in step with the settings and the NS set; keeps the state of those that
@@ -42,6 +47,8 @@ void sync_notify_publish(struct sync *sync, struct server_zone *zone, struct ser
 /* Sends what is due; the earliest deadline of the zone's targets. */
 struct instant sync_notify_step(struct sync *sync, struct server_zone *zone, struct instant now);
 void sync_notify_forget(struct server_zone *zone);
+/* The target showed that it has `serial`. */
+void sync_notify_seen(struct server_zone *zone, struct notify_target *target, struct serial serial);
 /* Runs the zone's machines and sets its timer. */
 void sync_zone_step(struct sync *sync, struct server_zone *zone);
 

@@ -273,9 +273,13 @@ static void notify_done(void *context, struct slice reply, const struct error *f
                                &err) != OK) {
         failed(target, err.text);
     } else {
+        struct serial announced = target->machine.in_flight;
         notify_out_answer(&target->machine, rcode, clock_now());
+        target->acked_rcode = (uint8_t)rcode;
         if (rcode == RCODE_NOERROR) {
             target->told = 0;
+            target->acked = announced;
+            target->acked_at_s = clock_wall_s();
         } else if (target->told++ < TELL_FIRST) {
             char text[80];
             snprintf(text, sizeof(text), "answered %s; trying on", rcode_name(rcode));
@@ -314,6 +318,27 @@ static void send_notify(struct sync *sync, struct notify_target *target,
     failed(target, err.text);
 }
 
+static void mark_behind(struct notify_target *target, struct serial serial)
+{
+    if (target->known_at_s != 0 && !serial_before(target->known, serial)) {
+        target->behind_since_s = 0;
+    } else if (target->behind_since_s == 0) {
+        target->behind_since_s = clock_wall_s();
+    }
+}
+
+void sync_notify_seen(struct server_zone *zone, struct notify_target *target, struct serial serial)
+{
+    notify_out_seen(&target->machine, serial);
+    target->known = serial;
+    target->known_at_s = clock_wall_s();
+    struct zone_version *version = zone_acquire(zone->zone);
+    if (version != NULL) {
+        mark_behind(target, zone_version_serial(version));
+    }
+    zone_version_unref(version);
+}
+
 void sync_notify_publish(struct sync *sync, struct server_zone *zone, struct serial serial)
 {
     struct zone_settings *settings = server_zone_settings(zone);
@@ -329,6 +354,7 @@ void sync_notify_publish(struct sync *sync, struct server_zone *zone, struct ser
               LOG_NUM("targets", zone->sync.target_count));
     for (size_t i = 0; i < zone->sync.target_count; i++) {
         zone->sync.targets[i]->told = 0;
+        mark_behind(zone->sync.targets[i], serial);
         notify_out_publish(&zone->sync.targets[i]->machine, serial, clock_now());
     }
 }

@@ -24,6 +24,7 @@ struct transfer_out {
     struct instant started;
     struct serial serial;
     const char *form;
+    struct address peer;
     char client[ADDRESS_TEXT_SIZE];
 };
 
@@ -117,6 +118,7 @@ struct transfer_out *transfer_out_begin(const struct request_scope *scope,
     transfer->zone = server_zone_ref(zone);
     transfer->started = clock_now();
     transfer->serial = zone_version_serial(version);
+    transfer->peer = origin->peer;
     address_format(&origin->peer, true, transfer->client);
     if (request.question.type == TYPE_IXFR) {
         sync_peer_has(server->sync, zone, &origin->peer, request.serial);
@@ -153,6 +155,7 @@ void transfer_out_free(struct transfer_out *transfer, const char *why)
     double seconds = (double)(clock_now().ns - transfer->started.ns) / 1e9;
     char phrase[1800];
     if (why == NULL) {
+        sync_peer_has(transfer->server->sync, transfer->zone, &transfer->peer, transfer->serial);
         snprintf(phrase, sizeof(phrase),
                  "client %s: transfer of '%s': %s ended: %llu messages, %llu records, %llu bytes, "
                  "%.3f secs (%.0f bytes/sec) (serial %u)",

@@ -244,9 +244,9 @@ void zones_configure(struct zones *zones, void (*loaded)(void *context), void *c
         }
         all[i] = server_zone_new(server, wanted);
         if (first) {
-            REQUIRE(zone_set_insert(fresh, zone_ref(all[i]->zone)));
+            REQUIRE(zone_set_insert(fresh, all[i]->zone));
         } else {
-            struct zone_set *larger = zone_set_with(fresh, zone_ref(all[i]->zone));
+            struct zone_set *larger = zone_set_with(fresh, all[i]->zone);
             REQUIRE(larger != NULL);
             rcu_defer(unref_set, fresh);
             fresh = larger;

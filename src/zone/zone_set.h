@@ -51,7 +51,7 @@ struct zone_set;
 struct zone_set *zone_set_new(void);                 /* empty */
 struct zone_set *zone_set_ref(struct zone_set *set);
 void zone_set_unref(struct zone_set *set);
-/* A new set with (takes a reference to `zone`), or without. O(log n). ERR via NULL: exists/absent. */
+/* A new set with `zone` (shared: a reference of its own), or without. O(log n). ERR via NULL: exists/absent. */
 struct zone_set *zone_set_with(const struct zone_set *set, struct zone *zone);
 struct zone_set *zone_set_without(const struct zone_set *set, const uint8_t *name, uint16_t class);
 /* In place while nobody else sees the set: how the first set of many zones is filled. False: exists. */

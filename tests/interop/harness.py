@@ -24,7 +24,7 @@ SOA_TIMES = "3600 900 1209600 300"
 
 def simple_zone(name, serial, records=""):
     """A small zone file: apex, two name servers and `records`."""
-    return (f"$ORIGIN {name}\n$TTL 300\n@ SOA ns1 admin {serial} {SOA_TIMES}\n@ NS ns1\n@ NS ns2\n"
+    return (f"$ORIGIN {name.rstrip('.')}.\n$TTL 300\n@ SOA ns1 admin {serial} {SOA_TIMES}\n@ NS ns1\n@ NS ns2\n"
             f"ns1 A 192.0.2.1\nns2 A 192.0.2.2\n{records}\n")
 
 
