@@ -130,6 +130,18 @@ static void expire(struct server_zone *zone)
               LOG_KEY("action", "answering SERVFAIL until a primary is reached"));
 }
 
+/* A primary was reached and has what we have: the copy is good again. */
+static void revive(struct server_zone *zone)
+{
+    uint8_t expired = ZONE_EXPIRED;
+    if (atomic_compare_exchange_strong(&zone->zone->state, &expired, ZONE_SERVING)) {
+        char phrase[1200];
+        snprintf(phrase, sizeof(phrase), "zone %s: no longer expired", zone->label);
+        LOG_EVENT(zone->server->logging, LOG_INFO, LOG_GENERAL, "zone_revived", phrase,
+                  LOG_KEY("action", "answering again"));
+    }
+}
+
 static void log_failure(struct server_zone *zone, const struct zone_settings *settings,
                         const struct refresh_status *before)
 {
@@ -158,7 +170,11 @@ static struct instant step_refresh(struct sync *sync, struct server_zone *zone,
         switch (action.kind) {
         case REFRESH_WAIT: {
             log_failure(zone, settings, &before);
-            int64_t left_ms = instant_ms_until(clock_now(), refresh_status(refresh).expires_at);
+            struct refresh_status status = refresh_status(refresh);
+            if (status.has_copy && !status.expired) {
+                revive(zone);
+            }
+            int64_t left_ms = instant_ms_until(clock_now(), status.expires_at);
             atomic_store_explicit(&zone->zone->expires_at_s,
                                   left_ms == INT64_MAX
                                       ? 0
@@ -201,7 +217,7 @@ static void zone_due(void *context)
 
 /* ---- what the messages do ---- */
 
-static uint64_t mark_primaries(const struct zone_settings *settings)
+uint64_t sync_primaries_mark(const struct zone_settings *settings)
 {
     uint64_t mark = hash_bytes(1, &settings->refresh, sizeof(settings->refresh));
     for (size_t i = 0; i < settings->primary_count; i++) {
@@ -227,7 +243,7 @@ static void configure_refresh(struct server_zone *zone, const struct zone_settin
                               const struct sync_message *message)
 {
     struct sync_zone *state = &zone->sync;
-    uint64_t mark = mark_primaries(settings);
+    uint64_t mark = sync_primaries_mark(settings);
     struct instant now = clock_now();
     struct instant expires_at = instant_add_ms(now, message->expires_in_s * 1000);
     struct instant refresh_at = instant_add_ms(now, message->refresh_in_s * 1000);

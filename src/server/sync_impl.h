@@ -36,7 +36,6 @@ struct notify_target {
     struct serial acked, known; /* announced and acknowledged; shown to be there */
     int64_t acked_at_s, known_at_s;
     int64_t behind_since_s;     /* first publication that it has not shown since */
-    uint8_t acked_rcode;        /* of the last reply; NOERROR too */
 };
 
 /* Brings the target list in step with the settings and the NS set; keeps the state of those that
@@ -49,6 +48,8 @@ struct instant sync_notify_step(struct sync *sync, struct server_zone *zone, str
 void sync_notify_forget(struct server_zone *zone);
 /* The target showed that it has `serial`. */
 void sync_notify_seen(struct server_zone *zone, struct notify_target *target, struct serial serial);
+/* Tells whether the list of primaries, or what governs asking them, changed. */
+uint64_t sync_primaries_mark(const struct zone_settings *settings);
 /* Runs the zone's machines and sets its timer. */
 void sync_zone_step(struct sync *sync, struct server_zone *zone);
 

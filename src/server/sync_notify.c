@@ -275,7 +275,6 @@ static void notify_done(void *context, struct slice reply, const struct error *f
     } else {
         struct serial announced = target->machine.in_flight;
         notify_out_answer(&target->machine, rcode, clock_now());
-        target->acked_rcode = (uint8_t)rcode;
         if (rcode == RCODE_NOERROR) {
             target->told = 0;
             target->acked = announced;

@@ -96,8 +96,8 @@ def test_expired_zone_answers_servfail(test):
 def test_refresh_without_notify(test):
     """S1 S9: without any NOTIFY the change comes at the refresh time."""
     text = simple_zone(NAME, 1).replace("3600 900", "2 1")
-    primary, secondary = pair(test, text, options="min-refresh-time 1; min-retry-time 1; notify no;")
-    primary.zones[0].extra = "notify no;"
+    primary, secondary = pair(test, text, options="min-refresh-time 1; min-retry-time 1;")
+    primary.zones[0].secondaries = []  # nobody to notify
     primary.start(), secondary.start()
     test.wait_serial(secondary, NAME, 1)
     primary.write_zone(NAME, text.replace("admin 1 ", "admin 2 "))
