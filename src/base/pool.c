@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Slabs. The system gives chunks of 2 MiB, aligned to their size, with MADV_HUGEPAGE: a lookup in a
- * zone of millions is bound by TLB misses, and a huge page has one where 4 KiB pages have 512. A
+ * Slabs. The system gives chunks of 2 MiB, aligned to their size: a lookup in a zone of millions is
+ * bound by TLB misses, and a huge page has one where 4 KiB pages have 512. MADV_HUGEPAGE is given
+ * only when the next chunk begins. The chunk in use is touched in pages of 4 KiB, and the kernel's
+ * khugepaged joins them later: a huge page at first touch is five times cheaper where the memory
+ * behind it is there, but in a virtual machine whose host has yet to provide it, it cost 7 s a GiB
+ * (docs/decisions/version-structure.md), on the way of every load and transfer. A
  * chunk is 16 spans of 128 KiB; a span holds blocks of one class, is filled from its start, and is
  * free for any class again when its last block came back. So memory that one zone's life left
  * behind serves the next zone, whatever its sizes: the weakness of plain size classes.
@@ -199,7 +203,9 @@ static void chunk_add(struct pool *pool)
         munmap(map, before);
     }
     munmap(map + before + CHUNK_SIZE, CHUNK_SIZE - before);
-    madvise(map + before, CHUNK_SIZE, MADV_HUGEPAGE);
+    if (pool->chunks != NULL) {
+        madvise(pool->chunks, CHUNK_SIZE, MADV_HUGEPAGE);
+    }
     struct chunk *chunk = (struct chunk *)(void *)(map + before);
     ROOT_ADD(chunk, CHUNK_SIZE);
     POISON((uint8_t *)chunk + sizeof(*chunk), CHUNK_SIZE - sizeof(*chunk));

@@ -15,7 +15,7 @@
  */
 #include "zone/delta_impl.h"
 
-enum { WINDOW = 16 };
+enum { WINDOW = 16, AHEAD = 8 };
 
 /* The changes of one owner. */
 struct work {
@@ -365,8 +365,17 @@ static void take_out(struct apply *apply, const struct owner *owner)
 static void change_indexes(struct apply *apply)
 {
     size_t gone = 0;
+    apply->parts.totals.records += apply->delta->count;
+    apply->parts.totals.records -= 2 * apply->delta->removed_count;
     for (size_t i = 0; i < apply->work_count; i++) {
         const struct work *work = &apply->works[i];
+        if (i + 2 * AHEAD < apply->work_count) {
+            const struct work *later = work + 2 * AHEAD;
+            __builtin_prefetch(hash_index_reference(&apply->parts.index, later->hash));
+            __builtin_prefetch(later->before);
+            __builtin_prefetch(later->after);
+            hash_index_prefetch(&apply->parts.index, work[AHEAD].hash);
+        }
         if (work->after == NULL) {
             gone++;
         } else if (work->before != NULL) {

@@ -53,6 +53,7 @@ static bool is_shared(const struct builder *builder, const struct owner *owner)
 void builder_drop_owner(struct builder *builder, const struct owner *owner)
 {
     totals_count(&builder->totals, owner, -1);
+    builder->totals.records -= owner_record_count(owner);
     if (!is_shared(builder, owner)) {
         pool_release(&builder->cache, unconst(owner), owner->size_bytes);
     }
@@ -120,6 +121,7 @@ void builder_push(struct builder *builder, const struct owner *owner)
     builder->entries[builder->count++] = (struct tree_entry){
         tree_head(owner_name(owner), owner->name_size, builder->apex.size), owner};
     totals_count(&builder->totals, owner, 1);
+    builder->totals.records += owner_record_count(owner);
 }
 
 void builder_add_ancestors(struct builder *builder, const uint8_t *before, const uint8_t *name)

@@ -70,6 +70,7 @@ static enum result join_pieces(struct builder *builder, const struct tree_entry 
             return packed;
         }
         totals_count(&builder->totals, joined, 1);
+        builder->totals.records += owner_record_count(joined);
     }
     builder->entries[builder->count++] = (struct tree_entry){pieces[0].head, joined};
     return OK;
@@ -247,6 +248,7 @@ static struct zone_version *finish_with_base(struct builder *builder, struct del
     struct step step;
     version_step_begin(&step, base, builder->apex_labels);
     struct version_parts parts = version_parts_of(base);
+    parts.totals.records = builder->totals.records;
     if (changes.count < 1000 || changes.count < builder->count / 16) {
         for (size_t i = 0; i < changes.count; i++) {
             const struct owner_change *change = &changes.items[i];

@@ -178,6 +178,16 @@ hash_index_find(const struct hash_index *index, uint64_t hash, const uint8_t *na
     return NULL;
 }
 
+/* What a change of the hash's entry will read; hash_index_reference() was asked for before. */
+static ALWAYS_INLINE void hash_index_prefetch(const struct hash_index *index, uint64_t hash)
+{
+    uintptr_t reference = *hash_index_reference(index, hash);
+    const struct hash_page *page = page_of(reference);
+    __builtin_prefetch(page);
+    __builtin_prefetch((const uint8_t *)(page + 1) +
+                       (size_t)tag_bucket(hash_tag(hash), page_buckets(reference)) * BUCKET_SIZE);
+}
+
 /* Changes within a step; the owner is, or is not, there. Amortized O(1). */
 void hash_index_insert(struct step *step, struct hash_index *index, const struct owner *owner);
 void hash_index_replace(struct step *step, struct hash_index *index, const struct owner *before,

@@ -84,11 +84,25 @@ static ALWAYS_INLINE unsigned heads_before(const struct tree_node *node, uint64_
     return base;
 }
 
+/* The key's first `skip` octets against a prefix, whose room is a multiple of eight. */
+static ALWAYS_INLINE int prefix_order(const struct tree_key *key, const uint8_t *prefix,
+                                      unsigned skip)
+{
+    if (UNLIKELY(skip > 8)) {
+        return memcmp(key->bytes, prefix, skip);
+    }
+    uint64_t word;
+    memcpy(&word, prefix, sizeof(word));
+    uint64_t b = be64toh(word) >> (64 - 8 * skip);
+    uint64_t a = tree_key_head(key, 0) >> (64 - 8 * skip);
+    return (a > b) - (a < b);
+}
+
 HOT int node_search(const struct tree_node *node, const struct tree_key *key, bool *exact)
 {
     *exact = false;
     if (node->skip != 0) {
-        int order = memcmp(key->bytes, node_prefix(node), node->skip);
+        int order = prefix_order(key, node_prefix(node), node->skip);
         if (order != 0) {
             return order < 0 ? -1 : (int)node->count - 1;
         }

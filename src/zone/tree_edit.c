@@ -47,7 +47,7 @@ static struct tree_node *node_own(struct step *step, struct tree_node *node, uns
     if (node->level > 0) {
         memcpy(node_children(copy), node_children(node), node->count * sizeof(void *));
     }
-    memcpy(node_prefix(copy), node_prefix(node), node->skip);
+    memcpy(node_prefix(copy), node_prefix(node), node->prefix_room);
     node_retire(step, node);
     return copy;
 }
@@ -214,20 +214,35 @@ void tree_insert(struct step *step, struct tree_node **root, const struct owner 
     }
 }
 
+/* Where an owner that is in the leaf stands. */
+static unsigned leaf_position(const struct tree_node *leaf, const struct owner *owner)
+{
+    const struct owner *const *owners = node_owners(leaf);
+    unsigned at = 0;
+    while (at < leaf->count && owners[at] != owner) {
+        at++;
+    }
+    REQUIRE(at < leaf->count);
+    return at;
+}
+
 static struct tree_node *replace_at(struct step *step, struct tree_node *node,
                                     const struct tree_key *key, const struct owner *before,
                                     const struct owner *after)
 {
-    bool exact;
-    int at = node_search(node, key, &exact);
-    REQUIRE(at >= 0);
-    node = node_own(step, node, 0);
-    if (node->level > 0) {
-        struct tree_node *child = node_children(node)[at];
-        node_children(node)[at] = replace_at(step, child, key, before, after);
-    } else {
-        REQUIRE(node_owners(node)[at] == before);
+    unsigned at;
+    if (node->level == 0) {
+        at = leaf_position(node, before);
+        node = node_own(step, node, 0);
+        node_owners(node)[at] = after;
+        return node;
     }
+    bool exact;
+    int found = node_search(node, key, &exact);
+    REQUIRE(found >= 0);
+    at = (unsigned)found;
+    node = node_own(step, node, 0);
+    node_children(node)[at] = replace_at(step, node_children(node)[at], key, before, after);
     if (node_firsts(node)[at] == before) {
         node_firsts(node)[at] = after;
     }
@@ -281,18 +296,18 @@ static struct tree_node *remove_at(struct step *step, struct tree_node *node,
                                    const struct tree_key *key, const struct owner *owner)
 {
     bool exact;
-    int at = node_search(node, key, &exact);
-    REQUIRE(at >= 0);
     if (node->level == 0) {
-        REQUIRE(node_owners(node)[at] == owner);
+        unsigned position = leaf_position(node, owner);
         if (node->count == 1) {
             node_retire(step, node);
             return NULL;
         }
         node = node_own(step, node, 0);
-        node_drop(node, (unsigned)at);
+        node_drop(node, position);
         return node;
     }
+    int at = node_search(node, key, &exact);
+    REQUIRE(at >= 0);
     struct tree_node *child = remove_at(step, node_children(node)[at], key, owner);
     if (child == NULL && node->count == 1) {
         node_retire(step, node);

@@ -71,6 +71,7 @@ struct tree_node *node_make(struct step *step, unsigned level, const struct tree
         .prefix_room = (uint8_t)prefix_room,
     };
     if (skip != 0) {
+        memset(node_prefix(node) + prefix_room - 8, 0, 8);
         memcpy(node_prefix(node), prefix, skip);
     }
     const struct owner **firsts = node_firsts(node);

@@ -65,7 +65,6 @@ bool zone_version_has_nsec3(const struct zone_version *version)
 void totals_count(struct totals *totals, const struct owner *owner, int sign)
 {
     uint32_t one = (uint32_t)sign;
-    totals->records += (uint64_t)((int64_t)owner_record_count(owner) * sign);
     totals->owner_bytes += (uint64_t)((int64_t)pool_rounded_size(owner->size_bytes) * sign);
     totals->owners += one;
     totals->wildcards += (owner->flags & OWNER_WILDCARD) != 0 ? one : 0;

@@ -63,7 +63,8 @@ static inline unsigned owner_tree(const struct owner *owner)
     return (owner->flags & OWNER_NSEC3_ONLY) != 0 ? TREE_NSEC3 : TREE_NAMES;
 }
 
-/* Adds (sign 1) or takes away (-1) what an owner counts. */
+/* Adds (sign 1) or takes away (-1) what an owner counts; all but its records, whose number the
+ * caller knows at less cost. */
 void totals_count(struct totals *totals, const struct owner *owner, int sign);
 
 /*
@@ -86,7 +87,7 @@ struct zone_version *version_step_commit(struct step *step, struct zone_version 
 
 struct version_parts version_parts_of(const struct zone_version *version);
 
-/* Changes in both indexes and the totals, within a step. */
+/* Changes in both indexes and the totals but for totals.records, within a step. */
 void version_insert(struct step *step, struct version_parts *parts, const struct owner *owner);
 void version_replace(struct step *step, struct version_parts *parts, const struct owner *before,
                      const struct owner *after);

@@ -28,7 +28,7 @@ struct naive_record {
     uint16_t type;
     uint32_t ttl;
     uint16_t size;
-    uint8_t rdata[300];
+    uint8_t rdata[260];
 };
 
 struct naive_zone {
