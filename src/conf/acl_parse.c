@@ -59,7 +59,6 @@ static bool read_prefix_or_name(struct cursor *cursor, const struct item *item,
                                 struct acl_element *out)
 {
     char text[128];
-    char quoted[QUOTED_TEXT_SIZE];
     struct error err = {0};
     joined_prefix(cursor, item, text, sizeof(text));
     if (prefix_parse(text, &out->prefix, &err) == OK) {
@@ -74,8 +73,7 @@ static bool read_prefix_or_name(struct cursor *cursor, const struct item *item,
     bool looks_like_address = strchr(text, ':') != NULL || strchr(text, '/') != NULL ||
                               strspn(text, "0123456789.") == strlen(text);
     if (looks_like_address) {
-        loader_error(cursor->loader, item->where, "`%s` is no address or network: %s",
-                     quoted_text(text, quoted), err.text);
+        loader_error(cursor->loader, item->where, "%s", err.text);
         return false;
     }
     out->kind = ACL_LIST;

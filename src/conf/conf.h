@@ -107,7 +107,7 @@ enum conf_id {
     CONF_SERIAL_UPDATE_METHOD,  /* enum conf_serial_method */
     CONF_TRANSFER_FORMAT,       /* enum conf_transfer_format */
     CONF_ZONE_STATISTICS,       /* enum conf_statistics */
-    /* conf_number: seconds */
+    /* conf_number: seconds; 0 for a limit of a transfer: none */
     CONF_MAX_REFRESH_TIME,
     CONF_MAX_RETRY_TIME,
     CONF_MIN_REFRESH_TIME,
@@ -130,7 +130,7 @@ enum conf_id {
     CONF_UDP_SEND_BUFFER,
     CONF_TCP_RECEIVE_BUFFER,
     CONF_TCP_SEND_BUFFER,
-    /* conf_number: counts and the like; 0: no limit where that makes sense */
+    /* conf_number: counts and the like; 0: no limit */
     CONF_EDNS_UDP_SIZE,
     CONF_EDNS_VERSION,   /* server */
     CONF_MAX_IXFR_RATIO, /* percent; CONF_UNLIMITED */

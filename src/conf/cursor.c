@@ -105,7 +105,8 @@ bool cursor_number(struct cursor *cursor, const char *expected, int64_t min, int
 {
     const struct item *item = cursor_peek(cursor);
     int64_t number;
-    if (item == NULL || item->kind != ITEM_WORD || !conf_number_parse(item->text, INT64_MAX, &number)) {
+    if (item == NULL || item->kind != ITEM_WORD ||
+        !conf_number_parse(item->text, INT64_MAX, &number)) {
         cursor_expected(cursor, expected);
         return false;
     }

@@ -66,6 +66,9 @@ void findings_note(struct findings *findings, enum conf_severity severity, struc
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    for (char *p = text; *p != '\0'; p++) {
+        *p = iscntrl((unsigned char)*p) ? '?' : *p;
+    }
     unsigned file = 0;
     while (file < findings->file_count && findings->files[file] != where.file) {
         file++;

@@ -252,7 +252,6 @@ bool parse_tls(struct cursor *cursor, const struct row *row, struct conf_setting
 bool parse_server(struct cursor *cursor, const struct row *row, struct conf_setting *out)
 {
     struct loader *loader = cursor->loader;
-    char quoted[QUOTED_TEXT_SIZE];
     struct error err = {0};
     struct prefix prefix;
     (void)row;
@@ -263,8 +262,7 @@ bool parse_server(struct cursor *cursor, const struct row *row, struct conf_sett
         return false;
     }
     if (prefix_parse(address->text, &prefix, &err) != OK) {
-        loader_error(loader, address->where, "`%s` is no address or network: %s",
-                     quoted_text(address->text, quoted), err.text);
+        loader_error(loader, address->where, "%s", err.text);
         return true;
     }
     struct list settings = {0};

@@ -76,7 +76,6 @@ static void place_servers(struct loader *loader, struct list *servers, struct re
     for (uint32_t i = 0; i < servers->count; i++) {
         const struct item *what = read[i].what;
         struct error err = {0};
-        char quoted[QUOTED_TEXT_SIZE];
         struct address address;
         if (address_parse(what->text, &address, &err) == OK) {
             struct conf_remote *remote = &remotes[remote_count++];
@@ -85,8 +84,7 @@ static void place_servers(struct loader *loader, struct list *servers, struct re
             remote->where = what->where;
             refer_rules(loader, &read[i], remote);
         } else if (looks_like_address(what->text)) {
-            loader_error(loader, what->where, "`%s` is no address: %s",
-                         quoted_text(what->text, quoted), err.text);
+            loader_error(loader, what->where, "%s", err.text);
         } else if (read[i].has_port) {
             loader_error(loader, what->where, "`port` goes with an address, not with a list");
         } else {

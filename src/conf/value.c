@@ -91,7 +91,19 @@ bool parse_print_time(struct cursor *cursor, const struct row *row, struct conf_
 bool conf_parse_number(struct cursor *cursor, const struct row *row, struct conf_setting *out)
 {
     int64_t max = row->max == 0 ? UINT32_MAX : row->max;
-    return cursor_number(cursor, "a number", row->min, max, &out->number);
+    if (!row->clamp) {
+        return cursor_number(cursor, "a number", row->min, max, &out->number);
+    }
+    struct conf_where where = cursor_where(cursor);
+    if (!cursor_number(cursor, "a number", 0, UINT32_MAX, &out->number)) {
+        return false;
+    }
+    if (out->number < row->min || out->number > max) {
+        out->number = out->number < row->min ? row->min : max;
+        loader_warning(cursor->loader, where, "out of range; %lld is taken",
+                       (long long)out->number);
+    }
+    return true;
 }
 
 /* ---- times ------------------------------------------------------------------------------- */

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "conf/nearest_impl.h"
 #include "conf/statement_impl.h"
 #include "wire/name.h"
 
@@ -73,28 +72,40 @@ static const char *refusal_of(const char *type)
     return "it sends questions on to other servers; Lockstep answers for its own zones only";
 }
 
-/* The `type` statement of the block; NULL after an error. */
+/* The word of the `type` statement of the block; NULL where there is none or it is no word, which
+ * is reported here or when the block is walked. */
 static const struct item *find_type(struct cursor *cursor, const struct block *block,
                                     const struct item *name)
 {
     char quoted[QUOTED_TEXT_SIZE];
     for (const struct statement *s = block->first; s != NULL; s = s->next) {
         const struct item *word = &s->items[0];
-        if (word->kind == ITEM_WORD && strcasecmp(word->text, "in-view") == 0) {
-            loader_error(cursor->loader, word->where,
-                         "`in-view` needs views, which Lockstep does not have");
+        if (word->kind != ITEM_WORD) {
+            continue;
+        }
+        if (strcasecmp(word->text, "in-view") == 0) {
             return NULL;
         }
-        if (word->kind == ITEM_WORD && strcasecmp(word->text, "type") == 0) {
-            struct cursor inner = cursor_into(cursor, s);
-            inner.at = 1;
-            return cursor_text(&inner, "`primary` or `secondary`");
+        if (strcasecmp(word->text, "type") == 0) {
+            return s->count > 1 && s->items[1].text != NULL ? &s->items[1] : NULL;
         }
     }
     loader_error(cursor->loader, name->where,
                  "zone `%s` has no type; add `type primary;` or `type secondary;`",
                  quoted_text(name->text, quoted));
     return NULL;
+}
+
+/* NULL in `type` stays; a word that is no type becomes NULL. */
+static enum zone_word zone_word_of(const struct item **type)
+{
+    for (const struct keyword *k = type_words; *type != NULL && k->word != NULL; k++) {
+        if (strcasecmp(k->word, (*type)->text) == 0) {
+            return (enum zone_word)k->number;
+        }
+    }
+    *type = NULL;
+    return ZONE_IS_REFUSED;
 }
 
 static bool read_class(struct cursor *cursor)
@@ -151,16 +162,7 @@ bool parse_zone(struct cursor *cursor, const struct row *row, struct conf_settin
     }
     const uint8_t *wire = loader_keep_name(loader, name->text, name->where, "zone name");
     const struct item *type = find_type(cursor, block, name);
-    enum zone_word word = ZONE_IS_REFUSED;
-    for (const struct keyword *k = type_words; type != NULL; k++) {
-        if (k->word == NULL) {
-            keyword_error(cursor, type, type_words);
-            type = NULL;
-        } else if (strcasecmp(k->word, type->text) == 0) {
-            word = (enum zone_word)k->number;
-            break;
-        }
-    }
+    enum zone_word word = zone_word_of(&type);
     if (type != NULL && word == ZONE_IS_REFUSED) {
         loader_error(loader, type->where, "zone `%s` has type `%s`: %s",
                      quoted_text(name->text, quoted), type->text, refusal_of(type->text));
