@@ -163,4 +163,6 @@ class Test:
             print(f"--- log of {server.name} ---\n{server.log()[-3000:]}", flush=True)
         keep = os.environ.get("LOCKSTEP_KEEP")
         if keep:
-            shutil.copytree(self.folder, pathlib.Path(keep) / self.name, dirs_exist_ok=True)
+            # sockets cannot be copied
+            shutil.copytree(self.folder, pathlib.Path(keep) / self.name, dirs_exist_ok=True,
+                            ignore=shutil.ignore_patterns("*sock*", "*.ctl"))

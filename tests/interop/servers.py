@@ -173,6 +173,7 @@ class Knot(Server):
     kind = "knot"
 
     def configure(self):
+        (self.home / "db").mkdir(exist_ok=True)
         out = [f"server:\n  listen: {self.address}@{self.port}\n  rundir: {self.home}\n  user: root:root\n"
                "  udp-workers: 1\n  tcp-workers: 2\n  background-workers: 1\n"
                "log:\n  - target: stderr\n    any: info\n"
@@ -289,6 +290,11 @@ class Pdns(Server):
 
     def command(self):
         return ["/usr/sbin/pdns_server", f"--config-dir={self.home}"]
+
+    def reload(self):
+        for zone in self.zones:
+            subprocess.run(["/usr/bin/pdns_control", f"--socket-dir={self.home}", "bind-reload-now", zone.name],
+                           stdout=subprocess.DEVNULL, check=True, timeout=20)
 
 
 PEERS = {"bind": Bind, "knot": Knot, "nsd": Nsd, "pdns": Pdns}
