@@ -18,6 +18,8 @@ struct store_txn {
     struct store_zone **zones; /* whose steps were given out */
     size_t zone_count;
     size_t zone_room;
+    enum result failed; /* a zone's index could not be read; told by commit */
+    struct error error;
 };
 
 struct store_txn *store_txn_begin(struct store *store)
@@ -84,8 +86,10 @@ static uint64_t take_step(struct store_txn *txn, struct store_zone *zone)
 {
     struct store *store = txn->store;
     put_zone_once(txn, zone);
+    if (txn->failed == OK) {
+        txn->failed = store_zone_load(store, zone, &txn->error);
+    }
     pthread_mutex_lock(&store->lock);
-    REQUIRE(zone->is_loaded);
     uint64_t step = zone->next_step++;
     pthread_mutex_unlock(&store->lock);
     if (txn->zone_count == txn->zone_room) {
@@ -187,6 +191,14 @@ enum result store_txn_commit(struct store_txn *txn, struct error *err)
     struct store *store = txn->store;
     struct slice payload = text_slice(&txn->payload);
     uint64_t sequence;
+    if (txn->failed != OK) {
+        enum result result = txn->failed;
+        if (err != NULL) {
+            *err = txn->error;
+        }
+        store_txn_abort(txn);
+        return result;
+    }
     if (payload.size != 0) {
         enum result result = journal_append(store->journal, &payload, 1, &sequence, err);
         if (result != OK) {

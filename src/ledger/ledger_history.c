@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The past of a zone: deltas for IXFR, entries for people, older versions.
+ *
+ * With a store the history is the store's, and the newest deltas are kept in memory as well, since
+ * they are what every secondary asks for a moment after a change. Without one, what is kept is the
+ * history.
+ */
+#include "base/memory.h"
+#include "ledger/ledger_impl.h"
+
+enum { ENTRIES_AT_ONCE = 128 };
+
+/* --- What is kept. --- */
+
+static void drop_first(struct ledger_zone *zone, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct kept_delta *kept = &zone->kept[i];
+        zone->kept_bytes -= kept->chunk->size;
+        if (zone->stored != NULL) {
+            atomic_fetch_sub(&zone->ledger->recent_bytes, kept->chunk->size);
+        }
+        chunk_unref(kept->chunk);
+    }
+    zone->kept_count -= count;
+    memmove(zone->kept, zone->kept + count, zone->kept_count * sizeof(*zone->kept));
+}
+
+void ledger_drop_kept(struct ledger_zone *zone)
+{
+    if (zone->kept_count != 0) {
+        drop_first(zone, zone->kept_count);
+    }
+}
+
+void ledger_keep(struct ledger_zone *zone, const struct store_entry *entry, struct chunk *chunk)
+{
+    bool has_store = zone->stored != NULL;
+    bool catches_up = zone->fingerprint_state == FINGERPRINT_COMPUTING;
+    if (zone->kept_count != 0 &&
+        !serial_equal(zone->kept[zone->kept_count - 1].entry.to, entry->from)) {
+        ledger_drop_kept(zone);
+    }
+    if (has_store && (chunk->size > RECENT_CHUNK_BYTES ||
+                      atomic_load(&zone->ledger->recent_bytes) + chunk->size > RECENT_BYTES)) {
+        ledger_drop_kept(zone);
+        return;
+    }
+    if (zone->kept_count == zone->kept_room) {
+        zone->kept_room = zone->kept_room == 0 ? RECENT_CHUNKS + 1 : 2 * zone->kept_room;
+        zone->kept = memory_resize(zone->kept, zone->kept_room * sizeof(*zone->kept));
+    }
+    zone->kept[zone->kept_count++] = (struct kept_delta){*entry, chunk_ref(chunk)};
+    zone->kept_bytes += chunk->size;
+    if (has_store) {
+        atomic_fetch_add(&zone->ledger->recent_bytes, chunk->size);
+    }
+    size_t goes = 0;
+    uint64_t bytes = zone->kept_bytes;
+    while (zone->kept_count - goes > 1) {
+        bool is_too_much = has_store && !catches_up ? zone->kept_count - goes > RECENT_CHUNKS
+                                                    : bytes > zone->history_limit;
+        if (!is_too_much) {
+            break;
+        }
+        bytes -= zone->kept[goes++].chunk->size;
+    }
+    /* In batches, so that a long history is not moved for each delta. */
+    if (goes != 0 && (zone->kept_count <= 2 * RECENT_CHUNKS || goes > zone->kept_count / 8)) {
+        drop_first(zone, goes);
+    }
+}
+
+/* --- Chains for IXFR. --- */
+
+void ledger_chain_deinit(struct ledger_chain *chain)
+{
+    for (size_t i = 0; i < chain->count; i++) {
+        chunk_unref(chain->chunks[i]);
+    }
+    memory_free(chain->chunks);
+    *chain = (struct ledger_chain){0};
+}
+
+/* Under the zone's lock: the whole chain from what is kept. */
+static bool chain_of_kept(const struct ledger_zone *zone, struct ledger_chain *chain)
+{
+    size_t end = zone->kept_count;
+    while (end > 0 && !serial_equal(zone->kept[end - 1].entry.to, chain->to)) {
+        end--;
+    }
+    size_t first = end;
+    while (first > 0 &&
+           (first == end || !serial_equal(zone->kept[first].entry.from, chain->from))) {
+        first--;
+    }
+    if (first == end || !serial_equal(zone->kept[first].entry.from, chain->from)) {
+        return false;
+    }
+    chain->chunks = memory_new((end - first) * sizeof(struct chunk *));
+    for (size_t i = first; i < end; i++) {
+        chain->chunks[chain->count++] = chunk_ref(zone->kept[i].chunk);
+        chain->bytes += zone->kept[i].chunk->size;
+    }
+    return true;
+}
+
+/* The newest step that starts at `from`, going back from `last`, and the octets from there. */
+static enum result find_step(struct ledger_zone *zone, struct serial from, uint64_t last,
+                             uint64_t max_bytes, uint64_t *out_step, struct error *err)
+{
+    struct store_entry entries[ENTRIES_AT_ONCE];
+    uint64_t bytes = 0;
+    for (uint64_t end = last + 1; end > 1;) {
+        uint64_t first = end > ENTRIES_AT_ONCE ? end - ENTRIES_AT_ONCE : 1;
+        size_t count =
+            store_history(zone->ledger->store, zone->stored, first, entries, (size_t)(end - first));
+        if (count == 0 || entries[0].step >= end) {
+            break;
+        }
+        for (size_t i = count; i > 0; i--) {
+            if (entries[i - 1].step >= end) {
+                continue;
+            }
+            bytes += entries[i - 1].size_bytes;
+            if (max_bytes != 0 && bytes > max_bytes) {
+                return error_set(err, ERR_LIMIT, "the changes since serial %u weigh too much",
+                                 from.value);
+            }
+            if (serial_equal(entries[i - 1].from, from)) {
+                *out_step = entries[i - 1].step;
+                return OK;
+            }
+        }
+        if (entries[0].step > first) {
+            break; /* that is where history begins */
+        }
+        end = first;
+    }
+    return error_set(err, ERR_NOT_FOUND, "history does not reach back to serial %u", from.value);
+}
+
+static enum result chain_of_store(struct ledger_zone *zone, uint64_t last, uint64_t max_bytes,
+                                  struct ledger_chain *chain, struct error *err)
+{
+    uint64_t step = 0;
+    enum result result = find_step(zone, chain->from, last, max_bytes, &step, err);
+    if (result != OK) {
+        return result;
+    }
+    chain->chunks = memory_new_zeroed((size_t)(last - step + 1), sizeof(struct chunk *));
+    for (; result == OK && step <= last; step++) {
+        result = store_read_chunk(zone->ledger->store, zone->stored, step,
+                                  &chain->chunks[chain->count], err);
+        if (result == OK) {
+            chain->bytes += chain->chunks[chain->count++]->size;
+        }
+    }
+    return result;
+}
+
+enum result ledger_history(struct ledger_zone *zone, struct serial from, uint64_t max_bytes,
+                           struct ledger_chain *out, struct error *err)
+{
+    struct ledger_chain chain = {.from = from};
+    enum result result = OK;
+    pthread_mutex_lock(&zone->lock);
+    bool has_version = zone->durable != NULL;
+    uint64_t last = zone->durable_step;
+    chain.to = has_version ? zone_version_serial(zone->durable) : from;
+    bool is_done = has_version && (serial_equal(from, chain.to) || chain_of_kept(zone, &chain));
+    pthread_mutex_unlock(&zone->lock);
+    if (!is_done) {
+        result = !has_version || zone->stored == NULL
+                     ? error_set(err, ERR_NOT_FOUND, "history does not reach back to serial %u",
+                                 from.value)
+                     : chain_of_store(zone, last, max_bytes, &chain, err);
+    } else if (max_bytes != 0 && chain.bytes > max_bytes) {
+        result =
+            error_set(err, ERR_LIMIT, "the changes since serial %u weigh too much", from.value);
+    }
+    if (result != OK) {
+        ledger_chain_deinit(&chain);
+        return result;
+    }
+    *out = chain;
+    return OK;
+}
+
+/* --- For people. --- */
+
+size_t ledger_entries(struct ledger_zone *zone, struct store_entry *out, size_t count)
+{
+    size_t copied = 0;
+    if (zone->stored != NULL) {
+        struct store_status status;
+        if (store_zone_status(zone->ledger->store, zone->stored, &status, NULL) != OK) {
+            return 0;
+        }
+        uint64_t first = status.last_step >= count ? status.last_step - count + 1 : 0;
+        return store_history(zone->ledger->store, zone->stored, first, out, count);
+    }
+    pthread_mutex_lock(&zone->lock);
+    for (size_t i = zone->kept_count > count ? zone->kept_count - count : 0; i < zone->kept_count;
+         i++) {
+        out[copied++] = zone->kept[i].entry;
+    }
+    pthread_mutex_unlock(&zone->lock);
+    return copied;
+}
+
+/* What undoes the chunk. */
+static enum result inverse(const struct chunk *chunk, const struct zone_version *version,
+                           struct delta **out, struct error *err)
+{
+    struct delta *delta = delta_new(zone_version_name(version), zone_version_class(version));
+    struct slice run = slice_of(chunk->data, chunk->size);
+    struct record record;
+    unsigned soa_count = 0;
+    size_t offset = 0;
+    enum result result = OK;
+    while (result == OK && wire_records_next(run, &offset, &record)) {
+        soa_count += record.type == TYPE_SOA;
+        result =
+            soa_count == 1 ? delta_add(delta, &record, err) : delta_remove(delta, &record, err);
+    }
+    if (result == OK) {
+        result = delta_seal(delta, err);
+    }
+    if (result != OK) {
+        delta_free(delta);
+        return result;
+    }
+    *out = delta;
+    return OK;
+}
+
+enum result ledger_version_at(struct ledger_zone *zone, struct serial serial,
+                              struct zone_version **out, struct error *err)
+{
+    struct ledger_chain chain;
+    struct zone_version *version;
+    /* Versions of one zone are made one at a time. */
+    pthread_mutex_lock(&zone->edit);
+    enum result result = ledger_history(zone, serial, 0, &chain, err);
+    if (result != OK) {
+        pthread_mutex_unlock(&zone->edit);
+        return result;
+    }
+    pthread_mutex_lock(&zone->lock);
+    version = zone_version_ref(zone->durable);
+    pthread_mutex_unlock(&zone->lock);
+    if (!serial_equal(zone_version_serial(version), chain.to)) {
+        result = error_set(err, ERR_BUSY, "the zone has just moved on");
+    }
+    for (size_t i = chain.count; result == OK && i > 0; i--) {
+        struct zone_version *before = NULL;
+        struct delta *delta = NULL;
+        result = inverse(chain.chunks[i - 1], version, &delta, err);
+        if (result == OK) {
+            result = delta_apply(version, delta, NULL, &before, err);
+        }
+        delta_free(delta);
+        if (result == OK) {
+            zone_version_unref(version);
+            version = before;
+        }
+    }
+    pthread_mutex_unlock(&zone->edit);
+    ledger_chain_deinit(&chain);
+    if (result != OK) {
+        zone_version_unref(version);
+        return result;
+    }
+    *out = version;
+    return OK;
+}

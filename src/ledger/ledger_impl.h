@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the files of the ledger share.
+ *
+ * Locks, in the order in which they may be taken:
+ *     zone->edit     held by whoever makes the next head: one at a time, may be long
+ *     zone->lock     the zone's state; short
+ *     ledger->lock   queues; short
+ * The store is called with none of them but zone->edit held.
+ */
+#ifndef LEDGER_LEDGER_IMPL_H
+#define LEDGER_LEDGER_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "ledger/ledger.h"
+
+enum {
+    MEMORY_HISTORY_BYTES = 16 << 20,
+    CHECKPOINT_BYTES = 4 << 20,
+    CHECKPOINT_IDLE_MS = 10000,
+    KEEPER_TURN_MS = 1000,
+    RETRY_MS = 2000,
+    IMAGE_RENEWAL_BYTES = 1 << 20, /* deltas behind the image, at least, before it is renewed */
+    FINGERPRINT_AT_ONCE = 4096,    /* records; larger zones are the keeper's */
+    LANES_WORTH_STORING = 1024,    /* records; smaller zones are walked again */
+    MAX_WATCHERS = 8,
+    RECENT_CHUNKS = 4,
+    RECENT_CHUNK_BYTES = 16 << 20, /* a larger one is read from the store again */
+    RECENT_BYTES = 256 << 20,      /* of all zones together */
+};
+
+enum commit_kind {
+    COMMIT_DELTAS,
+    COMMIT_RESTART, /* history starts anew with the version */
+    COMMIT_BARRIER, /* nothing to change: only waits for what is before it */
+    COMMIT_META,
+};
+
+/* One thing that waits for the writer; owned by the queue it is in. */
+struct commit {
+    struct commit *next;
+    struct ledger_zone *zone; /* a reference */
+    enum commit_kind kind;
+    enum ledger_order order;
+    enum store_source source;
+    bool is_published; /* the committing thread did it */
+    bool is_first;
+    bool mends;                   /* took restarts_next upon itself */
+    uint64_t epoch;               /* of the zone's head when it was let in */
+    struct zone_version *version; /* a reference; NULL with meta and barrier */
+    struct serial from;
+    struct serial to;
+    struct chunk **chunks; /* references */
+    size_t chunk_count;
+    uint32_t meta_number;
+    uint8_t *meta;
+    size_t meta_size;
+    uint64_t step; /* the last one that the store gave it */
+    ledger_done *done;
+    void *done_context;
+};
+
+struct commit_queue {
+    struct commit *first;
+    struct commit *last;
+};
+
+enum fingerprint_state { FINGERPRINT_NONE, FINGERPRINT_COMPUTING, FINGERPRINT_READY };
+
+/* A delta kept in memory: the history of a zone without store, else the newest ones. */
+struct kept_delta {
+    struct store_entry entry;
+    struct chunk *chunk;
+};
+
+struct ledger_zone {
+    _Atomic(uint32_t) references;
+    struct ledger *ledger;
+    struct zone *zone;
+    void *context;
+    struct store_zone *stored; /* NULL: no store */
+    pthread_mutex_t edit;
+    pthread_mutex_t lock;
+    /* Under the lock: */
+    bool is_removed;
+    bool forgets;
+    uint64_t epoch;            /* counts rollbacks */
+    struct zone_version *head; /* references */
+    struct zone_version *durable;
+    uint64_t durable_step;
+    uint32_t pending_count;
+    bool has_floor;
+    struct serial floor; /* the highest serial acknowledged, known from the store */
+    bool restarts_next;  /* history on disk is broken: the next commit is an image */
+    bool is_unsaved;     /* published, but the disk refused it */
+    /* The writer's and keeper's, under the lock where both look: */
+    bool image_running; /* a restart image is being written; later commits are parked */
+    bool image_wanted;  /* in the keeper's queue */
+    struct commit_queue parked;
+    enum fingerprint_state fingerprint_state;
+    struct fingerprint *lanes; /* of `fingerprint_serial`, while READY */
+    struct serial fingerprint_serial;
+    struct kept_delta *kept; /* oldest first */
+    size_t kept_count;
+    size_t kept_room;
+    uint64_t kept_bytes;
+    uint64_t history_limit;
+    /* The writer's own, while it publishes a group. */
+    struct {
+        struct commit *last;
+        struct serial from;
+        bool is_first;
+        uint32_t commit_count;
+    } group;
+};
+
+/* What the keeper is asked to do with a zone. */
+enum keeper_job_kind { KEEPER_RESTART, KEEPER_RENEW, KEEPER_FINGERPRINT, KEEPER_FORGET };
+
+struct keeper_job {
+    struct keeper_job *next;
+    enum keeper_job_kind kind;
+    struct ledger_zone *zone; /* a reference */
+    struct commit *commit;    /* KEEPER_RESTART: owned; NULL: a retry with what is published */
+};
+
+struct ledger {
+    struct store *store;
+    uint64_t memory_history_bytes;
+    uint64_t checkpoint_bytes;
+    int64_t (*wall_s)(void *context);
+    void *wall_context;
+    struct {
+        ledger_watcher *call;
+        void *context;
+    } watchers[MAX_WATCHERS];
+    unsigned watcher_count;
+    _Atomic(uint64_t) recent_bytes;
+    pthread_mutex_t lock;
+    pthread_cond_t writer_wakes;
+    pthread_cond_t keeper_wakes;
+    struct commit_queue queue;
+    struct keeper_job *first_job;
+    struct keeper_job *last_job;
+    uint32_t restarts_running; /* commits parked at the keeper */
+    bool stops;
+    bool writer_stopped;
+    bool store_fails;
+    struct ledger_statistics statistics;
+    pthread_t writer;
+    pthread_t keeper;
+};
+
+void commit_queue_add(struct commit_queue *queue, struct commit *commit);
+struct commit *commit_new(struct ledger_zone *zone, enum commit_kind kind);
+void commit_free(struct commit *commit);
+/* Calls done, counts it off, frees. */
+void commit_end(struct commit *commit, enum result result, const struct error *err);
+
+void ledger_tell(struct ledger *ledger, const struct ledger_event *event);
+/* The writer's work on one row of commits; the calling thread's where there is no store. */
+void ledger_process(struct ledger *ledger, struct commit_queue *queue);
+void *ledger_writer_run(void *context);
+void *ledger_keeper_run(void *context);
+void ledger_ask_keeper(struct ledger *ledger, enum keeper_job_kind kind, struct ledger_zone *zone,
+                       struct commit *commit);
+/* Puts commits back in front of the writer's queue. */
+void ledger_requeue(struct ledger *ledger, struct commit_queue *commits);
+/* A change of whether the store can be written, told once. */
+void ledger_note_store(struct ledger *ledger, enum result result, const struct error *err);
+int64_t ledger_wall_s(const struct ledger *ledger);
+
+/* The head goes back to what is durable, and with it falls everything that was let in on top. */
+void ledger_zone_roll_back(struct ledger_zone *zone);
+/* `version` (borrowed) is on disk after `step`; publishes it where that was not done before. */
+void ledger_zone_settle(struct ledger_zone *zone, struct zone_version *version, uint64_t step);
+
+/* The records of a version one after the other, the SOA first. Stops at the first result not OK. */
+typedef enum result record_visit(void *context, const struct record *record, struct error *err);
+MUST_CHECK enum result ledger_each_record(const struct zone_version *version, record_visit *visit,
+                                          void *context, struct error *err);
+
+/* Kept deltas. Under the zone's lock; `chunk` gets a reference of its own. */
+void ledger_keep(struct ledger_zone *zone, const struct store_entry *entry, struct chunk *chunk);
+void ledger_drop_kept(struct ledger_zone *zone);
+
+/* Follows the fingerprint through a commit, and fills the digests of its entries where it is known.
+ * `entries` has one for each chunk, or one for a restart. */
+void ledger_follow_fingerprint(struct ledger_zone *zone, const struct commit *commit,
+                               struct store_entry *entries);
+void ledger_compute_fingerprint(struct ledger_zone *zone);
+
+#endif
