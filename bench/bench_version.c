@@ -412,6 +412,62 @@ static size_t peak_rss(void)
     return (size_t)usage.ru_maxrss * 1024;
 }
 
+/* Many zones of ten records: apex with SOA and 2 NS, seven names with an address each. */
+static void bench_small_zones(size_t count)
+{
+    static const char *const hosts[] = {"www", "mail", "ftp", "ns1", "ns2", "api", "shop"};
+    struct zone_version **versions = memory_new(count * sizeof(struct zone_version *));
+    uint8_t rdata[64];
+    size_t size;
+    soa_rdata(rdata, 1, &size);
+    uint64_t used = pool_used_bytes(version_pool());
+    uint64_t bytes = 0;
+    double spent = 0;
+    for (size_t i = 0; i < count; i++) {
+        char text[80];
+        snprintf(text, sizeof(text), "zone%zu.example.", i);
+        struct name apex = name_of(text);
+        struct name owners[7];
+        for (unsigned j = 0; j < 7; j++) {
+            snprintf(text, sizeof(text), "%s.zone%zu.example.", hosts[j], i);
+            owners[j] = name_of(text);
+        }
+        struct error err = {0};
+        struct record record = {apex.wire, TYPE_SOA, CLASS_IN, 60, slice_of(rdata, size)};
+        double start = cpu_s();
+        struct builder *builder = builder_new(apex.wire, CLASS_IN, NULL, NULL, NULL);
+        bool failed = builder_add(builder, &record, NULL, 0, &err) != OK;
+        for (unsigned j = 3; j < 5; j++) {
+            record.type = TYPE_NS;
+            record.rdata = slice_of(owners[j].wire, owners[j].size);
+            failed |= builder_add(builder, &record, NULL, 0, &err) != OK;
+        }
+        for (unsigned j = 0; j < 7; j++) {
+            record.owner = owners[j].wire;
+            record.type = TYPE_A;
+            record.rdata = slice_of("\300\0\2\1", 4);
+            failed |= builder_add(builder, &record, NULL, 0, &err) != OK;
+        }
+        if (failed || builder_finish(builder, NULL, &versions[i], NULL, &err) != OK) {
+            fprintf(stderr, "%s\n", err.text);
+            exit(1);
+        }
+        builder_free(builder);
+        spent += cpu_s() - start;
+        bytes += zone_version_bytes(versions[i]);
+    }
+    used = pool_used_bytes(version_pool()) - used;
+    printf("%-44s %10.2f us a zone\n", "zones of 10 records: build", spent * 1e6 / (double)count);
+    printf("%-44s %10.2f octets a zone (%.2f counted)\n", "    memory",
+           (double)used / (double)count, (double)bytes / (double)count);
+    double start = cpu_s();
+    for (size_t i = 0; i < count; i++) {
+        zone_version_unref(versions[i]);
+    }
+    printf("%-44s %10.2f us a zone\n", "    free", us_since(start) / (double)count);
+    memory_free(versions);
+}
+
 int main(int argc, char **argv)
 {
     size_t count = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000000;
@@ -462,6 +518,7 @@ int main(int argc, char **argv)
     double start = cpu_s();
     zone_version_unref(version);
     printf("%-44s %10.2f ms\n", "free the last version", (cpu_s() - start) * 1e3);
+    bench_small_zones(count / 10);
     memory_free(stream.bytes);
     memory_free(stream.names);
     return 0;

@@ -170,8 +170,8 @@ static void builder_with_a_base_shares_and_tells_the_difference(void **state)
             builder_set_base(builder, version);
         }
         for (size_t i = 0; i < next.count; i++) {
-            size_t at = seed % 4 == 1 ? (i * 7919) % next.count : i;
-            if (seed % 4 == 1 && next.count % 7919 == 0) {
+            size_t at = seed % 4 == 1 || seed % 4 == 2 ? (i * 7919) % next.count : i;
+            if (next.count % 7919 == 0) {
                 at = i;
             }
             struct record record = naive_view(&next.records[at]);

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "zone/builder.h"
+
+#include "naive.h"
+
+struct heard {
+    unsigned counts[FINDING_CODES];
+    unsigned errors;
+    const char *file;
+    uint32_t line;
+    char text[256];
+};
+
+static void hear(void *context, const struct finding *finding)
+{
+    struct heard *heard = context;
+    heard->counts[finding->code]++;
+    heard->errors += finding->severity == FINDING_ERROR;
+    heard->file = finding->file;
+    heard->line = finding->line;
+    snprintf(heard->text, sizeof(heard->text), "%s", finding->text);
+}
+
+struct line {
+    const char *owner;
+    uint16_t type;
+    uint32_t ttl;
+    const char *rdata; /* as C octets */
+    uint16_t size;
+};
+
+#define SOA_RDATA "\2ns\0\4host\0\0\0\0\7\0\0\16\20\0\0\16\20\0\0\16\20\0\0\16\20"
+#define SOA_LINE                                                                                   \
+    {                                                                                              \
+        "example.", TYPE_SOA, 60, SOA_RDATA, 30                                                    \
+    }
+#define NS_LINE                                                                                    \
+    {                                                                                              \
+        "example.", TYPE_NS, 60, "\2ns\0", 4                                                       \
+    }
+
+static struct builder *fill(const struct line *lines, size_t count,
+                            const struct builder_options *options, struct heard *heard,
+                            enum result *out)
+{
+    struct name apex = naive_name("example.");
+    struct builder *builder = builder_new(apex.wire, CLASS_IN, options, hear, heard);
+    *out = OK;
+    for (size_t i = 0; i < count && *out == OK; i++) {
+        struct name owner = naive_name(lines[i].owner);
+        struct record record = {owner.wire, lines[i].type, CLASS_IN, lines[i].ttl,
+                                slice_of(lines[i].rdata, lines[i].size)};
+        struct error err = {0};
+        *out = builder_add(builder, &record, "zone.db", (uint32_t)i + 1, &err);
+    }
+    return builder;
+}
+
+/* Adds and finishes; NULL where it is refused, with why in `result`. */
+static struct zone_version *build(const struct line *lines, size_t count,
+                                  const struct builder_options *options, struct heard *heard,
+                                  enum result *result)
+{
+    *heard = (struct heard){{0}, 0, NULL, 0, ""};
+    struct builder *builder = fill(lines, count, options, heard, result);
+    struct zone_version *version = NULL;
+    struct error err = {0};
+    if (*result == OK) {
+        *result = builder_finish(builder, NULL, &version, NULL, &err);
+        assert_int_equal(*result == OK, version != NULL);
+        assert_true(*result == OK || err.text[0] != '\0');
+    }
+    builder_free(builder);
+    return version;
+}
+
+#define BUILD(lines, options) build(lines, ARRAY_SIZE(lines), options, &heard, &result)
+
+static void builder_refuses_a_zone_without_soa_or_ns(void **state)
+{
+    (void)state;
+    struct heard heard;
+    enum result result;
+    static const struct line no_soa[] = {NS_LINE};
+    static const struct line no_ns[] = {SOA_LINE};
+    static const struct line other_only[] = {{"www.example.", TYPE_A, 60, "\1\2\3\4", 4}};
+    assert_null(BUILD(no_soa, NULL));
+    assert_int_equal(result, ERR_FORMAT);
+    assert_int_equal(heard.counts[FINDING_NO_SOA], 1);
+    assert_null(BUILD(no_ns, NULL));
+    assert_int_equal(heard.counts[FINDING_NO_NS], 1);
+    assert_null(BUILD(other_only, NULL));
+    assert_int_equal(heard.counts[FINDING_NO_SOA], 1);
+    assert_null(build(NULL, 0, NULL, &heard, &result));
+    assert_int_equal(heard.counts[FINDING_NO_SOA], 1);
+}
+
+static void builder_merges_duplicates_and_tells(void **state)
+{
+    (void)state;
+    struct heard heard;
+    enum result result;
+    static const struct line lines[] = {
+        SOA_LINE, NS_LINE, NS_LINE, SOA_LINE, {"example.", TYPE_NS, 60, "\2NS\0", 4}};
+    struct zone_version *version = BUILD(lines, NULL);
+    assert_non_null(version);
+    assert_int_equal(heard.counts[FINDING_DUPLICATE], 3);
+    assert_int_equal(heard.errors, 0);
+    assert_string_equal(heard.file, "zone.db");
+    assert_int_equal(zone_version_record_count(version), 2);
+    struct rrset rrset;
+    assert_true(owner_find_rrset(zone_version_apex(version), TYPE_NS, &rrset));
+    assert_memory_equal(rrset.records.data + 2, "\2ns\0", 4);
+    zone_version_unref(version);
+}
+
+static void builder_takes_the_first_ttl_of_an_rrset(void **state)
+{
+    (void)state;
+    struct heard heard;
+    enum result result;
+    static const struct line lines[] = {
+        SOA_LINE,
+        NS_LINE,
+        {"www.example.", TYPE_A, 300, "\7\0\0\7", 4},
+        {"www.example.", TYPE_A, 100, "\1\0\0\7", 4},
+        {"www.example.", TYPE_AAAA, 50, "\1\0\0\7\1\0\0\7\1\0\0\7\1\0\0\7", 16},
+        {"zzz.example.", TYPE_A, 200, "\1\0\0\7", 4},
+        {"www.example.", TYPE_A, 200, "\3\0\0\7", 4}, /* once more, later */
+    };
+    for (size_t count = 5; count <= ARRAY_SIZE(lines); count += 2) {
+        struct zone_version *version = build(lines, count, NULL, &heard, &result);
+        struct name www = naive_name("www.example.");
+        struct rrset rrset;
+        const struct owner *owner = zone_version_find(version, www.wire);
+        assert_true(owner_find_rrset(owner, TYPE_A, &rrset));
+        assert_int_equal(rrset.ttl, 300);
+        assert_int_equal(rrset.count, count == 5 ? 2 : 3);
+        assert_true(owner_find_rrset(owner, TYPE_AAAA, &rrset));
+        assert_int_equal(rrset.ttl, 50);
+        assert_int_equal(heard.counts[FINDING_TTL_MISMATCH], count == 5 ? 1 : 2);
+        assert_int_equal(heard.line, count == 5 ? 4 : 0);
+        assert_non_null(strstr(heard.text, "www.example."));
+        zone_version_unref(version);
+    }
+}
+
+static void builder_refuses_what_may_not_stand_together(void **state)
+{
+    (void)state;
+    struct heard heard;
+    enum result result;
+    static const struct line second_soa[] = {
+        SOA_LINE,
+        NS_LINE,
+        {"example.", TYPE_SOA, 60,
+         "\2ns\0\4host\0\0\0\0\10\0\0\16\20\0\0\16\20\0\0\16\20\0\0\16\20", 30}};
+    assert_null(BUILD(second_soa, NULL));
+    assert_int_equal(result, ERR_FORMAT);
+    assert_int_equal(heard.counts[FINDING_SEVERAL_SOA], 1);
+    assert_int_equal(heard.line, 3);
+    static const struct line lower_soa[] = {
+        SOA_LINE, NS_LINE, {"a.example.", TYPE_SOA, 60, SOA_RDATA, 30}};
+    assert_null(BUILD(lower_soa, NULL));
+    assert_int_equal(heard.counts[FINDING_SOA_NOT_AT_APEX], 1);
+    static const struct line cnames[] = {SOA_LINE,
+                                         NS_LINE,
+                                         {"a.example.", TYPE_CNAME, 60, "\1b\0", 3},
+                                         {"a.example.", TYPE_CNAME, 60, "\1c\0", 3}};
+    assert_null(BUILD(cnames, NULL));
+    assert_int_equal(heard.counts[FINDING_SEVERAL_CNAME], 1);
+    static const struct line dnames[] = {SOA_LINE,
+                                         NS_LINE,
+                                         {"a.example.", TYPE_DNAME, 60, "\1b\0", 3},
+                                         {"b.example.", TYPE_A, 60, "\1\2\3\4", 4},
+                                         {"a.example.", TYPE_DNAME, 60, "\1c\0", 3}};
+    assert_null(BUILD(dnames, NULL));
+    assert_int_equal(heard.counts[FINDING_SEVERAL_DNAME], 1);
+    static const struct line beside[] = {SOA_LINE,
+                                         NS_LINE,
+                                         {"a.example.", TYPE_CNAME, 60, "\1b\0", 3},
+                                         {"a.example.", TYPE_A, 60, "\1\2\3\4", 4}};
+    assert_null(BUILD(beside, NULL));
+    assert_int_equal(result, ERR_FORMAT);
+    assert_int_equal(heard.counts[FINDING_CNAME_AND_OTHER], 1);
+    assert_int_equal(heard.line, 3);
+    static const struct line signature[] = {
+        SOA_LINE,
+        NS_LINE,
+        {"a.example.", TYPE_CNAME, 60, "\1b\0", 3},
+        {"a.example.", TYPE_RRSIG, 60, "\0\5\10\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 19},
+        {"a.example.", TYPE_NSEC, 60, "\1b\0\0\1\100", 6}};
+    struct zone_version *version = BUILD(signature, NULL);
+    assert_non_null(version);
+    zone_version_unref(version);
+}
+
+static void builder_tells_names_outside_the_zone(void **state)
+{
+    (void)state;
+    struct heard heard = {{0}, 0, NULL, 0, ""};
+    enum result result;
+    static const struct line lines[] = {SOA_LINE, NS_LINE};
+    struct builder *builder = fill(lines, 2, NULL, &heard, &result);
+    static const char *const outside[] = {"www.org.", ".", "xexample.", "example.org."};
+    struct error err = {0};
+    for (size_t i = 0; i < ARRAY_SIZE(outside); i++) {
+        struct name owner = naive_name(outside[i]);
+        struct record record = {owner.wire, TYPE_A, CLASS_IN, 60, slice_of("\1\2\3\4", 4)};
+        assert_int_equal(builder_add(builder, &record, NULL, 0, &err), ERR_NOT_FOUND);
+    }
+    struct name owner = naive_name("www.example.");
+    struct record record = {owner.wire, TYPE_A, CLASS_CH, 60, slice_of("\1\2\3\4", 4)};
+    assert_int_equal(builder_add(builder, &record, NULL, 0, NULL), ERR_FORMAT);
+    struct zone_version *version = NULL;
+    assert_int_equal(builder_finish(builder, NULL, &version, NULL, NULL), OK);
+    assert_int_equal(zone_version_record_count(version), 2);
+    zone_version_unref(version);
+    builder_free(builder);
+    builder_free(NULL);
+}
+
+static void builder_keeps_within_limits(void **state)
+{
+    (void)state;
+    struct heard heard;
+    enum result result;
+    static const struct line lines[] = {
+        SOA_LINE,
+        NS_LINE,
+        {"a.example.", TYPE_A, 60, "\1\2\3\4", 4},
+        {"a.example.", TYPE_A, 60, "\1\2\3\5", 4},
+        {"a.example.", TYPE_TXT, 60, "\0", 1},
+    };
+    static const struct builder_options too_small[] = {{.max_records = 4},
+                                                       {.max_records_per_type = 1},
+                                                       {.max_types_per_name = 1},
+                                                       {.max_bytes = 99}};
+    static const struct builder_options enough[] = {{.max_records = 5},
+                                                    {.max_records_per_type = 2},
+                                                    {.max_types_per_name = 2},
+                                                    {.max_bytes = 1000}};
+    for (size_t i = 0; i < ARRAY_SIZE(enough); i++) {
+        assert_null(BUILD(lines, &too_small[i]));
+        assert_int_equal(result, ERR_LIMIT);
+        struct zone_version *version = BUILD(lines, &enough[i]);
+        assert_int_equal(result, OK);
+        zone_version_unref(version);
+    }
+}
+
+static void builder_keeps_another_class(void **state)
+{
+    (void)state;
+    struct name apex = naive_name("bind.");
+    struct name owner = naive_name("version.bind.");
+    struct builder *builder = builder_new(apex.wire, CLASS_CH, NULL, NULL, NULL);
+    struct record records[] = {
+        {apex.wire, TYPE_SOA, CLASS_CH, 60, slice_of(SOA_RDATA, 30)},
+        {apex.wire, TYPE_NS, CLASS_CH, 60, slice_of("\2ns\0", 4)},
+        {owner.wire, TYPE_TXT, CLASS_CH, 60, slice_of("\3one", 4)},
+    };
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(builder_add(builder, &records[i], NULL, 0, NULL), OK);
+    }
+    struct zone_version *version = naive_finish(builder, NULL, NULL);
+    assert_int_equal(zone_version_class(version), CLASS_CH);
+    struct owner_walk walk = {0};
+    struct record record;
+    const struct owner *found = zone_version_find(version, owner.wire);
+    assert_true(owner_next_record(found, &walk, &record));
+    assert_int_equal(record.class, CLASS_CH);
+    assert_false(owner_next_record(found, &walk, &record));
+    zone_version_unref(version);
+}
+
+static void builder_leaves_nothing_behind_when_it_is_given_up(void **state)
+{
+    (void)state;
+    uint64_t before = pool_used_bytes(version_pool());
+    uint64_t random = 9;
+    struct naive_zone zone = naive_random_zone("example.", &random, 200, 30);
+    builder_free(naive_fill(&zone, NULL));
+    builder_free(naive_fill(&zone, &random));
+    struct zone_version *base = naive_build(&zone, NULL);
+    struct builder *builder = builder_new(zone.apex.wire, CLASS_IN, NULL, NULL, NULL);
+    builder_set_base(builder, base);
+    for (size_t i = 0; i < zone.count; i += 2) {
+        struct record record = naive_view(&zone.records[i]);
+        assert_int_equal(builder_add(builder, &record, NULL, 0, NULL), OK);
+    }
+    zone_version_unref(base);
+    builder_free(builder);
+    naive_free(&zone);
+    assert_int_equal(pool_used_bytes(version_pool()), before);
+}
+
+static void owner_gives_rrsets_and_records_in_order(void **state)
+{
+    (void)state;
+    struct heard heard;
+    enum result result;
+    static const struct line lines[] = {
+        SOA_LINE,
+        NS_LINE,
+        {"a.Example.", TYPE_RRSIG, 60, "\0\34\10\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 19},
+        {"a.example.", TYPE_TXT, 70, "\1b", 2},
+        {"a.example.", TYPE_RRSIG, 60, "\0\1\10\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 19},
+        {"a.example.", TYPE_TXT, 70, "\1a", 2},
+        {"a.example.", TYPE_A, 80, "\1\2\3\4", 4},
+        {"a.example.", 65280, 90, "", 0},
+    };
+    struct zone_version *version = BUILD(lines, NULL);
+    struct name name = naive_name("a.example.");
+    const struct owner *owner = zone_version_find(version, name.wire);
+    assert_int_equal(owner->rrset_count, 5);
+    assert_int_equal(owner->bytes[3], 'E');
+    struct rrset rrset;
+    assert_true(owner_find_rrset(owner, TYPE_A, &rrset));
+    assert_int_equal(rrset.ttl, 80);
+    assert_true(owner_find_rrset(owner, TYPE_TXT, &rrset));
+    assert_int_equal(rrset.count, 2);
+    assert_true(owner_find_rrset(owner, 65280, &rrset));
+    assert_int_equal(rrset.count, 1);
+    assert_false(owner_find_rrset(owner, TYPE_MX, &rrset));
+    assert_false(owner_find_rrset(owner, TYPE_RRSIG, &rrset));
+    assert_false(owner_find_rrset(owner, 65281, &rrset));
+    assert_true(owner_find_rrsig(owner, TYPE_A, &rrset));
+    assert_int_equal(rrset.covers, TYPE_A);
+    assert_true(owner_find_rrsig(owner, TYPE_AAAA, &rrset));
+    assert_false(owner_find_rrsig(owner, TYPE_TXT, &rrset));
+    static const uint16_t types[] = {TYPE_A, TYPE_TXT, TYPE_TXT, TYPE_RRSIG, TYPE_RRSIG, 65280};
+    struct owner_walk walk = {0};
+    struct record record;
+    size_t count = 0;
+    while (owner_next_record(owner, &walk, &record)) {
+        assert_true(count < ARRAY_SIZE(types));
+        assert_int_equal(record.type, types[count++]);
+    }
+    assert_int_equal(count, ARRAY_SIZE(types));
+    assert_int_equal(owner->flags, 0);
+    zone_version_unref(version);
+}
+
+static void builder_takes_a_large_rrset(void **state)
+{
+    (void)state;
+    enum { COUNT = 65535 };
+    struct name apex = naive_name("example.");
+    struct name owner = naive_name("many.example.");
+    uint64_t before = pool_used_bytes(version_pool());
+    for (unsigned extra = 0; extra < 2; extra++) {
+        struct builder *builder = builder_new(apex.wire, CLASS_IN, NULL, NULL, NULL);
+        struct record records[] = {
+            {apex.wire, TYPE_SOA, CLASS_IN, 60, slice_of(SOA_RDATA, 30)},
+            {apex.wire, TYPE_NS, CLASS_IN, 60, slice_of("\2ns\0", 4)},
+        };
+        assert_int_equal(builder_add(builder, &records[0], NULL, 0, NULL), OK);
+        assert_int_equal(builder_add(builder, &records[1], NULL, 0, NULL), OK);
+        for (uint32_t i = 0; i < COUNT + extra; i++) {
+            uint8_t address[4];
+            put_u32(address, i * 2654435761u);
+            struct record record = {owner.wire, TYPE_A, CLASS_IN, 60, slice_of(address, 4)};
+            assert_int_equal(builder_add(builder, &record, NULL, 0, NULL), OK);
+        }
+        struct zone_version *version = NULL;
+        struct error err = {0};
+        assert_int_equal(builder_finish(builder, NULL, &version, NULL, &err),
+                         extra == 0 ? OK : ERR_LIMIT);
+        if (extra == 0) {
+            assert_int_equal(zone_version_record_count(version), COUNT + 2);
+        }
+        zone_version_unref(version);
+        builder_free(builder);
+    }
+    assert_int_equal(pool_used_bytes(version_pool()), before);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(builder_refuses_a_zone_without_soa_or_ns),
+        cmocka_unit_test(builder_merges_duplicates_and_tells),
+        cmocka_unit_test(builder_takes_the_first_ttl_of_an_rrset),
+        cmocka_unit_test(builder_refuses_what_may_not_stand_together),
+        cmocka_unit_test(builder_tells_names_outside_the_zone),
+        cmocka_unit_test(builder_keeps_within_limits),
+        cmocka_unit_test(builder_keeps_another_class),
+        cmocka_unit_test(builder_leaves_nothing_behind_when_it_is_given_up),
+        cmocka_unit_test(owner_gives_rrsets_and_records_in_order),
+        cmocka_unit_test(builder_takes_a_large_rrset),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
