@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import socket
+import subprocess
 import tarfile
 import tempfile
 import time
@@ -136,11 +137,24 @@ class Test:
         assert lines and lines[0].split()[2] == "SOA" and lines[0] == lines[-1], "AXFR not framed by its SOA"
         return sorted(lines[:-1])
 
-    def same(self, zone, *servers):
-        """Fails with the difference unless all transfer the same records."""
-        first = self.transfer(servers[0], zone)
+    def dig_transfer(self, server, zone):
+        """The same by dig, in its presentation form: some ten times as fast for a large zone."""
+        out = subprocess.run(["dig", f"@{server.address}", "-p", str(server.port), "-b", "127.0.0.1", "+onesoa",
+                              "+noall", "+answer", "+time=30", zone, "AXFR"],
+                             capture_output=True, text=True, timeout=120, check=True).stdout
+        lines = []
+        for line in out.splitlines():
+            owner, _, rest = line.partition("\t")
+            if line and line[0] != ";":
+                lines.append(owner.lower() + " " + " ".join(rest.split()))
+        return sorted(lines)
+
+    def same(self, zone, *servers, by_dig=False):
+        """Fails with the difference unless all transfer the same records; gives their number."""
+        transfer = self.dig_transfer if by_dig else self.transfer
+        first = transfer(servers[0], zone)
         for other in servers[1:]:
-            second = self.transfer(other, zone)
+            second = transfer(other, zone)
             if first != second:
                 missing = sorted(set(first) - set(second))[:5]
                 extra = sorted(set(second) - set(first))[:5]
