@@ -44,7 +44,7 @@ static const char *joined_prefix(struct cursor *cursor, const struct item *item,
 {
     snprintf(out, size, "%s", item->text);
     const struct item *more = cursor_peek(cursor);
-    size_t length = strlen(item->text);
+    size_t length = strlen(out); /* a longer text is cut, and no address */
     while (more != NULL && more->kind == ITEM_WORD &&
            (more->text[0] == '/' || (length > 0 && out[length - 1] == '/'))) {
         snprintf(out + length, size - length, "%s", more->text);

@@ -51,8 +51,8 @@ struct row {
     parse_value *parse;
     enum conf_id id; /* CONF_NONE: nothing is kept (the parser has done all there is to do) */
     enum state state;
-    bool many;                   /* may stand several times in one block */
-    int64_t min, max;            /* numbers; max 0: no bound */
+    bool many;        /* may stand several times in one block */
+    int64_t min, max; /* numbers; max 0: no bound */
     bool clamp; /* out of that range: a warning, and the nearest in it is taken, as BIND does */
     const struct keyword *words; /* ended by a NULL word */
     const char *fallback;        /* the default, as it would be written */
