@@ -242,6 +242,13 @@ static struct tree_node *replace_at(struct step *step, struct tree_node *node,
     REQUIRE(found >= 0);
     at = (unsigned)found;
     node = node_own(step, node, 0);
+    if (node->level == 1 && at + 1 < node->count) {
+        /* Changes come in order: the next one is often in the next leaf. */
+        const uint8_t *next = (const uint8_t *)node_children(node)[at + 1];
+        for (size_t line = 0; line < 512; line += 64) {
+            __builtin_prefetch(next + line);
+        }
+    }
     node_children(node)[at] = replace_at(step, node_children(node)[at], key, before, after);
     if (node_firsts(node)[at] == before) {
         node_firsts(node)[at] = after;
