@@ -26,6 +26,7 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "net/loop.h"
+#include "server/control.h"
 #include "server/loader.h"
 #include "server/request.h"
 #include "server/server_impl.h"
@@ -41,7 +42,6 @@ struct process {
     struct server server;
     struct udp_worker *udp[MAX_WORKERS];
     struct stream_worker *streams[MAX_WORKERS];
-    unsigned worker_count;
     struct loop_watch signals;
     int signal_fd;
     bool pid_written;
@@ -152,40 +152,54 @@ static void settings_unref_later(void *context)
     settings_unref(context);
 }
 
-static void reloaded(void *context)
+void server_log_reloaded(struct server *server)
 {
-    struct process *process = context;
-    LOG_EVENT(process->server.logging, LOG_INFO, LOG_GENERAL, "reload_done",
-              "reloading zones succeeded", LOG_NUM("zones", zones_count(process->server.zones)));
+    LOG_EVENT(server->logging, LOG_INFO, LOG_GENERAL, "reload_done", "reloading zones succeeded",
+              LOG_NUM("zones", zones_count(server->zones)));
 }
 
-static void reload(struct process *process)
+static void reloaded(void *context)
 {
-    struct server *server = &process->server;
-    LOG_EVENT(server->logging, LOG_INFO, LOG_GENERAL, "reload", "received SIGHUP signal to reload zones",
+    server_log_reloaded(context);
+}
+
+enum result server_reload(struct server *server, const char *why, void (*loaded)(void *context),
+                          void *context, struct error *err)
+{
+    LOG_EVENT(server->logging, LOG_INFO, LOG_GENERAL, "reload", why,
               LOG_KEY("config", server->options.config_path));
     struct settings *fresh;
-    struct error err = {0};
-    if (read_settings(server, report_to_log, server, &fresh, &err) != OK) {
+    enum result result = read_settings(server, report_to_log, server, &fresh, err);
+    if (result != OK) {
         char text[1024], phrase[1200];
         snprintf(phrase, sizeof(phrase), "reloading configuration failed: %s",
-                 error_format(&err, text, sizeof(text)));
+                 error_format(err, text, sizeof(text)));
         LOG_EVENT(server->logging, LOG_ERROR, LOG_GENERAL, "reload_failed", phrase,
                   LOG_KEY("action", "keeping the configuration as it was"));
-        return;
+        return result;
     }
     struct settings *old = atomic_load_explicit(&server->settings, memory_order_acquire);
     fresh->generation = old->generation + 1;
     struct logging_options logging;
     settings_logging(fresh, server->options.log_to_stderr, server->options.debug_level, &logging);
-    if (logging_configure(server->logging, &logging, &err) != OK) {
-        LOG_EVENT(server->logging, LOG_ERROR, LOG_GENERAL, "logging_failed", err.text,
+    struct error log_err = {0};
+    if (logging_configure(server->logging, &logging, &log_err) != OK) {
+        LOG_EVENT(server->logging, LOG_ERROR, LOG_GENERAL, "logging_failed", log_err.text,
                   LOG_KEY("action", "keeping the log channels as they were"));
     }
     request_prepare_settings(fresh);
     atomic_store_explicit(&server->settings, fresh, memory_order_release);
-    zones_configure(server->zones, reloaded, process);
+    atomic_store(&server->configured_at_s, clock_wall_s());
+    zones_configure(server->zones, loaded, context);
     rcu_defer(settings_unref_later, old);
+    return OK;
+}
+
+void server_stop(struct server *server)
+{
+    LOG_EVENT(server->logging, LOG_INFO, LOG_GENERAL, "stopping", "shutting down",
+              LOG_KEY("asked_by", "control channel"));
+    loop_stop(server->main_loop);
 }
 
 /* ---- signals ---- */
@@ -198,7 +212,9 @@ static void signal_ready(void *context, unsigned events)
     while (read(process->signal_fd, &info, sizeof(info)) == sizeof(info)) {
         switch (info.ssi_signo) {
         case SIGHUP:
-            reload(process);
+            /* a failure is in the log */
+            (void)!server_reload(&process->server, "received SIGHUP signal to reload zones",
+                                 reloaded, &process->server, &(struct error){0});
             break;
         case SIGUSR1:
             logging_reopen(process->server.logging);
@@ -316,8 +332,8 @@ static enum result open_sockets(struct process *process, const struct settings *
     unsigned count = server->options.threads != 0 ? server->options.threads
                      : cores > 0                  ? (unsigned)cores
                                                   : 1;
-    process->worker_count = count < MAX_WORKERS ? count : MAX_WORKERS;
-    for (unsigned i = 0; i < process->worker_count; i++) {
+    process->server.worker_count = count < MAX_WORKERS ? count : MAX_WORKERS;
+    for (unsigned i = 0; i < process->server.worker_count; i++) {
         enum result result = udp_worker_new(server, settings->listen, settings->listen_count,
                                             &process->udp[i], err);
         if (result == OK) {
@@ -333,7 +349,7 @@ static enum result open_sockets(struct process *process, const struct settings *
 
 static enum result start_workers(struct process *process, struct error *err)
 {
-    for (unsigned i = 0; i < process->worker_count; i++) {
+    for (unsigned i = 0; i < process->server.worker_count; i++) {
         enum result result = udp_worker_start(process->udp[i], err);
         if (result == OK) {
             result = stream_worker_start(process->streams[i], err);
@@ -388,6 +404,7 @@ static enum result start(struct process *process, struct error *err)
         (result = loop_new(&server->main_loop, err)) != OK ||
         (result = watch_signals(process, err)) != OK ||
         (result = open_sockets(process, settings, err)) != OK ||
+        (result = control_open(server, server->options.user, &server->control, err)) != OK ||
         (result = drop_privileges(server->options.user, err)) != OK) {
         return result;
     }
@@ -404,8 +421,11 @@ static enum result start(struct process *process, struct error *err)
         (result = sync_start(server->sync, err)) != OK) {
         return result;
     }
+    server->started_at_s = clock_wall_s();
+    atomic_store(&server->configured_at_s, server->started_at_s);
     zones_configure(server->zones, loaded, process);
-    if ((result = start_workers(process, err)) != OK) {
+    if ((result = control_start(server->control, err)) != OK ||
+        (result = start_workers(process, err)) != OK) {
         return result;
     }
     return write_pid(process, settings->pid_file, err);
@@ -418,7 +438,8 @@ static void finish(struct process *process)
     if (process->pid_written) {
         (void)unlink(settings->pid_file);
     }
-    for (unsigned i = 0; i < process->worker_count; i++) {
+    control_stop(server->control);
+    for (unsigned i = 0; i < process->server.worker_count; i++) {
         udp_worker_free(process->udp[i]);
         stream_worker_free(process->streams[i]);
     }
@@ -437,6 +458,8 @@ static void finish(struct process *process)
               LOG_NUM("pid", getpid()));
     logging_stop(server->logging);
     loop_free(server->main_loop);
+    control_free(server->control);
+    rcu_drain();
     settings_unref(settings);
 }
 

@@ -14,6 +14,7 @@
 #include "server/settings.h"
 #include "zone/zone_set.h"
 
+struct control;
 struct loop;
 struct loader;
 struct sync;
@@ -43,6 +44,10 @@ struct server {
     struct zones *zones;
     struct sync *sync;
     struct transfers *transfers;
+    struct control *control;
+    unsigned worker_count;
+    int64_t started_at_s;
+    _Atomic(int64_t) configured_at_s; /* wall clock, of the last configuration that was taken */
 };
 
 /* Names the thread and blocks the signals that main handles. First call of every thread. */
@@ -51,5 +56,17 @@ void server_thread_begin(const char *name);
 void server_set_rcu_hooks(struct loop *loop);
 /* The settings with a reference, from any thread; settings_unref. */
 struct settings *server_settings(struct server *server);
+
+/*
+ * Main thread: reads configuration and changed zone files again; `why` is the log's phrase. OK: the
+ * configuration is taken, and `loaded` is called in the main thread when all zones have been looked
+ * at, server_log_reloaded says so. Otherwise nothing changed, and the log has the reason.
+ */
+MUST_CHECK enum result server_reload(struct server *server, const char *why,
+                                     void (*loaded)(void *context), void *context,
+                                     struct error *err);
+void server_log_reloaded(struct server *server);
+/* Any thread: the server ends in order. */
+void server_stop(struct server *server);
 
 #endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The table of commands, and those that set something going. Whoever speaks another protocol (rndc)
+ * looks up the same table.
+ *
+ * A command's answer says what was really done: a reload is answered when the files have been read,
+ * with what was wrong with them; refresh, retransfer and notify only after the sync thread has said
+ * that there is somebody to ask or tell.
+ */
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/rcu.h"
+#include "server/control_impl.h"
+#include "server/server_impl.h"
+#include "server/zone_load.h"
+#include "server/zones.h"
+
+enum { FAILED_NAMED = 20 };
+
+static const char *zone_text(const struct control_job *job, char *out)
+{
+    return name_format_log(job->zone->zone->name, out);
+}
+
+/* ---- reload of everything ---- */
+
+struct tally {
+    size_t failed;
+    json_t *named;
+};
+
+static json_t *failed_zone(struct server_zone *zone)
+{
+    const char *why = atomic_load_explicit(&zone->load_error, memory_order_acquire);
+    if (why == NULL) {
+        return NULL;
+    }
+    char name[NAME_TEXT_SIZE];
+    json_t *object = json_object();
+    json_object_set_new(object, "name", control_text(name_format_log(zone->zone->name, name)));
+    json_object_set_new(object, "text", control_text(why));
+    return object;
+}
+
+static bool tally_zone(void *context, struct zone *zone)
+{
+    struct tally *tally = context;
+    json_t *failed = failed_zone(zone->context);
+    if (failed != NULL && tally->failed++ < FAILED_NAMED) {
+        json_array_append_new(tally->named, failed);
+    } else {
+        json_decref(failed);
+    }
+    return true;
+}
+
+static void all_reloaded(struct control_job *job)
+{
+    struct server *server = job->control->server;
+    server_log_reloaded(server);
+    struct tally tally = {.named = json_array()};
+    rcu_read_begin();
+    struct zone_set *zones = atomic_load_explicit(&server->zone_set, memory_order_acquire);
+    size_t count = zone_set_count(zones);
+    zone_set_each(zones, tally_zone, &tally);
+    rcu_read_end();
+    control_job_done(job, json_pack("{s:I, s:I, s:o}", "zones", (json_int_t)count, "failed",
+                                    (json_int_t)tally.failed, "failures", tally.named));
+}
+
+static void reload_refused(struct control_job *job)
+{
+    char text[1024];
+    control_job_fail(job, "failed", "the configuration is kept as it was: %s",
+                     error_format(&job->failure, text, sizeof(text)));
+}
+
+/* In the main thread, both. */
+static void zones_looked_at(void *context)
+{
+    control_job_home(context, all_reloaded);
+}
+
+static void reload_in_main(void *context)
+{
+    struct control_job *job = context;
+    if (server_reload(job->control->server, "received control channel command to reload zones",
+                      zones_looked_at, job, &job->failure) != OK) {
+        control_job_home(job, reload_refused);
+    }
+}
+
+/* ---- reload of one zone ---- */
+
+static void zone_reloaded(struct control_job *job)
+{
+    char name[NAME_TEXT_SIZE];
+    rcu_read_begin();
+    json_t *failed = failed_zone(job->zone);
+    rcu_read_end();
+    if (failed != NULL) {
+        control_job_fail(job, "failed", "%s", json_string_value(json_object_get(failed, "text")));
+        json_decref(failed);
+        return;
+    }
+    struct zone_version *version = zone_acquire(job->zone->zone);
+    json_t *answer = json_object();
+    json_object_set_new(answer, "zone", control_text(zone_text(job, name)));
+    if (version != NULL) {
+        uint32_t serial = zone_version_serial(version).value;
+        json_object_set_new(answer, "serial", json_integer(serial));
+        json_object_set_new(answer, "changed",
+                            json_boolean(!job->had_serial || job->serial.value != serial));
+    }
+    zone_version_unref(version);
+    control_job_done(job, answer);
+}
+
+/* In the main thread. */
+static void zone_looked_at(void *context)
+{
+    control_job_home(context, zone_reloaded);
+}
+
+static void refresh_asked(struct control_job *job);
+
+static void reload_zone(struct control_job *job)
+{
+    if ((job->zone->zone->flags & ZONE_SECONDARY) != 0) {
+        control_job_ask_report(job, refresh_asked); /* what its file is to a primary zone */
+        return;
+    }
+    struct zone_version *version = zone_acquire(job->zone->zone);
+    if (version != NULL) {
+        job->had_serial = true;
+        job->serial = zone_version_serial(version);
+    }
+    zone_version_unref(version);
+    struct load_round *round = load_round_new(job->control->server->main_loop, zone_looked_at, job);
+    zone_load_start(job->zone, round);
+    load_round_release(round);
+}
+
+static void run_reload(struct control_job *job)
+{
+    if (job->zone != NULL) {
+        reload_zone(job);
+    } else if (!loop_post(job->control->server->main_loop, reload_in_main, job)) {
+        control_job_fail(job, "ending", "the server is ending");
+    }
+}
+
+/* ---- refresh, retransfer ---- */
+
+static bool fail_unless_secondary(struct control_job *job)
+{
+    char name[NAME_TEXT_SIZE];
+    if ((job->zone->zone->flags & ZONE_SECONDARY) == 0) {
+        control_job_fail(job, "not-secondary",
+                         "%s is a primary zone here: there is nobody to ask; reload reads its file",
+                         zone_text(job, name));
+        return true;
+    }
+    if (job->report.state == SYNC_STARTING) {
+        control_job_fail(job, "busy", "%s is still being loaded", zone_text(job, name));
+        return true;
+    }
+    return false;
+}
+
+static void answer_begun(struct control_job *job, const char *what)
+{
+    char name[NAME_TEXT_SIZE];
+    json_t *primaries = json_array();
+    for (size_t i = 0; i < job->report.primary_count; i++) {
+        char address[ADDRESS_TEXT_SIZE];
+        json_array_append_new(primaries, json_string(address_format(
+                                             &job->report.primaries[i].address, true, address)));
+    }
+    json_t *answer = json_object();
+    json_object_set_new(answer, "zone", control_text(zone_text(job, name)));
+    json_object_set_new(answer, "begun", json_string(what));
+    json_object_set_new(answer, "primaries", primaries);
+    control_job_done(job, answer);
+}
+
+static void refresh_asked(struct control_job *job)
+{
+    if (!fail_unless_secondary(job)) {
+        sync_refresh(job->control->server->sync, job->zone);
+        answer_begun(job, "refresh");
+    }
+}
+
+static void run_refresh(struct control_job *job)
+{
+    control_job_ask_report(job, refresh_asked);
+}
+
+static void retransfer_asked(struct control_job *job)
+{
+    if (!fail_unless_secondary(job)) {
+        sync_retransfer(job->control->server->sync, job->zone);
+        answer_begun(job, "retransfer");
+    }
+}
+
+static void run_retransfer(struct control_job *job)
+{
+    control_job_ask_report(job, retransfer_asked);
+}
+
+/* ---- notify ---- */
+
+static void notify_asked(struct control_job *job)
+{
+    char name[NAME_TEXT_SIZE];
+    struct zone_version *version = zone_acquire(job->zone->zone);
+    if (version == NULL) {
+        control_job_fail(job, "not-loaded", "%s is not loaded: there is no serial to tell of",
+                         zone_text(job, name));
+        return;
+    }
+    struct serial serial = zone_version_serial(version);
+    zone_version_unref(version);
+    if (job->report.target_count == 0) {
+        control_job_fail(job, "no-targets",
+                         "nobody is notified of %s: see notify and also-notify in the "
+                         "configuration, and the NS records of the zone",
+                         zone_text(job, name));
+        return;
+    }
+    sync_renotify(job->control->server->sync, job->zone);
+    json_t *targets = json_array();
+    for (size_t i = 0; i < job->report.target_count; i++) {
+        char address[ADDRESS_TEXT_SIZE];
+        json_array_append_new(
+            targets, json_string(address_format(&job->report.targets[i].address, true, address)));
+    }
+    json_t *answer = json_object();
+    json_object_set_new(answer, "zone", control_text(zone_text(job, name)));
+    json_object_set_new(answer, "serial", json_integer(serial.value));
+    json_object_set_new(answer, "targets", targets);
+    control_job_done(job, answer);
+}
+
+static void run_notify(struct control_job *job)
+{
+    control_job_ask_report(job, notify_asked);
+}
+
+/* ---- the server ---- */
+
+static void run_stop(struct control_job *job)
+{
+    struct server *server = job->control->server;
+    control_job_done(job, NULL);
+    server_stop(server);
+}
+
+static void run_commands(struct control_job *job);
+
+static const struct control_command commands[] = {
+    {"commands", CONTROL_ZONE_NONE, false, run_commands},
+    {"notify", CONTROL_ZONE_NEEDED, true, run_notify},
+    {"refresh", CONTROL_ZONE_NEEDED, true, run_refresh},
+    {"reload", CONTROL_ZONE_OPTIONAL, true, run_reload},
+    {"retransfer", CONTROL_ZONE_NEEDED, true, run_retransfer},
+    {"status", CONTROL_ZONE_OPTIONAL, false, control_status_run},
+    {"stop", CONTROL_ZONE_NONE, true, run_stop},
+    {"zones", CONTROL_ZONE_NONE, false, control_zones_run},
+};
+
+static void run_commands(struct control_job *job)
+{
+    static const char *const uses[] = {"none", "optional", "needed"};
+    json_t *list = json_array();
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "name", commands[i].name, "zone",
+                                              uses[commands[i].zone], "changes",
+                                              (int)commands[i].changes));
+    }
+    control_job_done(job, json_pack("{s:o}", "commands", list));
+}
+
+const struct control_command *control_command_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}

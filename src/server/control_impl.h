@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Between the parts of control: connections (control_client.c) carry lines, commands
+ * (control_command.c, control_status.c) see only a job: what is asked, and where the answer goes.
+ * Everything belongs to the control thread unless it says otherwise.
+ */
+#ifndef SERVER_CONTROL_IMPL_H
+#define SERVER_CONTROL_IMPL_H
+
+#include <jansson.h>
+#include <pthread.h>
+
+#include "base/text.h"
+#include "net/loop.h"
+#include "server/control.h"
+#include "server/control_request.h"
+#include "server/control_socket.h"
+#include "server/sync_report.h"
+
+struct control_client;
+struct control_job;
+
+enum { CONTROL_SOCKETS_MAX = 8, CONTROL_CLIENTS_MAX = 32 };
+
+/* A socket that listens. */
+struct control_door {
+    struct control *control;
+    struct control_socket_options options;
+    int fd; /* -1: closed */
+    struct loop_watch watch;
+};
+
+struct control {
+    struct server *server;
+    struct loop *loop;
+    pthread_t thread;
+    bool running;
+    struct control_door doors[CONTROL_SOCKETS_MAX];
+    unsigned door_count;
+    struct loop_timer pause; /* no descriptors left: looks away for a moment */
+    struct control_client *clients;
+    unsigned client_count;
+    struct control_job *jobs;
+};
+
+/* ---- commands ---- */
+
+enum control_zone_use { CONTROL_ZONE_NONE, CONTROL_ZONE_OPTIONAL, CONTROL_ZONE_NEEDED };
+
+struct control_command {
+    const char *name;
+    enum control_zone_use zone;
+    bool changes; /* denied on a read-only socket, logged */
+    /* Ends, now or later, with one control_job_done or control_job_fail. */
+    void (*run)(struct control_job *job);
+};
+
+/* NULL: no such command. */
+const struct control_command *control_command_find(const char *name);
+void control_status_run(struct control_job *job);
+void control_zones_run(struct control_job *job);
+
+/* ---- jobs ---- */
+
+struct control_job {
+    struct control *control;
+    const struct control_command *command;
+    struct server_zone *zone;      /* a reference, or NULL */
+    struct control_client *client; /* NULL: it has gone, nobody wants the answer */
+    struct control_job *next, **link;
+
+    /* Of the command that runs. */
+    void (*more)(struct control_job *job); /* called when the client has taken what waits */
+    void (*step)(struct control_job *job); /* where control_job_home leads */
+    struct control_walk *walk;
+    struct sync_report report;
+    struct error failure;
+    struct serial serial; /* before the reload, where had_serial */
+    bool had_serial;
+};
+
+/* Runs the request for the client; it may be done with when this returns. `zone` is taken. */
+void control_job_start(struct control *control, const struct control_command *command,
+                       struct server_zone *zone, struct control_client *client);
+/* Any thread: `step` runs in the control thread. Where that has ended, the job waits for
+ * control_free. */
+void control_job_home(struct control_job *job, void (*step)(struct control_job *job));
+/* A line that is not the last; takes `members`. */
+void control_job_part(struct control_job *job, json_t *members);
+/* The last line, with these members (taken, may be NULL); the job is gone. */
+void control_job_done(struct control_job *job, json_t *members);
+/* error  a word for programs (docs/control.md) */
+void control_job_fail(struct control_job *job, const char *error, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+/* The client has room again, or has gone (then the job ends soon). */
+void control_job_want_more(struct control_job *job);
+void control_job_free(struct control_job *job);
+
+/* Asks the sync thread for job->report about job->zone, with details; then `step`. */
+void control_job_ask_report(struct control_job *job, void (*step)(struct control_job *job));
+
+/* The rest of a list of zones that is being told. NULL is fine. */
+struct control_walk;
+void control_walk_free(struct control_walk *walk);
+
+/* Never NULL: octets that are not UTF-8 are replaced. */
+json_t *control_text(const char *text);
+
+/* ---- connections ---- */
+
+/* Takes the descriptor. */
+void control_client_new(struct control_door *door, int fd);
+void control_client_free(struct control_client *client);
+/* Queues one line; takes `object`. */
+void control_client_send(struct control_client *client, json_t *object);
+/* What it waits for now; NULL: nothing. */
+void control_client_job_started(struct control_client *client, struct control_job *job);
+/* Its job is done: the next request. The client may be gone when this returns. */
+void control_client_job_done(struct control_client *client);
+bool control_client_has_room(const struct control_client *client);
+
+#endif
