@@ -21,7 +21,8 @@ MUST_CHECK enum result delta_remove(struct delta *delta, const struct record *re
 MUST_CHECK enum result delta_add(struct delta *delta, const struct record *record, struct error *err);
 /*
  * Sorts (owner, then removals before additions, type, rdata) and checks: exactly one SOA removed
- * and one added, at the apex. A record both removed and added with the same TTL cancels out.
+ * and one added, at the apex. A record (SOA apart) both removed and added in the same octets with the
+ * same TTL cancels out; what is listed twice counts once.
  */
 MUST_CHECK enum result delta_seal(struct delta *delta, struct error *err);
 
@@ -53,8 +54,10 @@ struct delta_limits {
  *
  * ERR_STALE   the delta starts at another serial; ask for AXFR (RFC 1995 4)
  * ERR_FORMAT  it removes a record that is not there, adds one that is, or leaves what no zone may
- *             have: no SOA, no NS at the apex, CNAME beside other data
- * ERR_LIMIT   a limit would be passed
+ *             have: no SOA, no NS at the apex, CNAME beside other data. The TTL is part of the
+ *             record: a removal gives the one it has, an addition that of the records of its RRset
+ *             that stay (another TTL for an RRset: remove all of it, add all of it)
+ * ERR_LIMIT   a limit would be passed, and not because it was already
  * Any thread, one apply at a time for the versions of one zone. O(k log n).
  */
 MUST_CHECK enum result delta_apply(struct zone_version *from, const struct delta *change,
@@ -63,7 +66,8 @@ MUST_CHECK enum result delta_apply(struct zone_version *from, const struct delta
 
 /*
  * What leads from a to b, sealed. Subtrees that both share are skipped: O(what differs) for
- * versions of one line, O(n) otherwise. The serials may be equal (then the SOAs may be, too).
+ * versions of one line, O(n) otherwise. The serials may be equal (then the SOAs may be, too). The SOA
+ * is always removed and added, so equal versions give a delta_count() of 2.
  */
 struct delta *delta_diff(const struct zone_version *a, const struct zone_version *b);
 
