@@ -54,32 +54,41 @@ enum step packer_next(struct packer *packer, uint8_t *buffer, size_t limit, size
     if (limit < MESSAGE_HEADER_SIZE + reserved + opt_size) {
         return no_room(limit, err);
     }
-    struct message_writer w;
-    message_writer_init(&w, buffer, limit, request->id,
+    struct message_writer frame;
+    message_writer_init(&frame, buffer, limit, request->id,
                         (uint16_t)(FLAG_QR | FLAG_AA | (request->flags & FLAG_RD)));
-    w.reserved = reserved + opt_size;
+    frame.reserved = reserved + opt_size;
     const struct question *question = &request->question;
     if (first &&
-        !message_write_question(&w, question->name.wire, question->type, question->class)) {
+        !message_write_question(&frame, question->name.wire, question->type, question->class)) {
         return no_room(limit, err);
     }
+    struct record_writer *writer = &packer->writer;
+    size_t full = limit - frame.reserved;
     size_t soft = packer->soft_size < limit ? packer->soft_size : limit;
+    record_writer_init(writer, buffer, frame.size, full);
+    if (first) {
+        record_writer_know(writer, MESSAGE_HEADER_SIZE);
+    }
     while (packer->has_held) {
-        unsigned written = w.counts[SECTION_ANSWER];
-        w.limit = written == 0 ? limit : soft;
-        if (written == UINT16_MAX || !message_write_record(&w, SECTION_ANSWER, &packer->held)) {
-            if (written == 0) {
+        if (!record_writer_add(writer, &packer->held)) {
+            if (writer->record_count == 0) {
                 return too_large(packer, err);
             }
             break;
         }
-        packer->stats.records++;
+        /* The first record may be as large as it likes. */
+        writer->limit = soft > frame.reserved + writer->size ? soft - frame.reserved : writer->size;
         packer->has_held = packer->source(packer->context, &packer->held);
     }
-    w.limit = limit;
-    bool wrote = !first || xfr_request_write_opt(request, &w, RCODE_NOERROR, packer->edns_options);
+    packer->stats.records += writer->record_count;
+    frame.size = writer->size;
+    frame.counts[SECTION_ANSWER] = (uint16_t)writer->record_count;
+    frame.reserved = 0;
+    bool wrote =
+        !first || xfr_request_write_opt(request, &frame, RCODE_NOERROR, packer->edns_options);
     REQUIRE(wrote);
-    *out_size = message_writer_finish(&w).size;
+    *out_size = message_writer_finish(&frame).size;
     packer->stats.messages++;
     packer->stats.bytes += *out_size;
     return packer->has_held ? STEP_MORE : STEP_DONE;

@@ -3,6 +3,7 @@
 #ifndef XFR_PACKER_IMPL_H
 #define XFR_PACKER_IMPL_H
 
+#include "xfr/record_writer_impl.h"
 #include "xfr/step.h"
 #include "xfr/xfr_request.h"
 #include "zone/version.h"
@@ -19,6 +20,7 @@ struct packer {
     struct record held; /* fetched, not yet written */
     bool has_held;
     struct xfr_stats stats;
+    struct record_writer writer;
 };
 
 /* The stream has at least one record. soft_size 0: AXFR_OUT_SOFT_SIZE. */
