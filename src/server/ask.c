@@ -3,8 +3,10 @@
  * Asking other servers. A few UDP sockets with random ports are shared by all questions from the
  * same source address, so that neither a hundred thousand zones nor a burst needs a descriptor
  * each; a reply counts only if it comes to the socket that asked, from the address that was asked,
- * with the random ID (about 28 bits to guess). Over TCP each question has a connection of its own:
- * it is the rare way, for peers that did not answer over UDP.
+ * with the random ID (about 28 bits to guess). A reply whose signature is wrong ends the question
+ * as well: the operator wants to know at once which end has the wrong key, and who can guess 28
+ * bits can just as well hinder unsigned questions. Over TCP each question has a connection of its
+ * own: it is the rare way, for peers that did not answer over UDP.
  */
 #include "server/ask.h"
 
@@ -14,7 +16,14 @@
 #include "net/udp.h"
 #include "wire/record.h"
 
-enum { SOCKETS_PER_SOURCE = 4, MAX_SOCKETS = 64, REPLY_SIZE = 4096, MAX_UNDER_WAY = 32768, REAP_MS = 60000 };
+enum {
+    SOCKETS_PER_SOURCE = 4,
+    MAX_SOCKETS = 64,
+    MESSAGE_SIZE = 2048,
+    REPLY_SIZE = 4096,
+    MAX_UNDER_WAY = 32768,
+    REAP_MS = 60000,
+};
 
 struct ask_socket {
     struct asker *asker;
@@ -32,6 +41,7 @@ struct ask {
     struct loop_timer timer;
     ask_done *done;
     void *context;
+    struct tsig tsig; /* with a reference on its key, or without one */
 };
 
 struct asker {
@@ -86,6 +96,7 @@ static void ask_forget(struct ask *ask)
     ask->asker->by_id[ask->id] = NULL;
     ask->asker->under_way--;
     loop_timer_stop(ask->asker->loop, &ask->timer);
+    tsig_key_unref(ask->tsig.key);
     memory_free(ask);
 }
 
@@ -95,6 +106,18 @@ static void ask_end(struct ask *ask, struct slice message, const struct error *e
     void *context = ask->context;
     ask_forget(ask);
     done(context, message, err);
+}
+
+/* A reply came: it counts if it is signed as the question was. */
+static void ask_answered(struct ask *ask, struct slice message)
+{
+    struct error err = {0};
+    if (ask->tsig.key != NULL &&
+        tsig_verify_response(&ask->tsig, message, clock_wall_s(), &err) != OK) {
+        ask_end(ask, slice_of(NULL, 0), &err);
+        return;
+    }
+    ask_end(ask, message, NULL);
 }
 
 void ask_cancel(struct ask *ask)
@@ -133,7 +156,7 @@ static void socket_ready(void *context, unsigned events)
         }
         struct ask *ask = asker->by_id[get_u16(slots[i].in.data)];
         if (ask != NULL && ask->socket == socket && address_equal(&ask->peer, &slots[i].peer)) {
-            ask_end(ask, slots[i].in, NULL);
+            ask_answered(ask, slots[i].in);
         }
     }
 }
@@ -141,9 +164,8 @@ static void socket_ready(void *context, unsigned events)
 static enum result find_socket(struct asker *asker, const struct address *source, uint8_t family,
                                struct ask_socket **out, struct error *err)
 {
-    struct address wanted = source != NULL && source->family == family
-                                ? *source
-                                : (struct address){.family = family};
+    struct address wanted =
+        source != NULL && source->family == family ? *source : (struct address){.family = family};
     unsigned limit = wanted.port != 0 ? 1 : SOCKETS_PER_SOURCE;
     unsigned found = 0;
     struct ask_socket *same[SOCKETS_PER_SOURCE];
@@ -157,7 +179,8 @@ static enum result find_socket(struct asker *asker, const struct address *source
         return OK;
     }
     if (asker->socket_count == MAX_SOCKETS) {
-        return error_set(err, ERR_LIMIT, "more than %d source addresses for questions", MAX_SOCKETS);
+        return error_set(err, ERR_LIMIT, "more than %d source addresses for questions",
+                         MAX_SOCKETS);
     }
     struct ask_socket *socket = memory_new_zeroed(1, sizeof(*socket));
     socket->asker = asker;
@@ -187,7 +210,7 @@ static void stream_message(void *context, struct slice message)
     }
     struct stream *stream = ask->stream;
     ask->stream = NULL;
-    ask_end(ask, message, NULL);
+    ask_answered(ask, message);
     stream_close(stream);
 }
 
@@ -215,15 +238,23 @@ static enum result start_tcp(struct ask *ask, const struct address *source, uint
 }
 
 enum result ask_start(struct asker *asker, const struct address *peer, const struct address *source,
-                      bool tcp, uint32_t tcp_ms, uint16_t id, struct slice message, ask_done *done,
-                      void *context, struct ask **out, struct error *err)
+                      bool tcp, uint32_t tcp_ms, uint16_t id, struct slice message,
+                      struct tsig_key *key, ask_done *done, void *context, struct ask **out,
+                      struct error *err)
 {
-    REQUIRE(asker->by_id[id] == NULL);
+    uint8_t buffer[MESSAGE_SIZE];
+    REQUIRE(asker->by_id[id] == NULL && message.size + tsig_key_room(key) <= sizeof(buffer));
     struct ask *ask = memory_new_zeroed(1, sizeof(*ask));
     *ask = (struct ask){.asker = asker, .peer = *peer, .id = id, .done = done, .context = context};
     loop_timer_init(&ask->timer, ask_overdue, ask);
     asker->by_id[id] = ask;
     asker->under_way++;
+    if (key != NULL) {
+        memcpy(buffer, message.data, message.size);
+        message.size = tsig_sign_request(&ask->tsig, tsig_key_ref(key), buffer, message.size,
+                                         sizeof(buffer), clock_wall_s());
+        message.data = buffer;
+    }
     const struct address *from = source != NULL && source->family == peer->family ? source : NULL;
     enum result result;
     if (tcp) {
@@ -238,8 +269,7 @@ enum result ask_start(struct asker *asker, const struct address *peer, const str
         ask_cancel(ask);
         return result;
     }
-    loop_timer_set(asker->loop, &ask->timer,
-                   instant_add_ms(clock_now(), tcp ? tcp_ms : REAP_MS));
+    loop_timer_set(asker->loop, &ask->timer, instant_add_ms(clock_now(), tcp ? tcp_ms : REAP_MS));
     *out = ask;
     return OK;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * One question to another server and its one reply, over UDP or TCP: refresh queries and NOTIFY.
- * Replies are matched by socket, address and a random ID; the machines above do the rest.
+ * Replies are matched by socket, address and a random ID, and verified where the question was signed;
+ * the machines above do the rest.
  * Everything in one loop's thread.
  */
 #ifndef SERVER_ASK_H
@@ -11,6 +12,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "net/loop.h"
+#include "wire/tsig.h"
 
 struct asker;
 struct ask;
@@ -22,21 +24,23 @@ void asker_free(struct asker *asker);
 MUST_CHECK enum result asker_draw_id(struct asker *asker, uint16_t *out, struct error *err);
 
 /*
- * The reply, or a failure of the connection. Called at most once; the ask is gone after it.
+ * The reply, or a failure of the connection; ERR_BAD_AUTH or ERR_FORMAT: a reply came, but its
+ * signature is missing or wrong. Called at most once; the ask is gone after it.
  * message  borrowed; empty on error
  */
 typedef void ask_done(void *context, struct slice message, const struct error *err);
 
 /*
- * Sends `message`, whose first two octets are the `id` drawn. UDP: waits for a reply until
+ * Sends `message`, whose first two octets are the `id` drawn, signed with `key` unless that is NULL
+ * (shares it until the end). UDP: waits for a reply until
  * ask_cancel or a minute has passed (the machine above knows when to try again). TCP: until
  * `tcp_ms`. ERR_IO where it cannot be sent; `done` is not called then.
  * A datagram from the peer that is not the reply (other ID) is not handed up.
  */
 MUST_CHECK enum result ask_start(struct asker *asker, const struct address *peer,
                                  const struct address *source, bool tcp, uint32_t tcp_ms, uint16_t id,
-                                 struct slice message, ask_done *done, void *context,
-                                 struct ask **out, struct error *err);
+                                 struct slice message, struct tsig_key *key, ask_done *done,
+                                 void *context, struct ask **out, struct error *err);
 /* No callback follows. NULL is fine. */
 void ask_cancel(struct ask *ask);
 

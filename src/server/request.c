@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * NOTIFY is answered at once and handed to the sync thread. UPDATE is refused: no zone takes them
- * yet. A signed message is answered NOTAUTH, since no key can be verified yet. Transfers over UDP: AXFR is
- * FORMERR (RFC 5936 4.2), IXFR gets the one SOA that sends the client to TCP (RFC 1995 2).
+ * yet. A signed message is verified before anything else is done, and what answers it is signed.
+ * Transfers over UDP: AXFR is FORMERR (RFC 5936 4.2), IXFR gets the one SOA that sends the client
+ * to TCP (RFC 1995 2).
  *
  * Refusals name the rule that decided, in the log, at a bounded rate.
  */
@@ -13,6 +14,7 @@
 #include "base/clock.h"
 #include "server/access.h"
 #include "server/server_impl.h"
+#include "server/signature.h"
 #include "server/sync.h"
 #include "server/zones.h"
 #include "xfr/ixfr_out.h"
@@ -20,8 +22,7 @@
 
 struct request_scope request_scope_begin(struct server *server)
 {
-    const struct settings *settings =
-        atomic_load_explicit(&server->settings, memory_order_acquire);
+    const struct settings *settings = atomic_load_explicit(&server->settings, memory_order_acquire);
     return (struct request_scope){
         .server = server,
         .settings = settings,
@@ -64,8 +65,8 @@ static void reply_rcode(struct answer_query *query, unsigned rcode)
         request.question.class = query->query.qclass;
     }
     query->rcode = (uint16_t)rcode;
-    query->response_size =
-        xfr_refusal_write(&request, rcode, EDE_NONE, "", query->out, query->out_size, query->reserve);
+    query->response_size = xfr_refusal_write(&request, rcode, EDE_NONE, "", query->out,
+                                             query->out_size, query->reserve);
 }
 
 static void handle_notify(const struct request_scope *scope, struct answer_query *query,
@@ -78,7 +79,8 @@ static void handle_notify(const struct request_scope *scope, struct answer_query
     char from[ADDRESS_TEXT_SIZE], phrase[1400], name[NAME_TEXT_SIZE];
     address_format(&origin->peer, true, from);
     if (notify_in_read(query->message, &notify, &rcode, &err) != OK) {
-        query->response_size = notify_in_reply(&notify, rcode, query->out, query->out_size, 0);
+        query->response_size =
+            notify_in_reply(&notify, rcode, query->out, query->out_size, query->reserve);
         return;
     }
     struct server_zone *zone = query->zone == NULL ? NULL : query->zone->context;
@@ -88,7 +90,7 @@ static void handle_notify(const struct request_scope *scope, struct answer_query
         LOG_EVENT_LIMITED(server->logging, LOG_INFO, LOG_NOTIFY, "notify_unknown_zone", phrase,
                           LOG_KEY("peer", from));
         query->response_size =
-            notify_in_reply(&notify, RCODE_NOTAUTH, query->out, query->out_size, 0);
+            notify_in_reply(&notify, RCODE_NOTAUTH, query->out, query->out_size, query->reserve);
         return;
     }
     const struct zone_settings *settings =
@@ -106,7 +108,7 @@ static void handle_notify(const struct request_scope *scope, struct answer_query
         LOG_EVENT_LIMITED(server->logging, LOG_INFO, LOG_NOTIFY, "notify_refused", phrase,
                           LOG_KEY("rule", rule));
         query->response_size =
-            notify_in_reply(&notify, RCODE_REFUSED, query->out, query->out_size, 0);
+            notify_in_reply(&notify, RCODE_REFUSED, query->out, query->out_size, query->reserve);
         return;
     }
     if (notify.has_serial) {
@@ -118,7 +120,8 @@ static void handle_notify(const struct request_scope *scope, struct answer_query
     LOG_EVENT_LIMITED(server->logging, LOG_INFO, LOG_NOTIFY, "notify_received", phrase,
                       LOG_KEY("rule", rule));
     sync_notified(server->sync, zone, &origin->peer, notify.has_serial, notify.serial);
-    query->response_size = notify_in_reply(&notify, RCODE_NOERROR, query->out, query->out_size, 0);
+    query->response_size =
+        notify_in_reply(&notify, RCODE_NOERROR, query->out, query->out_size, query->reserve);
 }
 
 static void handle_update(const struct request_scope *scope, struct answer_query *query,
@@ -145,7 +148,8 @@ static void handle_transfer_datagram(const struct request_scope *scope, struct a
     struct xfr_request request;
     struct error err = {0};
     unsigned rcode = RCODE_FORMERR;
-    if (query->query.qtype == TYPE_AXFR || xfr_request_read(query->message, &request, &rcode, &err) != OK) {
+    if (query->query.qtype == TYPE_AXFR ||
+        xfr_request_read(query->message, &request, &rcode, &err) != OK) {
         reply_rcode(query, rcode);
         return;
     }
@@ -182,10 +186,10 @@ static void handle_transfer_datagram(const struct request_scope *scope, struct a
     }
 }
 
-void request_handle_message(const struct request_scope *scope, struct answer_query *query,
-                            const struct request_origin *origin)
+/* What is left once the request is known to be unsigned or well signed. */
+static void handle(const struct request_scope *scope, struct answer_query *query,
+                   const struct request_origin *origin)
 {
-    query->response_size = 0;
     switch (query->disposition) {
     case ANSWER_NOTIFY:
         handle_notify(scope, query, origin);
@@ -194,22 +198,24 @@ void request_handle_message(const struct request_scope *scope, struct answer_que
         handle_update(scope, query, origin);
         return;
     case ANSWER_TSIG:
-        reply_rcode(query, RCODE_NOTAUTH);
+        answer_batch(scope->answer, scope->zones, scope->wall_s, query, 1);
+        return;
+    case ANSWER_XFR:
+        handle_transfer_datagram(scope, query, origin);
         return;
     case ANSWER_SEND:
     case ANSWER_DROP:
-    case ANSWER_XFR:
         return;
     }
 }
 
-void request_handle_datagram(const struct request_scope *scope, struct answer_query *query,
-                             const struct request_origin *origin)
+void request_handle(const struct request_scope *scope, struct answer_query *query,
+                    const struct request_origin *origin)
 {
-    if (query->disposition == ANSWER_XFR) {
-        query->response_size = 0;
-        handle_transfer_datagram(scope, query, origin);
-        return;
+    struct tsig tsig;
+    query->response_size = 0;
+    if (signature_verify(scope, query, origin, &tsig)) {
+        handle(scope, query, origin);
+        signature_add(scope, query, &tsig);
     }
-    request_handle_message(scope, query, origin);
 }

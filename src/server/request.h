@@ -34,13 +34,11 @@ struct request_origin {
 };
 
 /*
- * Deals with a query whose disposition is none of SEND and XFR over a stream. Writes the reply into
- * query->out and sets query->response_size (0: no reply).
+ * Deals with a query whose disposition is not SEND; XFR over a stream is transfer_out.h's. Writes
+ * the reply into query->out, signed where the query was, and sets query->response_size (0: no
+ * reply).
  */
-void request_handle_datagram(const struct request_scope *scope, struct answer_query *query,
-                             const struct request_origin *origin);
-/* The same for a message of a stream; ANSWER_XFR is transfer_out.h's. */
-void request_handle_message(const struct request_scope *scope, struct answer_query *query,
-                            const struct request_origin *origin);
+void request_handle(const struct request_scope *scope, struct answer_query *query,
+                    const struct request_origin *origin);
 
 #endif

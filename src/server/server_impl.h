@@ -21,6 +21,7 @@ struct sync;
 struct transfers;
 struct zones;
 struct ledger;
+struct store;
 
 /* Counted with relaxed atomics, summed on reading. */
 struct server_counters {
@@ -28,6 +29,7 @@ struct server_counters {
     _Atomic uint64_t transfers_refused;
     _Atomic uint64_t notifies_refused;
     _Atomic uint64_t updates_refused;
+    _Atomic uint64_t signatures_refused;
     _Atomic uint32_t transfers_out_running;
     _Atomic uint32_t streams_open;
 };
@@ -40,6 +42,8 @@ struct server {
     struct server_counters counters;
     struct loop *main_loop;
     struct loader *loader;
+    struct store *store; /* NULL: history in memory only */
+    char *store_directory;
     struct ledger *ledger;
     struct zones *zones;
     struct sync *sync;

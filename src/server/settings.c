@@ -38,6 +38,7 @@ void settings_unref(struct settings *settings)
     memory_free(settings->local_addresses);
     memory_free(settings->local_networks);
     memory_free(settings->channels);
+    key_table_deinit(&settings->keys);
     conf_free(settings->conf);
     memory_free(settings);
 }
@@ -135,10 +136,18 @@ static uint32_t ms_of(int64_t seconds)
     return seconds >= UINT32_MAX / 1000 ? UINT32_MAX : (uint32_t)(seconds * 1000);
 }
 
-static struct remote *copy_remotes(const struct conf *conf, const struct conf_zone *zone,
+struct tsig_key *settings_peer_key(const struct settings *settings, const struct address *peer)
+{
+    const struct conf_server *server = conf_server_find(settings->conf, peer);
+    return server == NULL || server->key == NULL ? NULL
+                                                 : key_table_find(&settings->keys, server->key->wire);
+}
+
+static struct remote *copy_remotes(const struct settings *settings, const struct conf_zone *zone,
                                    const struct conf_remotes *remotes, enum conf_id source4,
                                    enum conf_id source6, uint16_t default_port, size_t *out_count)
 {
+    const struct conf *conf = settings->conf;
     struct remote *copies = memory_new_zeroed(remotes->count, sizeof(copies[0]));
     for (uint32_t i = 0; i < remotes->count; i++) {
         const struct conf_remote *remote = &remotes->servers[i];
@@ -154,6 +163,7 @@ static struct remote *copy_remotes(const struct conf *conf, const struct conf_zo
                                      : server != NULL    ? server->key
                                                          : NULL;
         copies[i].key = key == NULL ? NULL : key->name;
+        copies[i].tsig = key == NULL ? NULL : key_table_find(&settings->keys, key->wire);
         copies[i].tls = remote->tls == NULL ? NULL : remote->tls->name;
     }
     *out_count = remotes->count;
@@ -203,10 +213,10 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
         zone->allow_query = NULL;
     }
     settings->anybody_may_query = settings->anybody_may_query && zone->allow_query == NULL;
-    zone->primaries = copy_remotes(conf, from, conf_remotes(conf, from, CONF_PRIMARIES),
+    zone->primaries = copy_remotes(settings, from, conf_remotes(conf, from, CONF_PRIMARIES),
                                    CONF_TRANSFER_SOURCE, CONF_TRANSFER_SOURCE_V6, default_port,
                                    &zone->primary_count);
-    zone->notify = copy_remotes(conf, from, conf_remotes(conf, from, CONF_ALSO_NOTIFY),
+    zone->notify = copy_remotes(settings, from, conf_remotes(conf, from, CONF_ALSO_NOTIFY),
                                 CONF_NOTIFY_SOURCE, CONF_NOTIFY_SOURCE_V6, default_port,
                                 &zone->notify_count);
     zone->notify_mode = notify_mode_of(conf_number(conf, from, CONF_NOTIFY));
@@ -275,6 +285,7 @@ enum result settings_new(struct conf *conf, uint16_t default_port, bool ipv4, bo
     struct settings *settings = memory_new_zeroed(1, sizeof(*settings));
     atomic_init(&settings->references, 1);
     settings->conf = conf;
+    key_table_init(&settings->keys, conf);
     uint16_t port = conf_is_set(conf, NULL, CONF_PORT) ? (uint16_t)conf_number(conf, NULL, CONF_PORT)
                                                        : default_port;
     enum result result = find_listens(settings, port, ipv4, ipv6, err);

@@ -12,6 +12,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "conf/conf.h"
+#include "server/key_table.h"
 #include "server/logging.h"
 #include "xfr/axfr_in.h"
 #include "xfr/refresh.h"
@@ -22,6 +23,7 @@ struct remote {
     struct address address; /* with port */
     struct address source;  /* family 0: any */
     const char *key;        /* TSIG key name, or NULL */
+    struct tsig_key *tsig;  /* that key; borrowed from the settings' table */
     const char *tls;        /* tls block name, or NULL */
 };
 
@@ -55,6 +57,7 @@ struct zone_settings {
 struct settings {
     _Atomic uint32_t references;
     struct conf *conf;         /* owned */
+    struct key_table keys;
     struct answer_options answer;
     struct address *listen;    /* every address and port to answer on */
     size_t listen_count;
@@ -84,6 +87,8 @@ MUST_CHECK enum result settings_new(struct conf *conf, uint16_t default_port, bo
                                     struct settings **out, struct error *err);
 struct settings *settings_ref(struct settings *settings);
 void settings_unref(struct settings *settings);
+/* The key that a `server` statement sets for this address, borrowed, or NULL. */
+struct tsig_key *settings_peer_key(const struct settings *settings, const struct address *peer);
 
 /* What the `logging` statements say, in the form logging.h takes; `to_stderr` is -g. The arrays
  * belong to the settings, until the next call. */

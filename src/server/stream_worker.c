@@ -127,7 +127,7 @@ static void stream_message(void *context, struct slice message)
                 return;
             }
         } else {
-            request_handle_message(&scope, &query, &origin);
+            request_handle(&scope, &query, &origin);
         }
     }
     if (query.response_size != 0 &&

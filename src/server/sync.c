@@ -61,6 +61,18 @@ static void post(struct sync_message *message, void (*run)(void *context))
 
 /* ---- refresh ---- */
 
+/* A primary answered: how long the copy is good is to be known after a crash as well. */
+static void contacted(struct server_zone *zone)
+{
+    int64_t left_ms =
+        instant_ms_until(clock_now(), refresh_status(zone->sync.refresh).expires_at);
+    int64_t now_s = clock_wall_s();
+    struct zone_timers timers = {
+        .contact_s = now_s, .expires_s = left_ms == INT64_MAX ? now_s : now_s + left_ms / 1000};
+    zone_history_put_timers(zone, &timers);
+    zone_copy_contacted(zone);
+}
+
 static void soa_done(void *context, struct slice reply, const struct error *failure)
 {
     struct server_zone *zone = context;
@@ -77,8 +89,9 @@ static void soa_done(void *context, struct slice reply, const struct error *fail
         .with_edns = state->soa_edns,
     };
     if (failure != NULL) {
-        refresh_soa_failed(state->refresh, state->soa_ticket, REFRESH_UNREACHABLE, failure->text,
-                           now);
+        bool answered = failure->code == ERR_BAD_AUTH || failure->code == ERR_FORMAT;
+        refresh_soa_failed(state->refresh, state->soa_ticket,
+                           answered ? REFRESH_FAILED : REFRESH_UNREACHABLE, failure->text, now);
     } else if (soa_answer_read(&query, reply, &answer, &err) != OK) {
         refresh_soa_failed(state->refresh, state->soa_ticket,
                            answer.truncated ? REFRESH_TRUNCATED
@@ -90,7 +103,7 @@ static void soa_done(void *context, struct slice reply, const struct error *fail
                                           .has_expire = answer.has_expire_option,
                                           .expire_s = answer.expire_option_s};
         refresh_soa_answered(state->refresh, state->soa_ticket, &contact, now);
-        zone_copy_contacted(zone);
+        contacted(zone);
     }
     sync_zone_step(sync, zone);
 }
@@ -113,8 +126,8 @@ static void query_soa(struct sync *sync, struct server_zone *zone,
                                   .with_edns = action->edns};
         size_t size = soa_query_write(&query, buffer, sizeof(buffer));
         if (ask_start(sync->asker, &primary->address, &primary->source, action->tcp, SOA_TCP_MS,
-                      state->soa_id, slice_of(buffer, size), soa_done, zone, &state->soa_ask,
-                      &err) == OK) {
+                      state->soa_id, slice_of(buffer, size), primary->tsig, soa_done, zone,
+                      &state->soa_ask, &err) == OK) {
             return;
         }
     }
@@ -226,6 +239,8 @@ uint64_t sync_primaries_mark(const struct zone_settings *settings)
         mark = hash_bytes(mark, text, strlen(text));
         address_format(&settings->primaries[i].source, true, text);
         mark = hash_bytes(mark, text, strlen(text));
+        const char *key = settings->primaries[i].key;
+        mark = key == NULL ? mark : hash_bytes(mark, key, strlen(key));
     }
     return mark;
 }
@@ -404,11 +419,11 @@ static void run_transfer_ended(void *context)
         case TRANSFER_APPLIED:
             refresh_transferred(zone->sync.refresh, message->ticket, &result->soa, &result->contact,
                                 now);
-            zone_copy_contacted(zone);
+            contacted(zone);
             break;
         case TRANSFER_NOT_NEWER:
             refresh_transfer_not_newer(zone->sync.refresh, message->ticket, &result->contact, now);
-            zone_copy_contacted(zone);
+            contacted(zone);
             break;
         case TRANSFER_FAILED:
             refresh_transfer_failed(zone->sync.refresh, message->ticket, result->failure,

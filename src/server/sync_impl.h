@@ -24,7 +24,7 @@ struct sync {
 /* One server that is told of new versions of one zone. */
 struct notify_target {
     struct address address, source;
-    const char *key;          /* borrowed from the zone's settings */
+    struct tsig_key *key;     /* a reference, or NULL */
     bool from_ns_set;         /* found through the NS records, not configured */
     bool kept;                /* while the list is made anew */
     struct notify_out machine;

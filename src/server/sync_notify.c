@@ -64,9 +64,12 @@ static void list_add(struct target_list *list, struct server_zone *zone,
         target = memory_new(sizeof(*target));
         *target = *wanted;
         target->zone = zone;
+        tsig_key_ref(target->key);
         notify_out_init(&target->machine, hash_bytes(zone->zone->hash, text, strlen(text)));
     } else if (target != wanted) {
         target->source = wanted->source;
+        tsig_key_ref(wanted->key);
+        tsig_key_unref(target->key);
         target->key = wanted->key;
         target->from_ns_set = wanted->from_ns_set;
     }
@@ -83,6 +86,7 @@ static void list_add_host(struct target_list *list, struct server_zone *zone,
                  &(struct notify_target){.address = address,
                                          .source = address.family == 6 ? settings->notify_source6
                                                                        : settings->notify_source4,
+                                         .key = settings_peer_key(settings->settings, &address),
                                          .from_ns_set = true});
     }
 }
@@ -129,6 +133,7 @@ static void replace_targets(struct server_zone *zone, struct target_list *list)
         struct notify_target *target = zone->sync.targets[i];
         if (!target->kept) {
             ask_cancel(target->ask);
+            tsig_key_unref(target->key);
             memory_free(target);
         }
     }
@@ -197,7 +202,7 @@ void sync_notify_targets(struct sync *sync, struct server_zone *zone,
             list_add(&list, zone,
                      &(struct notify_target){.address = remote->address,
                                              .source = remote->source,
-                                             .key = remote->key});
+                                             .key = remote->tsig});
         }
     }
     struct zone_version *version = zone_acquire(zone->zone);
@@ -309,8 +314,8 @@ static void send_notify(struct sync *sync, struct notify_target *target,
         size_t size = notify_write(zone->zone->name, zone->zone->class, target->id,
                                    what->with_soa ? &soa : NULL, buffer, sizeof(buffer), 0);
         if (ask_start(sync->asker, &target->address, &target->source, what->tcp, NOTIFY_TCP_MS,
-                      target->id, slice_of(buffer, size), notify_done, target, &target->ask,
-                      &err) == OK) {
+                      target->id, slice_of(buffer, size), target->key, notify_done, target,
+                      &target->ask, &err) == OK) {
             return;
         }
     }

@@ -8,6 +8,9 @@
  * not seen a single message yet are asked again once on a new one (the primary may have closed an
  * idle connection at the very moment we used it); the others fail, and the old version serves on.
  *
+ * Where the primary has a key, every message is verified before its machine sees it, and nothing is
+ * committed before the last signature was right.
+ *
  * One thread owns everything about one primary, so no locks are needed.
  */
 #include "server/transfer_in.h"
@@ -56,6 +59,8 @@ struct transfer {
     struct connection *connection;
     struct axfr_in *axfr; /* one of these two */
     struct ixfr_in *ixfr;
+    struct tsig_key *key; /* a reference, or NULL */
+    struct tsig tsig;     /* of the request that is under way */
     struct loop_timer deadline;
     struct instant started;
     uint16_t id;
@@ -88,6 +93,7 @@ static void transfer_free(struct transfer *transfer)
     loop_timer_stop(transfer->thread->loop, &transfer->deadline);
     axfr_in_free(transfer->axfr);
     ixfr_in_free(transfer->ixfr);
+    tsig_key_unref(transfer->key);
     zone_version_unref(transfer->base);
     server_zone_unref(transfer->zone);
     memory_free(transfer);
@@ -138,9 +144,13 @@ static void log_end(const struct transfer *transfer, const char *status, const c
         if (transfer->base != NULL) {
             snprintf(from, sizeof(from), "%u", zone_version_serial(transfer->base).value);
         }
+        char key[NAME_TEXT_SIZE] = "none";
+        if (transfer->key != NULL) {
+            name_format_log(tsig_key_name(transfer->key), key);
+        }
         LOG_EVENT(transfer->thread->server->logging, LOG_INFO, LOG_XFER_IN, "transfer_applied",
                   phrase, LOG_KEY("form", form), LOG_KEY("from_serial", from),
-                  LOG_KEY("transport", "tcp"));
+                  LOG_KEY("transport", "tcp"), LOG_KEY("key", key));
     }
 }
 
@@ -364,6 +374,23 @@ static void set_deadline(struct transfer *transfer)
                                           : ixfr_in_deadline(transfer->ixfr));
 }
 
+/* Verified first, then handed to the machine; and what is complete must have ended signed, since
+ * that is what proves the unsigned messages before (RFC 8945 5.3.1). */
+static enum step receive(struct transfer *transfer, struct slice message, struct instant now,
+                         struct error *err)
+{
+    bool is_signed = transfer->key != NULL;
+    if (is_signed && tsig_verify_response(&transfer->tsig, message, clock_wall_s(), err) != OK) {
+        return STEP_FAILED;
+    }
+    enum step step = transfer->axfr != NULL ? axfr_in_receive(transfer->axfr, message, now, err)
+                                            : ixfr_in_receive(transfer->ixfr, message, now, err);
+    if (step == STEP_DONE && is_signed && tsig_verify_end(&transfer->tsig, err) != OK) {
+        return STEP_FAILED;
+    }
+    return step;
+}
+
 static void stream_message(void *context, struct slice message)
 {
     struct connection *connection = context;
@@ -382,9 +409,7 @@ static void stream_message(void *context, struct slice message)
     transfer->answered = true;
     struct error err = {0};
     struct instant now = clock_now();
-    enum step step = transfer->axfr != NULL
-                         ? axfr_in_receive(transfer->axfr, message, now, &err)
-                         : ixfr_in_receive(transfer->ixfr, message, now, &err);
+    enum step step = receive(transfer, message, now, &err);
     switch (step) {
     case STEP_MORE:
         set_deadline(transfer);
@@ -398,7 +423,8 @@ static void stream_message(void *context, struct slice message)
         return;
     case STEP_FAILED:
         fail(transfer, &err);
-        if (!first || err.code == ERR_FORMAT || err.code == ERR_LIMIT) {
+        if (!first || err.code == ERR_FORMAT || err.code == ERR_LIMIT ||
+            err.code == ERR_BAD_AUTH) {
             abandon(connection);
         }
         return;
@@ -501,6 +527,10 @@ static enum result send_request(struct transfer *transfer, struct connection *co
                                      now, NULL, NULL);
         size = axfr_in_request(transfer->axfr, transfer->action.edns, buffer, sizeof(buffer));
     }
+    if (transfer->key != NULL) {
+        size = tsig_sign_request(&transfer->tsig, transfer->key, buffer, size, sizeof(buffer),
+                                 clock_wall_s());
+    }
     enum result result = stream_send(connection->stream, slice_of(buffer, size));
     if (result != OK) {
         return error_set(err, result, "the connection does not take another request");
@@ -562,12 +592,14 @@ void transfer_in_start(struct transfers *transfers, struct server_zone *zone,
     transfer->action = *action;
     transfer->peer = primary->address;
     transfer->source = primary->source;
+    transfer->key = tsig_key_ref(primary->tsig);
     address_format(&primary->address, true, transfer->address);
     settings_unref(settings->settings);
     uint64_t hash = hash_bytes(7, transfer->address, strlen(transfer->address));
     transfer->thread = &transfers->threads[hash % transfers->count];
     if (!loop_post(transfer->thread->loop, run_start, transfer)) {
         server_zone_unref(transfer->zone);
+        tsig_key_unref(transfer->key);
         memory_free(transfer);
     }
 }

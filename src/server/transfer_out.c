@@ -2,7 +2,8 @@
 /*
  * Outgoing transfers. The decision (address, key, rule) comes before any quota is used, so that
  * strangers cannot starve partners. A transfer holds its version until it ends: a newer one that is
- * published meanwhile does not disturb it.
+ * published meanwhile does not disturb it. Nor does a reload: a transfer that was asked for with a
+ * key is signed with it to the end, every message (RFC 8945 5.3.1).
  */
 #include "server/transfer_out.h"
 
@@ -11,6 +12,7 @@
 #include "base/memory.h"
 #include "server/access.h"
 #include "server/server_impl.h"
+#include "server/signature.h"
 #include "server/sync.h"
 #include "server/zones.h"
 #include "xfr/axfr_out.h"
@@ -25,17 +27,18 @@ struct transfer_out {
     struct serial serial;
     const char *form;
     struct address peer;
-    char client[ADDRESS_TEXT_SIZE];
+    struct tsig tsig; /* with a reference on its key, or without one */
+    char client[ADDRESS_TEXT_SIZE + SIGNER_TEXT_SIZE];
 };
 
 static void refuse(const struct request_scope *scope, struct answer_query *query,
                    const struct request_origin *origin, const struct xfr_request *request,
                    unsigned rcode, int ede, const char *why)
 {
-    char from[ADDRESS_TEXT_SIZE], name[NAME_TEXT_SIZE], phrase[2600];
+    char from[ADDRESS_TEXT_SIZE], signer[SIGNER_TEXT_SIZE], name[NAME_TEXT_SIZE], phrase[3700];
     name_format_log(request->question.name.wire, name);
-    snprintf(phrase, sizeof(phrase), "client %s (%s): zone transfer '%s/%s/IN' denied",
-             address_format(&origin->peer, true, from), name, name,
+    snprintf(phrase, sizeof(phrase), "client %s%s (%s): zone transfer '%s/%s/IN' denied",
+             address_format(&origin->peer, true, from), signer_format(query->key, signer), name, name,
              request->question.type == TYPE_IXFR ? "IXFR" : "AXFR");
     atomic_fetch_add_explicit(&scope->server->counters.transfers_refused, 1, memory_order_relaxed);
     LOG_EVENT_LIMITED(scope->server->logging, LOG_ERROR, LOG_SECURITY, "transfer_refused", phrase,
@@ -47,7 +50,7 @@ static void refuse(const struct request_scope *scope, struct answer_query *query
 
 static void log_started(const struct transfer_out *transfer)
 {
-    char phrase[1400];
+    char phrase[2600];
     snprintf(phrase, sizeof(phrase), "client %s: transfer of '%s': %s started (serial %u)",
              transfer->client, transfer->zone->label, transfer->form, transfer->serial.value);
     LOG_EVENT(transfer->server->logging, LOG_DEBUG, LOG_XFER_OUT, "transfer_out_started", phrase,
@@ -68,9 +71,9 @@ static void choose_form(struct transfer_out *transfer, struct zone_version *vers
     transfer->form = request->question.type == TYPE_IXFR ? "AXFR-style IXFR" : "AXFR";
 }
 
-struct transfer_out *transfer_out_begin(const struct request_scope *scope,
-                                        struct answer_query *query,
-                                        const struct request_origin *origin)
+/* As transfer_out_begin, once the request is known to be unsigned or well signed. */
+static struct transfer_out *begin(const struct request_scope *scope, struct answer_query *query,
+                                  const struct request_origin *origin)
 {
     struct server *server = scope->server;
     struct xfr_request request;
@@ -119,7 +122,9 @@ struct transfer_out *transfer_out_begin(const struct request_scope *scope,
     transfer->started = clock_now();
     transfer->serial = zone_version_serial(version);
     transfer->peer = origin->peer;
-    address_format(&origin->peer, true, transfer->client);
+    char address[ADDRESS_TEXT_SIZE], signer[SIGNER_TEXT_SIZE];
+    snprintf(transfer->client, sizeof(transfer->client), "%s%s",
+             address_format(&origin->peer, true, address), signer_format(query->key, signer));
     if (request.question.type == TYPE_IXFR) {
         sync_peer_has(server->sync, zone, &origin->peer, request.serial);
     }
@@ -129,14 +134,40 @@ struct transfer_out *transfer_out_begin(const struct request_scope *scope,
     return transfer;
 }
 
+struct transfer_out *transfer_out_begin(const struct request_scope *scope,
+                                        struct answer_query *query,
+                                        const struct request_origin *origin)
+{
+    struct tsig tsig;
+    if (!signature_verify(scope, query, origin, &tsig)) {
+        return NULL;
+    }
+    struct transfer_out *transfer = begin(scope, query, origin);
+    if (transfer == NULL) {
+        signature_add(scope, query, &tsig);
+        return NULL;
+    }
+    transfer->tsig = tsig;
+    tsig_key_ref(tsig.key);
+    return transfer;
+}
+
 enum step transfer_out_next(struct transfer_out *transfer, uint8_t *buffer, size_t *out_size)
 {
     struct error err = {0};
-    enum step step = transfer->axfr != NULL
-                         ? axfr_out_next(transfer->axfr, buffer, MESSAGE_MAX_SIZE, 0, out_size, &err)
-                         : ixfr_out_next(transfer->ixfr, buffer, MESSAGE_MAX_SIZE, 0, out_size, &err);
+    struct tsig *tsig = &transfer->tsig;
+    size_t reserved = tsig_key_room(tsig->key);
+    enum step step = transfer->axfr != NULL ? axfr_out_next(transfer->axfr, buffer, MESSAGE_MAX_SIZE,
+                                                            reserved, out_size, &err)
+                                            : ixfr_out_next(transfer->ixfr, buffer, MESSAGE_MAX_SIZE,
+                                                            reserved, out_size, &err);
+    if (step != STEP_FAILED && tsig->key != NULL) {
+        *out_size =
+            tsig_sign_response(tsig, buffer, *out_size, MESSAGE_MAX_SIZE, clock_wall_s());
+        REQUIRE(*out_size != 0); /* room was reserved */
+    }
     if (step == STEP_FAILED) {
-        char phrase[1400];
+        char phrase[3200];
         snprintf(phrase, sizeof(phrase), "client %s: transfer of '%s': %s failed: %s",
                  transfer->client, transfer->zone->label, transfer->form, err.text);
         LOG_EVENT(transfer->server->logging, LOG_ERROR, LOG_XFER_OUT, "transfer_out_failed", phrase,
@@ -153,7 +184,7 @@ void transfer_out_free(struct transfer_out *transfer, const char *why)
     struct xfr_stats stats = transfer->axfr != NULL ? axfr_out_stats(transfer->axfr)
                                                     : ixfr_out_stats(transfer->ixfr);
     double seconds = (double)(clock_now().ns - transfer->started.ns) / 1e9;
-    char phrase[1800];
+    char phrase[3000];
     if (why == NULL) {
         sync_peer_has(transfer->server->sync, transfer->zone, &transfer->peer, transfer->serial);
         snprintf(phrase, sizeof(phrase),
@@ -175,6 +206,7 @@ void transfer_out_free(struct transfer_out *transfer, const char *why)
     axfr_out_free(transfer->axfr);
     ixfr_out_free(transfer->ixfr);
     atomic_fetch_sub(&transfer->server->counters.transfers_out_running, 1);
+    tsig_key_unref(transfer->tsig.key);
     server_zone_unref(transfer->zone);
     memory_free(transfer);
 }

@@ -59,7 +59,7 @@ static void answer_slots(struct udp_worker *worker, struct udp_port *port, unsig
                 .local = slots[i].local,
                 .udp = &port->socket,
             };
-            request_handle_datagram(&scope, query, &origin);
+            request_handle(&scope, query, &origin);
         }
         slots[i].out_size = query->response_size;
     }

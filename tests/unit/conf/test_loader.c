@@ -431,7 +431,7 @@ static void what_is_not_used_is_listed_once(void **state)
                                   "zone . { type hint; file h; };\n"
                                   "server 192.0.2.1 { }; server 192.0.2.2 { };\n");
     assert_int_equal(conf->zone_count, 0);
-    assert_int_equal(conf->unused_count, 4);
+    assert_int_equal(conf->unused_count, 3);
     assert_string_equal(conf->unused[0].name, "dnssec-validation");
     assert_false(conf->unused[0].later);
     assert_string_equal(conf->unused[1].name, "auto-reload");

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The TSIG keys of a configuration, ready to sign with, found by name. */
+#ifndef SERVER_KEY_TABLE_H
+#define SERVER_KEY_TABLE_H
+
+#include "conf/conf.h"
+#include "wire/tsig.h"
+
+/* Read-only once made; any thread. */
+struct key_table {
+    struct tsig_key **keys; /* a reference each; in canonical order of their names */
+    size_t count;
+};
+
+void key_table_init(struct key_table *table, const struct conf *conf);
+/* Drops the references; a key that an exchange still holds lives on. */
+void key_table_deinit(struct key_table *table);
+/* Borrowed, or NULL. O(log n). */
+struct tsig_key *key_table_find(const struct key_table *table, const uint8_t *name);
+
+#endif
