@@ -34,6 +34,7 @@
 #include "server/sync.h"
 #include "server/transfer_in.h"
 #include "server/udp_worker.h"
+#include "server/zone_history.h"
 #include "server/zones.h"
 
 enum { MAX_WORKERS = 64, DNS_PORT = 53 };
@@ -415,7 +416,8 @@ static enum result start(struct process *process, struct error *err)
     tell_unused(server, settings->conf);
     log_listens(server, settings);
     server->zones = zones_new(server);
-    if ((result = loader_new(threads, &server->loader, err)) != OK ||
+    if ((result = zone_history_open(server, settings, err)) != OK ||
+        (result = loader_new(threads, &server->loader, err)) != OK ||
         (result = sync_new(server, &server->sync, err)) != OK ||
         (result = transfers_new(server, threads, &server->transfers, err)) != OK ||
         (result = sync_start(server->sync, err)) != OK) {
@@ -443,11 +445,13 @@ static void finish(struct process *process)
         udp_worker_free(process->udp[i]);
         stream_worker_free(process->streams[i]);
     }
-    loader_free(server->loader);
     transfers_free(server->transfers);
-    sync_free(server->sync);
+    loader_free(server->loader);
+    sync_stop(server->sync);
     zones_free(server->zones);
-    rcu_drain();
+    rcu_drain(); /* the last references to zones are dropped here */
+    zone_history_close(server);
+    sync_free(server->sync);
     if (server->main_loop != NULL) {
         loop_watch_remove(server->main_loop, &process->signals);
     }

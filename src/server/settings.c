@@ -223,6 +223,11 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
     zone->notify_source4 = conf_address(conf, from, CONF_NOTIFY_SOURCE);
     zone->notify_source6 = conf_address(conf, from, CONF_NOTIFY_SOURCE_V6);
     zone->provide_ixfr = conf_bool(conf, from, CONF_PROVIDE_IXFR);
+    int64_t percent = conf_number(conf, from, CONF_MAX_IXFR_RATIO);
+    zone->max_ixfr_percent = percent == CONF_UNLIMITED ? UINT32_MAX : clamp_u32(percent);
+    int64_t journal = conf_number(conf, from, CONF_MAX_JOURNAL_SIZE);
+    zone->max_journal_bytes =
+        journal == CONF_UNLIMITED || journal == CONF_DEFAULT_SIZE ? 0 : (uint64_t)journal;
     zone->max_records = (uint64_t)conf_number(conf, from, CONF_MAX_RECORDS);
     zone->max_records_per_type = clamp_u32(conf_number(conf, from, CONF_MAX_RECORDS_PER_TYPE));
     zone->max_types_per_name = clamp_u32(conf_number(conf, from, CONF_MAX_TYPES_PER_NAME));

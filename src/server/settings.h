@@ -52,6 +52,8 @@ struct zone_settings {
     uint32_t max_records_per_type;
     uint32_t max_types_per_name;
     bool provide_ixfr;
+    uint32_t max_ixfr_percent; /* of the zone; UINT32_MAX: no limit */
+    uint64_t max_journal_bytes; /* 0: the store's own bound */
 };
 
 struct settings {

@@ -543,15 +543,21 @@ enum result sync_start(struct sync *sync, struct error *err)
     return OK;
 }
 
+void sync_stop(struct sync *sync)
+{
+    if (sync != NULL && sync->running) {
+        loop_stop(sync->loop);
+        pthread_join(sync->thread, NULL);
+        sync->running = false;
+    }
+}
+
 void sync_free(struct sync *sync)
 {
     if (sync == NULL) {
         return;
     }
-    if (sync->running) {
-        loop_stop(sync->loop);
-        pthread_join(sync->thread, NULL);
-    }
+    sync_stop(sync);
     resolver_free(sync->resolver);
     asker_free(sync->asker);
     loop_free(sync->loop);

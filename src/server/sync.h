@@ -38,7 +38,9 @@ struct sync_zone {
 
 MUST_CHECK enum result sync_new(struct server *server, struct sync **out, struct error *err);
 MUST_CHECK enum result sync_start(struct sync *sync, struct error *err);
-/* Ends the thread; forgets all zones. NULL is fine. */
+/* Ends the thread; forgets all zones. Others may go on calling the functions below, without effect,
+ * until sync_free. NULL is fine for both. */
+void sync_stop(struct sync *sync);
 void sync_free(struct sync *sync);
 
 /* --- any thread; each is carried out in the sync thread --- */

@@ -18,11 +18,14 @@
 #include "xfr/axfr_out.h"
 #include "xfr/ixfr_out.h"
 
+enum { CHAIN_TRIES = 4 };
+
 struct transfer_out {
     struct server *server;
     struct server_zone *zone; /* a reference */
     struct axfr_out *axfr;    /* one of these two */
     struct ixfr_out *ixfr;
+    struct ledger_chain chain; /* what ixfr borrows */
     struct instant started;
     struct serial serial;
     const char *form;
@@ -57,18 +60,42 @@ static void log_started(const struct transfer_out *transfer)
               LOG_KEY("form", transfer->form));
 }
 
-/* "Up to date" is one SOA; everything else the whole zone, since no history is kept yet. */
-static void choose_form(struct transfer_out *transfer, struct zone_version *version,
-                        const struct xfr_request *request)
+/*
+ * IXFR where history reaches back to the client's serial and is not larger than max-ixfr-ratio of
+ * the zone; else the whole zone. "Up to date" is one SOA. The chain may end at a version that was
+ * published after ours was taken: then ours is taken again.
+ */
+static void choose_form(struct transfer_out *transfer, struct zone_version **version,
+                        const struct zone_settings *settings, const struct xfr_request *request)
 {
-    if (request->question.type == TYPE_IXFR &&
-        !serial_before(request->serial, zone_version_serial(version))) {
-        transfer->ixfr = ixfr_out_new(version, NULL, 0, request, slice_of(NULL, 0), 0);
-        transfer->form = "IXFR";
-        return;
+    transfer->form = "AXFR";
+    if (request->question.type == TYPE_IXFR) {
+        bool current = !serial_before(request->serial, zone_version_serial(*version));
+        bool found = false;
+        for (unsigned n = 0; !current && !found && settings->provide_ixfr && n < CHAIN_TRIES; n++) {
+            uint64_t limit = settings->max_ixfr_percent == UINT32_MAX
+                                 ? 0
+                                 : zone_version_bytes(*version) / 100 * settings->max_ixfr_percent + 4096;
+            if (ledger_history(transfer->zone->history, request->serial, limit, &transfer->chain,
+                               NULL) != OK) {
+                break;
+            }
+            found = serial_equal(transfer->chain.to, zone_version_serial(*version));
+            if (!found) {
+                ledger_chain_deinit(&transfer->chain);
+                zone_version_unref(*version);
+                *version = zone_acquire(transfer->zone->zone);
+            }
+        }
+        if (current || found) {
+            transfer->ixfr = ixfr_out_new(*version, transfer->chain.chunks, transfer->chain.count,
+                                          request, slice_of(NULL, 0), 0);
+            transfer->form = "IXFR";
+            return;
+        }
+        transfer->form = "AXFR-style IXFR";
     }
-    transfer->axfr = axfr_out_new(version, request, slice_of(NULL, 0), 0);
-    transfer->form = request->question.type == TYPE_IXFR ? "AXFR-style IXFR" : "AXFR";
+    transfer->axfr = axfr_out_new(*version, request, slice_of(NULL, 0), 0);
 }
 
 /* As transfer_out_begin, once the request is known to be unsigned or well signed. */
@@ -128,7 +155,8 @@ static struct transfer_out *begin(const struct request_scope *scope, struct answ
     if (request.question.type == TYPE_IXFR) {
         sync_peer_has(server->sync, zone, &origin->peer, request.serial);
     }
-    choose_form(transfer, version, &request);
+    choose_form(transfer, &version, settings, &request);
+    transfer->serial = zone_version_serial(version);
     zone_version_unref(version);
     log_started(transfer);
     return transfer;
@@ -205,6 +233,7 @@ void transfer_out_free(struct transfer_out *transfer, const char *why)
     }
     axfr_out_free(transfer->axfr);
     ixfr_out_free(transfer->ixfr);
+    ledger_chain_deinit(&transfer->chain);
     atomic_fetch_sub(&transfer->server->counters.transfers_out_running, 1);
     tsig_key_unref(transfer->tsig.key);
     server_zone_unref(transfer->zone);

@@ -129,11 +129,15 @@ static enum result with_serial(struct zone_version *version, struct serial seria
     return result;
 }
 
-/* The same serial with other content: the serial moves on by one, and the delta is taken anew. */
+/*
+ * The author did not raise the serial: where the records differ from those of `present`, it moves on
+ * by one from there, and the delta is taken anew. *version becomes NULL where nothing differs.
+ */
 static enum result advance(struct server_zone *zone, struct zone_version *present,
                            struct zone_version **version, struct delta **delta, struct error *err)
 {
     struct serial old = zone_version_serial(present);
+    struct serial in_file = zone_version_serial(*version);
     struct serial next = {old.value + 1};
     struct zone_version *advanced;
     enum result result = with_serial(*version, next, &advanced, err);
@@ -141,31 +145,47 @@ static enum result advance(struct server_zone *zone, struct zone_version *presen
         return result;
     }
     zone_version_unref(*version);
-    *version = advanced;
     delta_free(*delta);
+    *version = advanced;
     *delta = delta_diff(present, advanced);
+    struct zone_version *unchanged;
+    result = with_serial(present, next, &unchanged, err);
+    if (result != OK) {
+        return result;
+    }
+    struct delta *content = delta_diff(unchanged, advanced);
+    bool differs = delta_count(content) != 0;
+    delta_free(content);
+    zone_version_unref(unchanged);
+    if (!differs) {
+        zone_version_unref(*version);
+        delta_free(*delta);
+        *version = NULL;
+        *delta = NULL;
+        return OK;
+    }
     char phrase[1400];
     snprintf(phrase, sizeof(phrase),
-             "zone %s: zone file changed but its serial did not: advanced from %u to %u",
-             zone->label, old.value, next.value);
+             "zone %s: zone file changed but its serial %u did not: serving it as %u", zone->label,
+             in_file.value, next.value);
     LOG_EVENT(zone->server->logging, LOG_WARNING, LOG_ZONELOAD, "serial_advanced", phrase,
+              LOG_NUM("from", old.value),
               LOG_KEY("advice", "raise the serial in the file with each change"));
     return OK;
 }
 
 /* ---- a primary's file ---- */
 
-static bool same_file(const struct file_state *state, const struct stat *st)
+static bool same_file(const struct file_mark *state, const struct stat *st)
 {
     return state->known && state->size == (uint64_t)st->st_size &&
            state->inode == (uint64_t)st->st_ino &&
            state->modified_ns == (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
-static void remember_file(struct file_state *state, const struct stat *st)
+static struct file_mark mark_of(const struct stat *st)
 {
-    *state = (struct file_state){
-        .known = true,
+    return (struct file_mark){
         .size = (uint64_t)st->st_size,
         .inode = (uint64_t)st->st_ino,
         .modified_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
@@ -186,7 +206,10 @@ static enum result load_file(struct server_zone *zone, const struct zone_setting
     if (same_file(&zone->file, &st)) {
         return OK;
     }
-    zone->file.known = false;
+    struct file_mark last = zone->file;
+    zone->file = mark_of(&st);
+    zone->file.serial = last.serial;
+    zone->file.serial_known = last.serial_known;
     struct zone_load_options options = {
         .path = settings->file,
         .directory = settings->settings->directory,
@@ -200,57 +223,58 @@ static enum result load_file(struct server_zone *zone, const struct zone_setting
     struct reporter reporter = {.zone = zone};
     enum result result =
         zone_load_file(&options, present, version, delta, report_finding, &reporter, err);
-    if (result == OK) {
-        remember_file(&zone->file, &st);
-    }
-    if (result != OK || present == NULL) {
+    if (result != OK) {
         return result;
     }
-    struct serial old = zone_version_serial(present), new = zone_version_serial(*version);
-    if (serial_before(old, new)) {
+    struct serial new = zone_version_serial(*version);
+    zone->file.serial = new.value;
+    zone->file.serial_known = true;
+    zone->file.known = true;
+    if (present == NULL || serial_before(zone_version_serial(present), new)) {
         return OK;
     }
-    if (serial_equal(old, new)) {
-        if (*delta != NULL && delta_count(*delta) != 0) {
-            return advance(zone, present, version, delta, err);
-        }
-    } else {
-        result = error_set(err, ERR_STALE,
-                           "serial %u is before %u, which is being served; secondaries would not take "
-                           "it: raise it above %u",
-                           new.value, old.value, old.value);
+    struct serial old = zone_version_serial(present);
+    if (serial_equal(old, new) || (last.serial_known && last.serial == new.value)) {
+        return advance(zone, present, version, delta, err);
     }
+    zone->file.known = false; /* said again at the next reload */
+    zone->file.serial = last.serial;
     zone_version_unref(*version);
     delta_free(*delta);
     *version = NULL;
     *delta = NULL;
-    return result;
+    return error_set(err, ERR_STALE,
+                     "serial %u is before %u, which is being served; secondaries would not take it: "
+                     "raise it above %u",
+                     new.value, old.value, old.value);
 }
 
 static void load_primary(struct server_zone *zone, const struct zone_settings *settings)
 {
-    struct zone_version *present = zone_acquire(zone->zone);
+    if (!zone->restored) {
+        zone->restored = true;
+        if (zone_history_restore(zone, false)) {
+            zone_history_get_file(zone, &zone->file);
+        }
+    }
+    struct zone_version *present = ledger_zone_head(zone->history);
     struct zone_version *version;
     struct delta *delta;
     struct error err = {0};
-    struct instant begin = clock_now();
     enum result result = load_file(zone, settings, present, &version, &delta, &err);
+    bool was_read = result == OK && zone->file.known;
     if (result == OK && version != NULL) {
-        struct serial serial = zone_version_serial(version);
-        uint64_t records = zone_version_record_count(version);
         struct delta **deltas = NULL;
         if (delta != NULL) {
             deltas = memory_new(sizeof(delta));
             deltas[0] = delta;
         }
         result = zones_commit(zone, version, deltas, delta != NULL, SOURCE_FILE, &err);
-        if (result == OK) {
-            server_zone_set_load_error(zone, NULL);
-            char phrase[1200];
-            snprintf(phrase, sizeof(phrase), "zone %s: loaded serial %u", zone->label, serial.value);
-            LOG_EVENT(zone->server->logging, LOG_INFO, LOG_GENERAL, "zone_loaded", phrase,
-                      LOG_NUM("records", records),
-                      LOG_NUM("ms", (clock_now().ns - begin.ns) / 1000000));
+    }
+    if (result == OK) {
+        server_zone_set_load_error(zone, NULL);
+        if (was_read) {
+            zone_history_put_file(zone, &zone->file);
         }
     }
     if (result != OK) {
@@ -261,42 +285,50 @@ static void load_primary(struct server_zone *zone, const struct zone_settings *s
 
 /* ---- a secondary's copy ---- */
 
+/* The readable copy in `file`, where the store has nothing: its time is that of the last contact. */
+static bool read_copy(struct server_zone *zone, const struct zone_settings *settings,
+                      struct zone_timers *timers)
+{
+    struct stat st;
+    if (settings->file == NULL || stat(settings->file, &st) != 0) {
+        return false;
+    }
+    struct zone_load_options options = {
+        .path = settings->file,
+        .name = zone->zone->name,
+        .class = zone->zone->class,
+        .check = settings->check,
+        .max_records = settings->max_records,
+    };
+    struct reporter reporter = {.zone = zone};
+    struct zone_version *version;
+    struct error err = {0};
+    if (zone_load_file(&options, NULL, &version, NULL, report_finding, &reporter, &err) != OK) {
+        log_refused(zone, NULL, settings->file, &err);
+        return false;
+    }
+    timers->contact_s = (int64_t)st.st_mtim.tv_sec;
+    timers->expires_s = timers->contact_s + zone_version_soa(version).expire_s;
+    if (zones_commit(zone, version, NULL, 0, SOURCE_COPY, &err) != OK) {
+        log_refused(zone, NULL, settings->file, &err);
+        return false;
+    }
+    return true;
+}
+
 static void load_copy(struct server_zone *zone, const struct zone_settings *settings)
 {
-    struct zone_version *version = NULL;
+    struct zone_timers timers = {0};
     int64_t expires_in_s = 0, refresh_in_s = 0;
-    struct stat st;
-    if (settings->file != NULL && stat(settings->file, &st) == 0) {
-        struct zone_load_options options = {
-            .path = settings->file,
-            .name = zone->zone->name,
-            .class = zone->zone->class,
-            .check = settings->check,
-            .max_records = settings->max_records,
-        };
-        struct reporter reporter = {.zone = zone};
-        struct error err = {0};
-        if (zone_load_file(&options, NULL, &version, NULL, report_finding, &reporter, &err) != OK) {
-            log_refused(zone, NULL, settings->file, &err);
-            version = NULL;
-        }
-    }
-    if (version != NULL) {
-        struct soa soa = zone_version_soa(version);
-        int64_t age_s = clock_wall_s() - (int64_t)st.st_mtim.tv_sec;
-        if (age_s < 0) {
-            age_s = 0; /* the clock went back: count from now */
-        }
-        expires_in_s = (int64_t)soa.expire_s - age_s;
-        refresh_in_s = (int64_t)soa.refresh_s - age_s;
-        struct serial serial = soa.serial;
-        struct error err = {0};
-        if (zones_commit(zone, version, NULL, 0, SOURCE_COPY, &err) == OK) {
-            char phrase[1200];
-            snprintf(phrase, sizeof(phrase), "zone %s: loaded serial %u", zone->label, serial.value);
-            LOG_EVENT(zone->server->logging, LOG_INFO, LOG_GENERAL, "zone_loaded", phrase,
-                      LOG_KEY("from", "copy"), LOG_NUM("expires_in_s", expires_in_s));
-        }
+    bool restored = zone_history_restore(zone, true) && zone_history_get_timers(zone, &timers);
+    if (restored || read_copy(zone, settings, &timers)) {
+        struct zone_version *version = ledger_zone_head(zone->history);
+        int64_t now_s = clock_wall_s();
+        int64_t age_s = now_s > timers.contact_s ? now_s - timers.contact_s : 0;
+        refresh_in_s = (int64_t)zone_version_soa(version).refresh_s - age_s;
+        /* A clock that went back must not make the copy live longer than the primary said. */
+        expires_in_s = timers.expires_s - (now_s > timers.contact_s ? now_s : timers.contact_s);
+        zone_version_unref(version);
     }
     sync_configure(zone->server->sync, zone, expires_in_s, refresh_in_s);
 }

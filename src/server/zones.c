@@ -16,9 +16,7 @@
 #include "base/rcu.h"
 #include "server/loader.h"
 #include "server/server_impl.h"
-#include "server/zone_copy.h"
 #include "server/zone_load.h"
-#include "zone/delta.h"
 
 struct zones {
     struct server *server;
@@ -40,6 +38,7 @@ static void free_later(void *context)
         settings_unref(atomic_load(&zone->settings)->settings);
     }
     memory_free(atomic_load(&zone->load_error));
+    ledger_zone_unref(zone->history);
     zone_unref(zone->zone);
     memory_free(zone);
 }
@@ -75,6 +74,7 @@ static struct server_zone *server_zone_new(struct server *server, struct zone_se
     zone->zone = zone_new(settings->name.wire, settings->class,
                           settings->role == ROLE_SECONDARY ? ZONE_SECONDARY : 0);
     zone->zone->context = zone;
+    zone->history = ledger_zone_ref(ledger_add(server->ledger, zone->zone, zone));
     return zone;
 }
 
@@ -102,47 +102,11 @@ static void unref_later(void *context)
 static bool drop_version(void *context, struct zone *zone)
 {
     (void)context;
-    mark_gone(zone->context);
-    server_zone_unref(zone->context);
+    struct server_zone *own = zone->context;
+    mark_gone(own);
+    ledger_remove(own->history, false);
+    server_zone_unref(own);
     return true;
-}
-
-/* ---- the commit door ---- */
-
-enum result zones_commit(struct server_zone *zone, struct zone_version *version,
-                         struct delta **deltas, size_t count, enum zone_source source,
-                         struct error *err)
-{
-    struct serial serial = zone_version_serial(version);
-    struct zone_version *present = zone_acquire(zone->zone);
-    bool changed = present == NULL || !serial_equal(zone_version_serial(present), serial) ||
-                   count != 0;
-    zone_version_unref(present);
-    enum result result = OK;
-    if (atomic_load(&zone->gone)) {
-        result = error_set(err, ERR_NOT_FOUND, "the zone was removed meanwhile");
-    }
-    for (size_t i = 0; i < count; i++) {
-        delta_free(deltas[i]);
-    }
-    memory_free(deltas);
-    if (result != OK) {
-        zone_version_unref(version);
-        return result;
-    }
-    zone_publish(zone->zone, version);
-    atomic_store_explicit(&zone->source, (uint8_t)source, memory_order_relaxed);
-    if (source != SOURCE_COPY) {
-        atomic_store_explicit(&zone->committed_at_s, clock_wall_s(), memory_order_relaxed);
-    }
-    atomic_store_explicit(&zone->zone->state, ZONE_SERVING, memory_order_release);
-    if (source == SOURCE_TRANSFER) {
-        zone_copy_write(zone);
-    }
-    if (changed) {
-        sync_published(zone->server->sync, zone, serial);
-    }
-    return OK;
 }
 
 /* ---- the table ---- */
@@ -204,6 +168,7 @@ static void remove_gone(struct zones *zones, struct gathering *gathering, struct
         *set = smaller;
         atomic_store_explicit(&zones->server->zone_set, smaller, memory_order_release);
         mark_gone(zone);
+        ledger_remove(zone->history, false);
         sync_detach(zones->server->sync, zone);
         char phrase[1200];
         snprintf(phrase, sizeof(phrase), "zone %s: removed", zone->label);
@@ -258,6 +223,7 @@ void zones_configure(struct zones *zones, void (*loaded)(void *context), void *c
         rcu_defer(unref_set, set);
     }
     for (size_t i = 0; i < settings->zone_count; i++) {
+        ledger_zone_set_history_limit(all[i]->history, settings->zones[i].max_journal_bytes);
         /* A secondary is handed to the sync thread by its loader, after its copy was read. */
         if (settings->zones[i].role == ROLE_PRIMARY || all[i]->sync_begun) {
             sync_configure(server->sync, all[i], 0, 0);

@@ -11,6 +11,7 @@
 
 #include "server/settings.h"
 #include "server/sync.h"
+#include "server/zone_history.h"
 #include "zone/zone_set.h"
 
 struct server;
@@ -22,6 +23,7 @@ struct server_zone {
     _Atomic uint32_t references;
     struct server *server;
     struct zone *zone;
+    struct ledger_zone *history;              /* a reference */
     _Atomic(struct zone_settings *) settings; /* RCU; lives in the settings it points to */
     _Atomic bool gone;                        /* no longer configured: drop what is under way */
 
@@ -30,11 +32,8 @@ struct server_zone {
     _Atomic bool load_again;                  /* asked for while busy */
     bool sync_begun;                          /* main thread: sync knows it, or will */
     bool copy_loaded;                         /* a secondary reads its copy once */
-    struct file_state {
-        int64_t modified_ns;
-        uint64_t size, inode;
-        bool known;
-    } file;
+    struct file_mark file;                    /* as the zone file was last read */
+    bool restored;                            /* the store was asked */
 
     /* What status tells; written by who commits and by the loader, read by anybody. */
     _Atomic(uint8_t) source;                  /* enum zone_source of the present version */
@@ -72,10 +71,12 @@ size_t zones_count(const struct zones *zones);
 enum zone_source { SOURCE_FILE, SOURCE_TRANSFER, SOURCE_COPY };
 
 /*
- * The next version of a zone, from any thread, one at a time per zone: through the ledger's door,
- * published, told to sync, copied to the zone's file.
+ * The next version of a zone, from any thread: through the ledger's door (zone_history.c), from where
+ * it is published, told to sync, copied to the zone's file.
  * version  takes the reference, also on error.
- * deltas   what leads there from the current version, `count` of them; takes them and the array.
+ * deltas   what leads there from the head, `count` of them; takes them and the array. None: history
+ *          starts anew.
+ * ERR_STALE  the head is another one meanwhile, or the serial does not advance
  */
 struct delta;
 MUST_CHECK enum result zones_commit(struct server_zone *zone, struct zone_version *version,

@@ -62,7 +62,7 @@ static void drop_transfer(struct node *node)
 static void drop_history(struct node *node)
 {
     for (size_t i = 0; i < node->history_count; i++) {
-        delta_free(node->history[i]);
+        chunk_unref(node->history[i]);
     }
     node->history_count = 0;
 }
@@ -120,12 +120,13 @@ void node_publish(struct node *node, struct zone_version *version, struct delta 
         drop_history(node);
     } else {
         if (node->history_count == NODE_HISTORY) {
-            delta_free(node->history[0]);
+            chunk_unref(node->history[0]);
             memmove(node->history, node->history + 1,
                     (NODE_HISTORY - 1) * sizeof(node->history[0]));
             node->history_count--;
         }
-        node->history[node->history_count++] = delta;
+        node->history[node->history_count++] = chunk_of_delta(delta);
+        delta_free(delta);
     }
     zone_version_unref(node->version);
     node->version = version;

@@ -4,6 +4,7 @@
 #ifndef SIM_NODE_H
 #define SIM_NODE_H
 
+#include "store/chunk.h"
 #include "sim/network.h"
 #include "xfr/axfr_in.h"
 #include "xfr/ixfr_in.h"
@@ -35,7 +36,7 @@ struct node {
 
     /* durable: outlives a crash */
     struct zone_version *version;        /* NULL: none */
-    struct delta *history[NODE_HISTORY]; /* oldest first, ends at version */
+    struct chunk *history[NODE_HISTORY]; /* oldest first, ends at version */
     size_t history_count;
     struct instant expires_at;
 

@@ -65,7 +65,7 @@ static void answer_refused(const struct xfr_request *request, unsigned rcode,
 static bool find_chain(const struct node *node, struct serial serial, size_t *out_first)
 {
     for (size_t i = 0; i < node->history_count; i++) {
-        if (serial_equal(delta_from(node->history[i]), serial)) {
+        if (serial_equal(node->history[i]->from, serial)) {
             *out_first = i;
             return true;
         }
@@ -77,8 +77,7 @@ static void answer_ixfr(struct node *node, const struct xfr_request *request, si
                         size_t count, size_t soft, struct slice options, struct replies *replies)
 {
     struct ixfr_out *out =
-        ixfr_out_new(node->version, (const struct delta *const *)node->history + first, count,
-                     request, options, soft);
+        ixfr_out_new(node->version, node->history + first, count, request, options, soft);
     uint8_t *buffer = memory_new(MESSAGE_MAX_SIZE);
     enum step step = STEP_MORE;
     while (step == STEP_MORE) {
