@@ -33,3 +33,7 @@ def test_every_version_reaches_everybody(test):
         for server in others:
             test.wait_serial(server, ".", serial_of(text), 60)
         assert test.same(".", primary, *others, by_dig=True) > 50
+    # I1 I5: after the first transfer, differences only.
+    log = others[0].log()
+    assert log.count("Transfer status: success (form=IXFR)") == len(history) - 1, "not every step came as IXFR"
+    assert log.count("Transfer status: success (form=AXFR)") == 1
