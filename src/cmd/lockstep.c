@@ -1,17 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The tool's main(): one word picks the command. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cmd/check_command.h"
+#include "cmd/control_command.h"
 
 static const struct command {
     const char *word;
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
-    {"check-conf", check_conf_command, "check-conf [-p] [-z] [FILE]      is the configuration sound?"},
-    {"check-zone", check_zone_command, "check-zone [-s] [-o OUT] ZONE FILE   is the zone file?"},
+    {"check-conf", check_conf_command, "check-conf [-p] [-z] [FILE]         is the configuration sound?"},
+    {"check-zone", check_zone_command, "check-zone [-s] [-o OUT] ZONE FILE  is the zone file?"},
+    {"notify", control_command, "notify ZONE                         tell the secondaries again"},
+    {"refresh", control_command, "refresh ZONE                        ask the primaries now"},
+    {"reload", control_command, "reload [ZONE]                       read configuration and zone files"},
+    {"retransfer", control_command, "retransfer ZONE                     fetch the whole zone now"},
+    {"status", control_command, "status [ZONE]                       how the server, or a zone, is"},
+    {"stop", control_command, "stop                                end the server"},
+    {"zones", control_command, "zones                               all zones, one a line"},
 };
 
 int main(int argc, char **argv)
@@ -25,9 +34,12 @@ int main(int argc, char **argv)
         printf("Lockstep " LOCKSTEP_VERSION "\n");
         return 0;
     }
-    fprintf(argc > 1 && strcmp(argv[1], "help") == 0 ? stdout : stderr, "usage: lockstep COMMAND …\n");
+    bool asked = argc > 1 && (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0);
+    FILE *out = asked ? stdout : stderr;
+    fprintf(out, "usage: lockstep COMMAND …\n");
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        fprintf(stderr, "  lockstep %s\n", commands[i].help);
+        fprintf(out, "  lockstep %s\n", commands[i].help);
     }
-    return 2;
+    fprintf(out, "The last seven ask the running server: -s SOCKET or -c named.conf, --json\n");
+    return asked ? 0 : 2;
 }
