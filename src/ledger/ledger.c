@@ -207,7 +207,9 @@ void ledger_zone_status(struct ledger_zone *zone, struct ledger_zone_status *out
     *out = (struct ledger_zone_status){0};
     pthread_mutex_lock(&zone->lock);
     out->has_version = zone->durable != NULL;
-    out->serial = zone->durable == NULL ? (struct serial){0} : zone_version_serial(zone->durable);
+    if (zone->durable != NULL) {
+        out->serial = zone_version_serial(zone->durable);
+    }
     out->pending_count = zone->pending_count;
     out->is_saved = !zone->is_unsaved;
     out->history_bytes = zone->kept_bytes;

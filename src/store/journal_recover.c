@@ -228,7 +228,7 @@ enum result journal_recover(struct segment *segments, unsigned count, uint64_t a
                             const struct journal_recovery *recovery, uint64_t *last,
                             struct error *err)
 {
-    struct segment *order[JOURNAL_MAX_SEGMENTS];
+    struct segment *order[JOURNAL_MAX_SEGMENTS] = {NULL};
     unsigned used = 0;
     uint64_t next = applied + 1;
     for (unsigned i = 0; i < count; i++) {
@@ -236,7 +236,9 @@ enum result journal_recover(struct segment *segments, unsigned count, uint64_t a
             order[used++] = &segments[i];
         }
     }
-    qsort(order, used, sizeof(struct segment *), by_number);
+    if (used != 0) {
+        qsort(order, used, sizeof(struct segment *), by_number);
+    }
     for (unsigned i = 0; i < used; i++) {
         struct segment *segment = order[i];
         uint64_t end = i + 1 < used ? order[i + 1]->first_sequence : UINT64_MAX;
