@@ -175,29 +175,31 @@ static void queue_end(struct stream *s)
     }
 }
 
-enum result stream_send(struct stream *s, struct slice message)
+enum result stream_send_parts(struct stream *s, const struct stream_parts *parts,
+                              void (*release)(void *release_context), void *release_context)
 {
-    REQUIRE(message.size <= STREAM_MESSAGE_MAX);
-    enum result result = check_room(s, message.size);
+    size_t size = parts->head.size + parts->shared.size + parts->tail.size;
+    REQUIRE(size <= STREAM_MESSAGE_MAX);
+    enum result result = check_room(s, size);
     if (result == OK) {
         queue_begin(s);
-        stream_queue_add(&s->queue, message);
+        stream_queue_add(&s->queue, parts, release, release_context);
         queue_end(s);
     }
     return result;
 }
 
+enum result stream_send(struct stream *s, struct slice message)
+{
+    struct stream_parts parts = {.head = message};
+    return stream_send_parts(s, &parts, NULL, NULL);
+}
+
 enum result stream_send_shared(struct stream *s, struct slice message,
                                void (*release)(void *release_context), void *release_context)
 {
-    REQUIRE(message.size <= STREAM_MESSAGE_MAX);
-    enum result result = check_room(s, message.size);
-    if (result == OK) {
-        queue_begin(s);
-        stream_queue_add_shared(&s->queue, message, release, release_context);
-        queue_end(s);
-    }
-    return result;
+    struct stream_parts parts = {.shared = message};
+    return stream_send_parts(s, &parts, release, release_context);
 }
 
 void stream_set_producing(struct stream *s, bool producing)

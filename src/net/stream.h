@@ -80,6 +80,17 @@ MUST_CHECK enum result stream_send(struct stream *stream, struct slice message);
 MUST_CHECK enum result stream_send_shared(struct stream *stream, struct slice message,
                                           void (*release)(void *release_context),
                                           void *release_context);
+/* A message in parts, one behind the other, STREAM_MESSAGE_MAX octets together; any may be empty. */
+struct stream_parts {
+    struct slice head; /* copied */
+    struct slice shared;
+    struct slice tail; /* copied */
+};
+/* As stream_send_shared, where what stands before and behind the shared octets is the stream's own.
+ */
+MUST_CHECK enum result stream_send_parts(struct stream *stream, const struct stream_parts *parts,
+                                         void (*release)(void *release_context),
+                                         void *release_context);
 /* Turns the producer on (want_more is called while the queue is low) or off. */
 void stream_set_producing(struct stream *stream, bool producing);
 

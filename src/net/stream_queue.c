@@ -1,29 +1,54 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A list of messages with the length octets of each in its node, so that a shared message is
- * written from where it lies: two vectors a message, many messages a system call.
+ * A list of messages, each in up to three parts: what its node holds (the length octets and the
+ * front of the message), what is shared and written from where it lies, and what its node holds of
+ * the end. Three vectors a message at most, many messages a system call.
  */
 #include "net/stream_queue_impl.h"
 
 #include "base/memory.h"
 
-enum { LENGTH_SIZE = 2 };
+enum { LENGTH_SIZE = 2, PARTS = 3 };
 
 struct queued_message {
     struct queued_message *next;
-    struct slice message;
-    void (*release)(void *release_context); /* NULL: `copy` is the message */
+    struct slice shared;
+    void (*release)(void *release_context); /* NULL: nothing is shared */
     void *release_context;
-    uint8_t length[LENGTH_SIZE];
-    uint8_t copy[];
+    size_t front_size; /* length and head */
+    size_t tail_size;
+    uint8_t bytes[]; /* front, then tail */
 };
 
-static void append(struct stream_queue *queue, struct queued_message *node, size_t size)
+static size_t message_size(const struct queued_message *node)
 {
+    return node->front_size + node->shared.size + node->tail_size; /* the length included */
+}
+
+static uint8_t *put(uint8_t *to, struct slice bytes)
+{
+    if (bytes.size != 0) {
+        memcpy(to, bytes.data, bytes.size);
+    }
+    return to + bytes.size;
+}
+
+void stream_queue_add(struct stream_queue *queue, const struct stream_parts *parts,
+                      void (*release)(void *release_context), void *release_context)
+{
+    size_t size = parts->head.size + parts->shared.size + parts->tail.size;
     REQUIRE(size <= UINT16_MAX);
+    struct queued_message *node =
+        memory_new(sizeof(*node) + LENGTH_SIZE + parts->head.size + parts->tail.size);
     node->next = NULL;
-    node->length[0] = (uint8_t)(size >> 8);
-    node->length[1] = (uint8_t)size;
+    node->shared = parts->shared;
+    node->release = release;
+    node->release_context = release_context;
+    node->front_size = LENGTH_SIZE + parts->head.size;
+    node->tail_size = parts->tail.size;
+    node->bytes[0] = (uint8_t)(size >> 8);
+    node->bytes[1] = (uint8_t)size;
+    put(put(node->bytes + LENGTH_SIZE, parts->head), parts->tail);
     if (queue->last == NULL) {
         queue->first = node;
     } else {
@@ -32,28 +57,6 @@ static void append(struct stream_queue *queue, struct queued_message *node, size
     queue->last = node;
     queue->bytes += LENGTH_SIZE + size;
     queue->count++;
-}
-
-void stream_queue_add(struct stream_queue *queue, struct slice message)
-{
-    struct queued_message *node = memory_new(sizeof(*node) + message.size);
-    if (message.size != 0) {
-        memcpy(node->copy, message.data, message.size);
-    }
-    node->message = slice_of(node->copy, message.size);
-    node->release = NULL;
-    node->release_context = NULL;
-    append(queue, node, message.size);
-}
-
-void stream_queue_add_shared(struct stream_queue *queue, struct slice message,
-                             void (*release)(void *release_context), void *release_context)
-{
-    struct queued_message *node = memory_new(sizeof(*node));
-    node->message = message;
-    node->release = release;
-    node->release_context = release_context;
-    append(queue, node, message.size);
 }
 
 static struct iovec vector(const uint8_t *data, size_t size)
@@ -67,18 +70,22 @@ int stream_queue_vectors(const struct stream_queue *queue, struct iovec *out, in
     int count = 0;
     size_t sent = queue->first_sent;
     for (const struct queued_message *node = queue->first; node != NULL; node = node->next) {
-        if (count + 2 > capacity) {
+        if (count + PARTS > capacity) {
             break;
         }
-        if (sent < LENGTH_SIZE) {
-            out[count++] = vector(node->length + sent, LENGTH_SIZE - sent);
-            sent = LENGTH_SIZE;
+        const struct slice parts[PARTS] = {
+            {node->bytes, node->front_size},
+            node->shared,
+            {node->bytes + node->front_size, node->tail_size},
+        };
+        for (unsigned i = 0; i < PARTS; i++) {
+            if (sent < parts[i].size) {
+                out[count++] = vector(parts[i].data + sent, parts[i].size - sent);
+                sent = 0;
+            } else {
+                sent -= parts[i].size;
+            }
         }
-        size_t done = sent - LENGTH_SIZE;
-        if (done < node->message.size) {
-            out[count++] = vector(node->message.data + done, node->message.size - done);
-        }
-        sent = 0;
     }
     return count;
 }
@@ -103,8 +110,8 @@ unsigned stream_queue_advance(struct stream_queue *queue, size_t size)
     unsigned through = 0;
     queue->bytes -= size;
     size += queue->first_sent;
-    while (queue->first != NULL && size >= LENGTH_SIZE + queue->first->message.size) {
-        size -= LENGTH_SIZE + queue->first->message.size;
+    while (queue->first != NULL && size >= message_size(queue->first)) {
+        size -= message_size(queue->first);
         drop_first(queue);
         through++;
     }

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <sys/uio.h>
 
-#include "base/slice.h"
+#include "net/stream.h"
 
 struct stream_queue {
     struct queued_message *first;
@@ -16,11 +16,10 @@ struct stream_queue {
     unsigned count;
 };
 
-/* Copies `message`. */
-void stream_queue_add(struct stream_queue *queue, struct slice message);
-/* Shares it until `release(release_context)`. */
-void stream_queue_add_shared(struct stream_queue *queue, struct slice message,
-                             void (*release)(void *release_context), void *release_context);
+/* Copies head and tail; shares the middle until `release(release_context)`, which may be NULL where
+ * nothing is shared. */
+void stream_queue_add(struct stream_queue *queue, const struct stream_parts *parts,
+                      void (*release)(void *release_context), void *release_context);
 /* What to write next; returns how many of `out` are filled. */
 int stream_queue_vectors(const struct stream_queue *queue, struct iovec *out, int capacity);
 /* `size` octets have left; returns how many messages are through with that. */

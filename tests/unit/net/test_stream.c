@@ -486,6 +486,39 @@ static void producer_is_asked_as_the_peer_takes(void **state)
     assert_in_range(f->most_queued, BIG, f->options.queue_low_bytes + BIG + 2);
 }
 
+/* The same messages in parts of many sizes, none among them. */
+static void produce_parts(void *context)
+{
+    struct fixture *f = context;
+    if (f->produced == MANY) {
+        stream_finish(f->stream);
+        return;
+    }
+    size_t head = f->produced * 331u % 900u;
+    size_t tail = f->produced * 57u % 400u;
+    f->produced++;
+    struct stream_parts parts = {
+        .head = slice_of(f->big, head),
+        .shared = slice_of(f->big + head, BIG - head - tail),
+        .tail = slice_of(f->big + BIG - tail, tail),
+    };
+    assert_int_equal(stream_send_parts(f->stream, &parts, released, f), OK);
+}
+
+static void parts_arrive_as_one_message(void **state)
+{
+    struct fixture *f = *state;
+    static const struct stream_callbacks callbacks = {
+        .message = on_message, .want_more = produce_parts, .closed = on_closed};
+    begin(f, &callbacks);
+    start_thread(f, read_everything);
+    stream_set_producing(f->stream, true);
+    loop_run(f->loop);
+    join_thread(f);
+    assert_int_equal(f->released, MANY);
+    assert_int_equal(f->end, ERR_CLOSED);
+}
+
 static void produce_nothing(void *context)
 {
     struct fixture *f = context;
@@ -777,6 +810,7 @@ int main(void)
         STREAM_TEST(a_message_that_drips_is_cut_off),
         STREAM_TEST(peer_that_closed_its_half_still_gets_answers),
         STREAM_TEST(producer_is_asked_as_the_peer_takes),
+        STREAM_TEST(parts_arrive_as_one_message),
         STREAM_TEST(producer_with_nothing_is_asked_once),
         STREAM_TEST(asking_without_reading_is_bounded_and_cut_off),
         STREAM_TEST(who_asks_much_and_reads_late_gets_all),
