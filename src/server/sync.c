@@ -155,11 +155,13 @@ static void revive(struct server_zone *zone)
     }
 }
 
-static void log_failure(struct server_zone *zone, const struct zone_settings *settings,
-                        const struct refresh_status *before)
+/* Rounds fail inside events (a reply, a time-out), so what was told before is kept beside. */
+static void log_failure(struct server_zone *zone, const struct zone_settings *settings)
 {
     struct refresh_status after = refresh_status(zone->sync.refresh);
-    if (after.last_error[0] == '\0' || after.failed_rounds == before->failed_rounds) {
+    bool is_known = after.failed_rounds == zone->sync.told_rounds;
+    zone->sync.told_rounds = after.failed_rounds;
+    if (after.last_error[0] == '\0' || after.failed_rounds == 0 || is_known) {
         return;
     }
     char address[ADDRESS_TEXT_SIZE], phrase[1200];
@@ -177,12 +179,11 @@ static struct instant step_refresh(struct sync *sync, struct server_zone *zone,
                                    const struct zone_settings *settings)
 {
     struct refresh *refresh = zone->sync.refresh;
-    struct refresh_status before = refresh_status(refresh);
     for (;;) {
         struct refresh_action action = refresh_step(refresh, clock_now());
         switch (action.kind) {
         case REFRESH_WAIT: {
-            log_failure(zone, settings, &before);
+            log_failure(zone, settings);
             struct refresh_status status = refresh_status(refresh);
             if (status.has_copy && !status.expired) {
                 revive(zone);

@@ -30,6 +30,7 @@ struct sync_zone {
     uint32_t soa_ticket;
     uint16_t soa_id;
     bool soa_edns;
+    uint32_t told_rounds; /* failed rounds in a row that the log knows of */
     struct notify_target **targets;
     size_t target_count;
     struct instant ns_resolved_at; /* when the names of the NS set were last resolved */
