@@ -16,6 +16,7 @@ import dns.message
 import dns.query
 import dns.rdatatype
 import dns.resolver
+import dns.tsigkeyring
 import dns.zone
 
 from servers import PEERS, ROOT, Lockstep, Zone  # noqa: F401  (scenarios import them from here)
@@ -126,8 +127,12 @@ class Test:
         raise AssertionError(f"not within {seconds} s: {what}")
 
     def transfer(self, server, zone, source="127.0.0.1", **how):
-        """All records of an AXFR as a sorted list of canonical text lines."""
+        """All records of an AXFR as a sorted list of canonical text lines. Signed where the server
+        wants the zone's key also from here."""
         lines = []
+        key = next((z.key for z in server.zones if z.name == zone), "")
+        if key and server.kind in ("lockstep", "bind") and "keyring" not in how:
+            how.update(self.signed(server, key))
         for message in dns.query.xfr(server.address, zone, port=server.port, lifetime=120, relativize=False,
                                      source=source, **how):
             for rrset in message.answer:
@@ -136,6 +141,13 @@ class Test:
                                  f"{dns.rdatatype.to_text(rrset.rdtype)} {rdata.to_digestable().hex()}")
         assert lines and lines[0].split()[2] == "SOA" and lines[0] == lines[-1], "AXFR not framed by its SOA"
         return sorted(lines[:-1])
+
+    @staticmethod
+    def signed(server, key):
+        """What dnspython wants in order to sign with a key that the server has."""
+        algorithm, secret = server.keys[key]
+        wire = {"hmac-md5": "hmac-md5.sig-alg.reg.int"}.get(algorithm, algorithm)
+        return {"keyring": dns.tsigkeyring.from_text({key: (wire + ".", secret)}), "keyname": key}
 
     def dig_transfer(self, server, zone):
         """The same by dig, in its presentation form: some ten times as fast for a large zone."""

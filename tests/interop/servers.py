@@ -120,8 +120,8 @@ def named_zone(zone, file, lockstep=False):
         lines.append("primaries { " + " ".join(f"{p.address} port {p.port}{key};" for p in zone.primaries) + " };")
         if not lockstep:
             lines.append("masterfile-format text;")
-    allowed = f"key {zone.key};" if zone.key else ""
-    lines.append(f"allow-transfer {{ {allowed} 127.0.0.1; }};")
+    allowed = f"key {zone.key};" if zone.key else "127.0.0.1;"
+    lines.append(f"allow-transfer {{ {allowed} }};")
     if zone.secondaries:
         lines.append("notify explicit;")
         lines.append("also-notify { " + " ".join(f"{s.address} port {s.port}{key};" for s in zone.secondaries) + " };")
@@ -265,9 +265,11 @@ class Pdns(Server):
             zones.append(f'zone "{zone.name}" {{ type {kind}; file "{self.zone_path(zone.name)}";{primaries} }};\n')
         (self.home / "named.conf").write_text("".join(zones))
         notify = ",".join(f"{s.address}:{s.port}" for z in self.zones for s in z.secondaries)
+        keyed = any(z.key for z in self.zones)
         (self.home / "pdns.conf").write_text(textwrap.dedent(f"""\
             launch=bind
             bind-config={self.home}/named.conf
+            bind-dnssec-db={self.home / "keys.db" if keyed else ""}
             bind-check-interval=1
             local-address={self.address}
             local-port={self.port}
@@ -287,6 +289,20 @@ class Pdns(Server):
             daemon=no
             loglevel=5
             """))
+        if keyed:
+            self.store_keys()
+
+    def store_keys(self):
+        def util(*words):
+            subprocess.run(["/usr/bin/pdnsutil", f"--config-dir={self.home}", *words], check=True, timeout=20,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if not (self.home / "keys.db").exists():
+            util("create-bind-db", str(self.home / "keys.db"))
+        for name, (algorithm, secret) in self.keys.items():
+            util("import-tsig-key", name, algorithm, secret)
+        for zone in self.zones:
+            if zone.key:
+                util("activate-tsig-key", zone.name, zone.key, zone.role)
 
     def command(self):
         return ["/usr/sbin/pdns_server", f"--config-dir={self.home}"]
