@@ -207,13 +207,11 @@ static void version_text(const json_t *zone, int64_t now_s, struct text *out)
         return;
     }
     text_printf(out, "%lld", number(zone, "serial"));
-    if (is(zone, "source", "copy")) {
-        text_add_str(out, ", from the copy kept before the start");
-    } else if (has(zone, "source")) {
+    if (has(zone, "source")) {
         text_add_str(out, ", by ");
         add_member(out, zone, "source");
     }
-    if (has(zone, "changed_at_s") && !is(zone, "source", "copy")) {
+    if (has(zone, "changed_at_s")) {
         text_add_char(out, ' ');
         add_ago(out, number(zone, "changed_at_s"), now_s);
     }
@@ -289,6 +287,9 @@ static void target_pending_text(const json_t *target, int64_t now_s, struct text
     if (is(target, "state", "refused")) {
         text_add_str(out, "answers NOTIFY with ");
         add_member(out, target, "rcode");
+    } else if (number(target, "tries") == 0) {
+        text_printf(out, "NOTIFY of serial %lld leaves next", number(target, "pending_serial"));
+        return;
     } else {
         text_add_str(out, "no answer to NOTIFY");
     }

@@ -7,6 +7,7 @@
  * with what was wrong with them; refresh, retransfer and notify only after the sync thread has said
  * that there is somebody to ask or tell.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -100,8 +101,14 @@ static void zone_reloaded(struct control_job *job)
     json_t *failed = failed_zone(job->zone);
     rcu_read_end();
     if (failed != NULL) {
-        control_job_fail(job, "failed", "%s", json_string_value(json_object_get(failed, "text")));
+        char text[1200];
+        snprintf(text, sizeof(text), "%s", json_string_value(json_object_get(failed, "text")));
         json_decref(failed);
+        control_job_fail(job, "failed", "%s", text);
+        return;
+    }
+    if (job->failure.code != OK) {
+        control_job_fail(job, "failed", "the change could not be kept: %s", job->failure.text);
         return;
     }
     struct zone_version *version = zone_acquire(job->zone->zone);
@@ -117,10 +124,33 @@ static void zone_reloaded(struct control_job *job)
     control_job_done(job, answer);
 }
 
-/* In the main thread. */
+static enum result change_nothing(void *context, struct zone_version *head, struct delta **out,
+                                  struct error *err)
+{
+    (void)context, (void)head, (void)err;
+    *out = NULL;
+    return OK;
+}
+
+/* In the ledger's thread. */
+static void zone_settled(void *context, enum result result, const struct error *err)
+{
+    struct control_job *job = context;
+    if (result != OK && err != NULL) {
+        job->failure = *err;
+    }
+    control_job_home(job, zone_reloaded);
+}
+
+/* In the main thread. What was read has been let in; it is served when it is on disk. */
 static void zone_looked_at(void *context)
 {
-    control_job_home(context, zone_reloaded);
+    struct control_job *job = context;
+    struct ledger_edit_options options = {.source = STORE_FROM_FILE};
+    if (ledger_edit(job->zone->history, change_nothing, NULL, &options, zone_settled, job, NULL) !=
+        OK) {
+        control_job_home(job, zone_reloaded); /* there is no version */
+    }
 }
 
 static void refresh_asked(struct control_job *job);

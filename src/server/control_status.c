@@ -16,6 +16,7 @@
 #include "server/control_impl.h"
 #include "server/server_impl.h"
 #include "server/zones.h"
+#include "store/store.h"
 #include "wire/message.h"
 
 enum { WALK_BATCH = 128 };
@@ -46,13 +47,6 @@ static void put_address(json_t *object, const char *key, const struct address *a
 }
 
 /* ---- a zone ---- */
-
-static const char *source_word(uint8_t source)
-{
-    static const char *const words[] = {
-        [SOURCE_FILE] = "file", [SOURCE_TRANSFER] = "transfer", [SOURCE_COPY] = "copy"};
-    return source < ARRAY_SIZE(words) ? words[source] : NULL;
-}
 
 static const char *state_word(const struct sync_report *report, bool loaded, bool file_failed)
 {
@@ -210,7 +204,7 @@ static void zone_reported(struct control_job *job)
     struct zone_version *version = zone_acquire(zone->zone);
     json_t *object = zone_head(report, version);
     if (version != NULL) {
-        put_text(object, "source", source_word(atomic_load(&zone->source)));
+        put_text(object, "source", store_source_name(atomic_load(&zone->source)));
         put_time(object, "changed_at_s", atomic_load(&zone->committed_at_s));
         put_number(object, "records", zone_version_record_count(version));
         put_number(object, "names", zone_version_owner_count(version));

@@ -46,20 +46,21 @@ enum result zones_commit(struct server_zone *zone, struct zone_version *version,
         delta_free(deltas[i]);
     }
     memory_free(deltas);
-    if (result == OK) {
-        atomic_store_explicit(&zone->source, (uint8_t)source, memory_order_relaxed);
-        if (source != SOURCE_COPY) {
-            atomic_store_explicit(&zone->committed_at_s, clock_wall_s(), memory_order_relaxed);
-        }
-    }
     return result;
 }
 
 /* ---- what the ledger tells ---- */
 
+static void note_commit(struct server_zone *zone, enum store_source source, int64_t time_s)
+{
+    atomic_store_explicit(&zone->source, (uint8_t)source, memory_order_relaxed);
+    atomic_store_explicit(&zone->committed_at_s, time_s, memory_order_relaxed);
+}
+
 static void published(const struct ledger_event *event)
 {
     struct server_zone *zone = ledger_zone_context(event->zone);
+    note_commit(zone, event->source, clock_wall_s());
     if (event->source == STORE_FROM_TRANSFER) {
         zone_copy_write(zone);
     } else {
@@ -161,6 +162,9 @@ bool zone_history_restore(struct server_zone *zone, bool is_secondary)
                   LOG_NUM("last_serial", restored.last_serial.value),
                   LOG_KEY("action", is_secondary ? "the zone is transferred anew"
                                                  : "the zone file is read anew"));
+    }
+    if (restored.is_published) {
+        note_commit(zone, restored.source, restored.time_s);
     }
     return restored.is_published;
 }

@@ -35,9 +35,9 @@ struct server_zone {
     struct file_mark file;                    /* as the zone file was last read */
     bool restored;                            /* the store was asked */
 
-    /* What status tells; written by who commits and by the loader, read by anybody. */
-    _Atomic(uint8_t) source;                  /* enum zone_source of the present version */
-    _Atomic(int64_t) committed_at_s;          /* 0: not since the start */
+    /* What status tells; written by zone_history.c and by the loader, read by anybody. */
+    _Atomic(uint8_t) source;                  /* enum store_source of the present version */
+    _Atomic(int64_t) committed_at_s;          /* when it was made; 0: there is none */
     _Atomic(char *) load_error;               /* RCU; NULL: the zone file was read without error */
 
     _Atomic bool copy_busy;                   /* a loader writes the copy of a secondary */
