@@ -81,8 +81,10 @@ static void find_owners(struct apply *apply, struct work *works, size_t count)
     }
     for (size_t i = 0; i < count; i++) {
         candidates[i] = hash_probe_next(&probes[i], works[i].hash);
-        __builtin_prefetch(candidates[i]);
-        __builtin_prefetch((const uint8_t *)candidates[i] + 64);
+        if (candidates[i] != NULL) {
+            __builtin_prefetch(candidates[i]);
+            __builtin_prefetch((const uint8_t *)candidates[i] + 64);
+        }
     }
     for (size_t i = 0; i < count; i++) {
         const struct change *change = &apply->delta->changes[works[i].first];
