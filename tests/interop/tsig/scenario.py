@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """TSIG: T4 T5 T6 T7 T8 D4. Transfers in both roles with every peer, and what each mismatch says."""
 import base64
+import io
+import socket
 import struct
 import subprocess
+import threading
 import time
 from unittest import mock
 
@@ -11,7 +14,10 @@ import dns.message
 import dns.opcode
 import dns.query
 import dns.rcode
+import dns.rdataclass
 import dns.rdatatype
+import dns.rdtypes.ANY.TSIG
+import dns.rrset
 import dns.tsig
 import dns.tsigkeyring
 
@@ -195,7 +201,6 @@ def refused(test, server, **how):
 
 
 def tcp(server, wire):
-    import socket
     with socket.create_connection((server.address, server.port), 5) as sock:
         sock.sendall(struct.pack("!H", len(wire)) + wire)
         sock.settimeout(5)
@@ -279,7 +284,6 @@ def test_only_who_knows_the_secret_gets_a_signature(test):
 
 
 def udp(server, wire):
-    import socket
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(3)
         sock.sendto(wire, (server.address, server.port))
@@ -423,3 +427,108 @@ def test_address_and_key_in_one_rule(test):
         raise AssertionError("the right key from the wrong address")
     except dns.query.TransferError as error:
         assert error.rcode == dns.rcode.REFUSED
+
+
+# ---- a scripted primary ----
+
+
+class Scripted:
+    """Answers AXFR over TCP in messages of its own making; `mode` says how it signs them."""
+
+    def __init__(self, test, mode):
+        self.name, self.mode, self.address, self.port = mode, mode, "127.0.0.1", test.next_port()
+        self.key = dns.tsig.Key(KEY, base64.b64decode(SECRET), "hmac-sha256.")
+        self.open, self.error = True, None
+        self.tcp = socket.create_server((self.address, self.port))
+        self.tcp.settimeout(0.2)
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def end(self):
+        self.open = False
+        self.thread.join()
+        self.tcp.close()
+
+    def serve(self):
+        while self.open:
+            try:
+                sock, _ = self.tcp.accept()
+            except socket.timeout:
+                continue
+            with sock:
+                sock.settimeout(5)
+                try:
+                    while self.open:
+                        size = sock.recv(2)
+                        if len(size) < 2:
+                            break
+                        wire = sock.recv(struct.unpack("!H", size)[0])
+                        for message in self.messages(dns.message.from_wire(wire, keyring=self.key)):
+                            sock.sendall(struct.pack("!H", len(message)) + message)
+                except OSError:
+                    pass
+
+    def messages(self, query):
+        count = 250
+        soa = dns.rrset.from_text(NAME + ".", 300, "IN", "SOA", f"ns1.{NAME}. admin.{NAME}. 5 3600 1 1209600 300")
+        context = None
+        for i in range(count):
+            message = dns.message.Message(id=query.id)
+            message.flags = dns.flags.QR | dns.flags.AA
+            if i == 0:
+                message.question = query.question
+                message.answer += [soa, dns.rrset.from_text(NAME + ".", 300, "IN", "NS", f"ns1.{NAME}.")]
+            message.answer.append(dns.rrset.from_text(f"n{i}.{NAME}.", 300, "IN", "A", "192.0.2.1"))
+            if i == count - 1:
+                message.answer.append(soa)
+            wire = message.to_wire()
+            every = {"sparse": 99, "too-sparse": 101}.get(self.mode, 5)
+            last = i == count - 1 and self.mode != "last-unsigned"
+            if self.mode == "unsigned" or not (i == 0 or last or i % every == 0):
+                if context is not None:
+                    context.update(wire)
+                yield wire
+                continue
+            offset = 5000 if self.mode == "clock" else 0
+            record = dns.rdtypes.ANY.TSIG.TSIG(dns.rdataclass.ANY, dns.rdatatype.TSIG, self.key.algorithm, 0, 300, b"",
+                                               query.id, 0, b"")
+            record, context = dns.tsig.sign(wire, self.key, record, int(time.time()) + offset,
+                                            query.mac if i == 0 else b"", context, True)
+            if self.mode == "wrong-mac" and i == 100:
+                record = record.replace(mac=record.mac[:-1] + bytes([record.mac[-1] ^ 1]))
+            if self.mode == "changed" and i == 100:
+                wire = wire[:-1] + b"\x02"
+            data = io.BytesIO()
+            record.to_wire(data)
+            wire = wire[:10] + struct.pack("!H", 1) + wire[12:] + self.key.name.to_wire() + struct.pack(
+                "!HHIH", 250, 255, 0, len(data.getvalue())) + data.getvalue()
+            yield wire
+
+
+def test_signed_streams_are_taken_or_dropped_whole(test):
+    modes = {"good": None, "sparse": None,
+             "too-sparse": "more than 99 messages in a row are not signed",
+             "unsigned": f"the reply (NOERROR) is not signed, the request was, with key '{KEY}'",
+             "last-unsigned": "the last message of the reply is not signed",
+             "wrong-mac": "the signature of message 101 of the reply is wrong",
+             "changed": "the signature of message 101 of the reply is wrong",
+             "clock": "the clock differs: the other side's is"}
+    test.keys[KEY] = ("hmac-sha256", SECRET)
+    scripted = [Scripted(test, mode) for mode in modes]
+    try:
+        ours = test.lockstep()
+        for number, primary in enumerate(scripted):
+            # One zone name for all, so that the script is simple: a server each.
+            server = ours if number == 0 else test.lockstep(f"ours-{primary.mode}")
+            server.add(Zone(NAME, primaries=[primary], key=KEY)).start()
+            reason = modes[primary.mode]
+            if reason is None:
+                test.wait_serial(server, NAME, 5)
+                assert len(test.transfer(server, NAME)) == 252
+            else:
+                test.wait_for(f"{primary.mode} is refused", lambda s=server, r=reason: r in s.log(), 20)
+                assert test.serial(server, NAME) is None
+            server.stop()
+    finally:
+        for primary in scripted:
+            primary.end()
