@@ -8,6 +8,7 @@
 #ifndef XFR_AXFR_OUT_H
 #define XFR_AXFR_OUT_H
 
+#include "xfr/axfr_cache.h"
 #include "xfr/step.h"
 #include "xfr/xfr_request.h"
 #include "zone/version.h"
@@ -28,6 +29,13 @@ struct axfr_out *axfr_out_new(struct zone_version *version, const struct xfr_req
 void axfr_out_free(struct axfr_out *out); /* NULL is fine */
 
 /*
+ * Before the first message: the records of each message come from the cache, which others read too,
+ * and messages end where the cache says. A small version stays as it is: to render it costs less
+ * than to find it. True where it is shared now.
+ */
+bool axfr_out_share(struct axfr_out *out, struct axfr_cache *cache);
+
+/*
  * Makes the next message.
  * buffer    room for `limit` octets; give MESSAGE_MAX_SIZE, so that any record fits that can.
  * reserved  kept free at the end for the TSIG that the caller appends.
@@ -38,6 +46,18 @@ void axfr_out_free(struct axfr_out *out); /* NULL is fine */
  */
 MUST_CHECK enum step axfr_out_next(struct axfr_out *out, uint8_t *buffer, size_t limit,
                                    size_t reserved, size_t *out_size, struct error *err);
+
+/* A message in three parts, one behind the other. */
+struct axfr_out_parts {
+    struct slice head; /* header and question; borrowed until the next call */
+    struct slice body; /* shared, until axfr_piece_unref(piece) is called once */
+    struct slice tail; /* OPT or nothing; borrowed until the next call */
+    struct axfr_piece *piece;
+};
+
+/* As axfr_out_next, of a shared one, for a message that is not signed: nothing is copied. */
+MUST_CHECK enum step axfr_out_next_parts(struct axfr_out *out, struct axfr_out_parts *parts,
+                                         struct error *err);
 
 struct xfr_stats axfr_out_stats(const struct axfr_out *out);
 

@@ -13,18 +13,15 @@
 #include "wire/rrtype.h"
 #include "xfr/axfr_out.h"
 
-enum { OPT_FIXED_SIZE = 11 };
-
 void packer_init(struct packer *packer, const struct xfr_request *request,
                  struct slice edns_options, size_t soft_size, packer_source *source, void *context)
 {
-    *packer = (struct packer){
-        .request = *request,
-        .edns_options = edns_options,
-        .soft_size = soft_size == 0 ? AXFR_OUT_SOFT_SIZE : soft_size,
-        .source = source,
-        .context = context,
-    };
+    packer->request = *request;
+    packer->edns_options = edns_options;
+    packer->soft_size = soft_size == 0 ? AXFR_OUT_SOFT_SIZE : soft_size;
+    packer->source = source;
+    packer->context = context;
+    packer->stats = (struct xfr_stats){0};
     packer->has_held = source(context, &packer->held);
     REQUIRE(packer->has_held);
 }
@@ -50,7 +47,8 @@ enum step packer_next(struct packer *packer, uint8_t *buffer, size_t limit, size
     REQUIRE(packer->has_held);
     const struct xfr_request *request = &packer->request;
     bool first = packer->stats.messages == 0;
-    size_t opt_size = first && request->has_edns ? OPT_FIXED_SIZE + packer->edns_options.size : 0;
+    size_t opt_size =
+        first && request->has_edns ? PACKER_OPT_FIXED_SIZE + packer->edns_options.size : 0;
     if (limit < MESSAGE_HEADER_SIZE + reserved + opt_size) {
         return no_room(limit, err);
     }
@@ -92,22 +90,4 @@ enum step packer_next(struct packer *packer, uint8_t *buffer, size_t limit, size
     packer->stats.messages++;
     packer->stats.bytes += *out_size;
     return packer->has_held ? STEP_MORE : STEP_DONE;
-}
-
-struct record version_soa_record(const struct zone_version *version)
-{
-    const struct owner *apex = zone_version_apex(version);
-    struct rrset rrset;
-    size_t offset = 0;
-    struct slice rdata;
-    bool found =
-        owner_find_rrset(apex, TYPE_SOA, &rrset) && rrset_next_rdata(&rrset, &offset, &rdata);
-    REQUIRE(found);
-    return (struct record){
-        .owner = owner_name(apex),
-        .type = TYPE_SOA,
-        .class = zone_version_class(version),
-        .ttl = rrset.ttl,
-        .rdata = rdata,
-    };
 }

@@ -3,10 +3,12 @@
 #ifndef XFR_PACKER_IMPL_H
 #define XFR_PACKER_IMPL_H
 
+#include "xfr/axfr_walk_impl.h"
 #include "xfr/record_writer_impl.h"
 #include "xfr/step.h"
 #include "xfr/xfr_request.h"
-#include "zone/version.h"
+
+enum { PACKER_OPT_FIXED_SIZE = 11 };
 
 /* The next record of the stream, borrowed from what lives as long as the transfer; false: none. */
 typedef bool packer_source(void *context, struct record *out);
@@ -29,7 +31,5 @@ void packer_init(struct packer *packer, const struct xfr_request *request,
 /* As axfr_out_next. */
 MUST_CHECK enum step packer_next(struct packer *packer, uint8_t *buffer, size_t limit,
                                  size_t reserved, size_t *out_size, struct error *err);
-/* The SOA record of a version, borrowed from it. */
-struct record version_soa_record(const struct zone_version *version);
 
 #endif
