@@ -36,14 +36,16 @@
 #include "server/udp_worker.h"
 #include "server/zone_history.h"
 #include "server/zones.h"
+#include "xfr/axfr_cache.h"
 
-enum { MAX_WORKERS = 64, DNS_PORT = 53 };
+enum { MAX_WORKERS = 64, DNS_PORT = 53, SWEEP_MS = 5000 };
 
 struct process {
     struct server server;
     struct udp_worker *udp[MAX_WORKERS];
     struct stream_worker *streams[MAX_WORKERS];
     struct loop_watch signals;
+    struct loop_timer sweep;
     int signal_fd;
     bool pid_written;
 };
@@ -383,6 +385,16 @@ static void log_listens(struct server *server, const struct settings *settings)
     }
 }
 
+/* In the main thread, so that a version which only the cache still had is freed here. */
+static void sweep_due(void *context)
+{
+    struct process *process = context;
+    struct server *server = &process->server;
+    struct instant now = loop_now(server->main_loop);
+    axfr_cache_sweep(server->axfr_cache, now);
+    loop_timer_set(server->main_loop, &process->sweep, instant_add_ms(now, SWEEP_MS));
+}
+
 /* Everything before the main loop. What was made is in `process`, also on error. */
 static enum result start(struct process *process, struct error *err)
 {
@@ -416,6 +428,8 @@ static enum result start(struct process *process, struct error *err)
     tell_unused(server, settings->conf);
     log_listens(server, settings);
     server->zones = zones_new(server);
+    server->axfr_cache = axfr_cache_new(NULL);
+    loop_timer_set(server->main_loop, &process->sweep, clock_now());
     if ((result = zone_history_open(server, settings, err)) != OK ||
         (result = loader_new(threads, &server->loader, err)) != OK ||
         (result = sync_new(server, &server->sync, err)) != OK ||
@@ -445,6 +459,7 @@ static void finish(struct process *process)
         udp_worker_free(process->udp[i]);
         stream_worker_free(process->streams[i]);
     }
+    axfr_cache_free(server->axfr_cache);
     transfers_free(server->transfers);
     loader_free(server->loader);
     sync_stop(server->sync);
@@ -454,6 +469,7 @@ static void finish(struct process *process)
     sync_free(server->sync);
     if (server->main_loop != NULL) {
         loop_watch_remove(server->main_loop, &process->signals);
+        loop_timer_stop(server->main_loop, &process->sweep);
     }
     if (process->signal_fd >= 0) {
         close(process->signal_fd);
@@ -472,6 +488,7 @@ int server_run(const struct server_options *options)
     struct process *process = memory_new_zeroed(1, sizeof(*process));
     process->server.options = *options;
     process->signal_fd = -1;
+    loop_timer_init(&process->sweep, sweep_due, process);
     raise_descriptor_limit();
     (void)block_signals();
     /* Standard error stays until all is well, so that a failure to start is seen. */

@@ -14,6 +14,7 @@
 #include "server/settings.h"
 #include "zone/zone_set.h"
 
+struct axfr_cache;
 struct control;
 struct loop;
 struct loader;
@@ -48,6 +49,7 @@ struct server {
     struct zones *zones;
     struct sync *sync;
     struct transfers *transfers;
+    struct axfr_cache *axfr_cache; /* of transfers out; the stream workers' */
     struct control *control;
     unsigned worker_count;
     int64_t started_at_s;

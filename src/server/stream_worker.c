@@ -75,10 +75,10 @@ static void want_more(void *context)
     for (unsigned n = 0; n < MESSAGES_PER_CALL && client->transfer_count != 0; n++) {
         client->turn = (client->turn + 1) % client->transfer_count;
         struct transfer_out *transfer = client->transfers[client->turn];
-        size_t size;
-        enum step step = transfer_out_next(transfer, worker->buffer, &size);
-        if (step == STEP_FAILED || stream_send(client->stream, slice_of(worker->buffer, size)) != OK) {
-            client_close(client, step == STEP_FAILED ? "it cannot be written" : "the queue is full");
+        const char *why = NULL;
+        enum step step = transfer_out_send(transfer, client->stream, worker->buffer, &why);
+        if (step == STEP_FAILED) {
+            client_close(client, why);
             return;
         }
         if (step == STEP_DONE) {

@@ -4,6 +4,9 @@
  * strangers cannot starve partners. A transfer holds its version until it ends: a newer one that is
  * published meanwhile does not disturb it. Nor does a reload: a transfer that was asked for with a
  * key is signed with it to the end, every message (RFC 8945 5.3.1).
+ *
+ * What clients of one version have in common is rendered once (xfr/axfr_cache.h) and goes out from
+ * where it lies; only messages that are signed are put together in memory first.
  */
 #include "server/transfer_out.h"
 
@@ -24,6 +27,7 @@ struct transfer_out {
     struct server *server;
     struct server_zone *zone; /* a reference */
     struct axfr_out *axfr;    /* one of these two */
+    bool is_shared;           /* axfr: its records are those of other clients too */
     struct ixfr_out *ixfr;
     struct ledger_chain chain; /* what ixfr borrows */
     struct instant started;
@@ -96,6 +100,7 @@ static void choose_form(struct transfer_out *transfer, struct zone_version **ver
         transfer->form = "AXFR-style IXFR";
     }
     transfer->axfr = axfr_out_new(*version, request, slice_of(NULL, 0), 0);
+    transfer->is_shared = axfr_out_share(transfer->axfr, transfer->server->axfr_cache);
 }
 
 /* As transfer_out_begin, once the request is known to be unsigned or well signed. */
@@ -180,19 +185,51 @@ struct transfer_out *transfer_out_begin(const struct request_scope *scope,
     return transfer;
 }
 
-enum step transfer_out_next(struct transfer_out *transfer, uint8_t *buffer, size_t *out_size)
+/* A message of this client alone, in `buffer`. */
+static enum step write_message(struct transfer_out *transfer, uint8_t *buffer, size_t *out_size,
+                               struct error *err)
 {
-    struct error err = {0};
     struct tsig *tsig = &transfer->tsig;
     size_t reserved = tsig_key_room(tsig->key);
     enum step step = transfer->axfr != NULL ? axfr_out_next(transfer->axfr, buffer, MESSAGE_MAX_SIZE,
-                                                            reserved, out_size, &err)
+                                                            reserved, out_size, err)
                                             : ixfr_out_next(transfer->ixfr, buffer, MESSAGE_MAX_SIZE,
-                                                            reserved, out_size, &err);
+                                                            reserved, out_size, err);
     if (step != STEP_FAILED && tsig->key != NULL) {
         *out_size =
             tsig_sign_response(tsig, buffer, *out_size, MESSAGE_MAX_SIZE, clock_wall_s());
         REQUIRE(*out_size != 0); /* room was reserved */
+    }
+    return step;
+}
+
+static enum step send_shared(struct transfer_out *transfer, struct stream *stream,
+                             enum result *sent, struct error *err)
+{
+    struct axfr_out_parts parts;
+    enum step step = axfr_out_next_parts(transfer->axfr, &parts, err);
+    if (step != STEP_FAILED) {
+        struct stream_parts message = {parts.head, parts.body, parts.tail};
+        *sent = stream_send_parts(stream, &message, axfr_piece_unref, parts.piece);
+        if (*sent != OK) {
+            axfr_piece_unref(parts.piece);
+        }
+    }
+    return step;
+}
+
+enum step transfer_out_send(struct transfer_out *transfer, struct stream *stream, uint8_t *buffer,
+                            const char **why)
+{
+    struct error err = {0};
+    enum result sent = OK;
+    enum step step;
+    if (transfer->is_shared && transfer->tsig.key == NULL) {
+        step = send_shared(transfer, stream, &sent, &err);
+    } else {
+        size_t size = 0;
+        step = write_message(transfer, buffer, &size, &err);
+        sent = step == STEP_FAILED ? OK : stream_send(stream, slice_of(buffer, size));
     }
     if (step == STEP_FAILED) {
         char phrase[3200];
@@ -200,6 +237,10 @@ enum step transfer_out_next(struct transfer_out *transfer, uint8_t *buffer, size
                  transfer->client, transfer->zone->label, transfer->form, err.text);
         LOG_EVENT(transfer->server->logging, LOG_ERROR, LOG_XFER_OUT, "transfer_out_failed", phrase,
                   LOG_NUM("serial", transfer->serial.value));
+        *why = "it cannot be written";
+    } else if (sent != OK) {
+        *why = "the queue is full";
+        step = STEP_FAILED;
     }
     return step;
 }

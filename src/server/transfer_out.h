@@ -6,6 +6,7 @@
 #ifndef SERVER_TRANSFER_OUT_H
 #define SERVER_TRANSFER_OUT_H
 
+#include "net/stream.h"
 #include "server/request.h"
 #include "xfr/step.h"
 
@@ -19,10 +20,13 @@ struct transfer_out *transfer_out_begin(const struct request_scope *scope,
                                         struct answer_query *query,
                                         const struct request_origin *origin);
 /*
- * Writes the next message into `buffer` (MESSAGE_MAX_SIZE octets). STEP_DONE: that was the last one
- * (log and counters are done). STEP_FAILED: close the connection.
+ * Sends the next message on `stream`, the one the request came on.
+ * buffer  MESSAGE_MAX_SIZE octets to work in
+ * STEP_DONE    that was the last one (log and counters are done)
+ * STEP_FAILED  close the connection; *why is the reason for transfer_out_free
  */
-enum step transfer_out_next(struct transfer_out *transfer, uint8_t *buffer, size_t *out_size);
+enum step transfer_out_send(struct transfer_out *transfer, struct stream *stream, uint8_t *buffer,
+                            const char **why);
 /* Also in the middle (`why` goes to the log, NULL: it ended well). NULL transfer is fine. */
 void transfer_out_free(struct transfer_out *transfer, const char *why);
 
