@@ -48,6 +48,7 @@ struct control_client {
 };
 
 static void settle(struct control_client *client);
+static void watch_state(struct control_client *client);
 
 /* ---- out ---- */
 
@@ -88,6 +89,7 @@ void control_client_send(struct control_client *client, json_t *object)
     text_add_char(&client->out, '\n');
     free(line);
     write_out(client);
+    watch_state(client);
 }
 
 bool control_client_has_room(const struct control_client *client)
@@ -229,6 +231,15 @@ static void watch_time(struct control_client *client)
     loop_timer_set(client->control->loop, &client->timer, due);
 }
 
+/* What it waits for in its present state, and how long. */
+static void watch_state(struct control_client *client)
+{
+    bool reads = !client->ended && !client->closing && client->in.size <= CONTROL_REQUEST_MAX;
+    loop_watch_set(client->control->loop, &client->watch,
+                   (reads ? LOOP_READ : 0u) | (client->out.size != 0 ? LOOP_WRITE : 0u));
+    watch_time(client);
+}
+
 static void settle(struct control_client *client)
 {
     if (client->busy) {
@@ -243,10 +254,7 @@ static void settle(struct control_client *client)
         control_client_free(client);
         return;
     }
-    bool reads = !client->ended && !client->closing && client->in.size <= CONTROL_REQUEST_MAX;
-    loop_watch_set(client->control->loop, &client->watch,
-                   (reads ? LOOP_READ : 0u) | (client->out.size != 0 ? LOOP_WRITE : 0u));
-    watch_time(client);
+    watch_state(client);
 }
 
 static void read_in(struct control_client *client)

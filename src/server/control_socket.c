@@ -16,7 +16,7 @@
 
 #include "base/memory.h"
 
-enum { BACKLOG = 16, DEFAULT_MODE = 0660, GROUPS_FIRST = 64 };
+enum { BACKLOG = 128, DEFAULT_MODE = 0660, GROUPS_FIRST = 64 };
 
 /* ---- where ---- */
 
