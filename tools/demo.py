@@ -127,7 +127,7 @@ class Pair:
             "primary": f"type primary; file \"zone\"; allow-transfer {{ {here}; }}; notify explicit; "
                        f"also-notify {{ {here} port {self.ports['secondary']}; }};",
             "secondary": f"type secondary; file \"copy\"; allow-transfer {{ {here}; }}; "
-                         f"primaries {{ {here} port {self.ports['primary']}; }};",
+                         f"notify no; primaries {{ {here} port {self.ports['primary']}; }};",
         }
         for role, body in statements.items():
             home = self.folder / role
