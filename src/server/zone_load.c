@@ -2,9 +2,9 @@
 /*
  * From zone files to versions, in the loader threads.
  *
- * A file is read again only when its time, size or inode changed. The new version shares with the
- * present one what is equal, and what differs is the delta that goes through the ledger. An
- * operator who changed the file and not the serial (the most common mistake with zone files) gets
+ * A file is read again only when its time, size or inode changed, or those of a file it includes.
+ * The new version shares with the present one what is equal, and what differs is the delta that goes
+ * through the ledger. An operator who changed the file and not the serial (the most common mistake with zone files) gets
  * the serial advanced and a warning; a serial that went back is refused, since secondaries would
  * keep the old zone without a word. A file with errors leaves the present version serving.
  */
@@ -203,13 +203,14 @@ static enum result load_file(struct server_zone *zone, const struct zone_setting
     if (stat(settings->file, &st) != 0) {
         return error_set_os(err, ERR_NOT_FOUND, "file not found");
     }
-    if (same_file(&zone->file, &st)) {
+    if (same_file(&zone->file, &st) && !included_files_changed(&zone->included)) {
         return OK;
     }
     struct file_mark last = zone->file;
     zone->file = mark_of(&st);
     zone->file.serial = last.serial;
     zone->file.serial_known = last.serial_known;
+    included_files_clear(&zone->included);
     struct zone_load_options options = {
         .path = settings->file,
         .directory = settings->settings->directory,
@@ -219,6 +220,8 @@ static enum result load_file(struct server_zone *zone, const struct zone_setting
         .max_records = settings->max_records,
         .max_records_per_type = settings->max_records_per_type,
         .max_types_per_name = settings->max_types_per_name,
+        .on_include = included_files_note,
+        .include_context = &zone->included,
     };
     struct reporter reporter = {.zone = zone};
     enum result result =
@@ -274,7 +277,9 @@ static void load_primary(struct server_zone *zone, const struct zone_settings *s
     if (result == OK) {
         server_zone_set_load_error(zone, NULL);
         if (was_read) {
-            zone_history_put_file(zone, &zone->file);
+            /* Of several files the store knows none: a restart reads them again. */
+            struct file_mark durable = {.serial = zone->file.serial};
+            zone_history_put_file(zone, zone->included.count == 0 ? &zone->file : &durable);
         }
     }
     if (result != OK) {

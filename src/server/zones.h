@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "server/included_files.h"
 #include "server/settings.h"
 #include "server/sync.h"
 #include "server/zone_history.h"
@@ -33,6 +34,7 @@ struct server_zone {
     bool sync_begun;                          /* main thread: sync knows it, or will */
     bool copy_loaded;                         /* a secondary reads its copy once */
     struct file_mark file;                    /* as the zone file was last read */
+    struct included_files included;           /* ... and what it included */
     bool restored;                            /* the store was asked */
 
     /* What status tells; written by zone_history.c and by the loader, read by anybody. */

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "zone/delta.h"
 #include "zone/finding.h"
+#include "zone/master.h"
 #include "zone/version.h"
 
 enum check_mode { CHECK_IGNORE, CHECK_WARN, CHECK_FAIL };
@@ -50,6 +51,8 @@ struct zone_load_options {
     uint64_t max_records;
     uint32_t max_records_per_type;
     uint32_t max_types_per_name;
+    master_included *on_include; /* may be NULL */
+    void *include_context;
 };
 MUST_CHECK enum result zone_load_file(const struct zone_load_options *options,
                                       struct zone_version *base, struct zone_version **out,

@@ -127,7 +127,12 @@ static enum result build(struct load *load, const struct zone_load_options *opti
     if (base != NULL) {
         builder_set_base(load->builder, base);
     }
-    struct master_options master = {.origin = options->name, .class = options->class};
+    struct master_options master = {
+        .origin = options->name,
+        .class = options->class,
+        .on_include = options->on_include,
+        .include_context = options->include_context,
+    };
     enum result result = master_parse_file(options->path, options->directory, &master, take_record,
                                            load, pass_on, load, err);
     if (result != OK) {

@@ -211,7 +211,12 @@ void master_include(struct master *m, const char *path, const char *at)
         return;
     }
     struct master_source source;
-    if (open_source(&source, path, &m->scratch) != OK) {
+    enum result opened = open_source(&source, path, &m->scratch);
+    if (m->options->on_include != NULL) {
+        m->options->on_include(m->options->include_context, path,
+                               opened == OK ? &source.stat : NULL);
+    }
+    if (opened != OK) {
         master_fail_scratch(m, at);
         goto done;
     }

@@ -12,6 +12,11 @@
 #include "zone/finding.h"
 #include "zone/version.h"
 
+/* Called for each file that $INCLUDE names: as it was when it was opened, or NULL where it could not
+ * be. `path` is borrowed for the call. */
+struct stat;
+typedef void master_included(void *context, const char *path, const struct stat *stat);
+
 struct master_options {
     const uint8_t *origin;      /* the zone's name; borrowed for the call */
     uint16_t class;             /* records of another class are an error */
@@ -20,6 +25,8 @@ struct master_options {
     uint32_t max_errors;        /* stop after so many; 0: 20 */
     uint32_t max_generate;      /* records a $GENERATE may make; 0: 65536 */
     uint32_t max_include_depth; /* 0: 16; a file that includes itself is an error at once */
+    master_included *on_include; /* may be NULL */
+    void *include_context;
 };
 
 /*
