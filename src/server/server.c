@@ -26,6 +26,8 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "net/loop.h"
+#include "net/port.h"
+#include "server/background.h"
 #include "server/control.h"
 #include "server/loader.h"
 #include "server/request.h"
@@ -47,7 +49,8 @@ struct process {
     struct loop_watch signals;
     struct loop_timer sweep;
     int signal_fd;
-    bool pid_written;
+    char *pid_path;     /* NULL: not written */
+    char *config_path;  /* absolute: a reload runs in another directory */
 };
 
 void server_thread_begin(const char *name)
@@ -155,6 +158,21 @@ static void settings_unref_later(void *context)
     settings_unref(context);
 }
 
+/* Sockets are opened with privileges that are gone by now. */
+static void tell_same_listens(struct server *server, const struct settings *old,
+                              const struct settings *fresh)
+{
+    bool same = old->listen_count == fresh->listen_count;
+    for (size_t i = 0; same && i < old->listen_count; i++) {
+        same = address_equal(&old->listen[i], &fresh->listen[i]);
+    }
+    if (!same) {
+        LOG_EVENT(server->logging, LOG_WARNING, LOG_NETWORK, "listen_changed",
+                  "the addresses to listen on changed: restart the server for that",
+                  LOG_KEY("action", "listening where it did"));
+    }
+}
+
 void server_log_reloaded(struct server *server)
 {
     LOG_EVENT(server->logging, LOG_INFO, LOG_GENERAL, "reload_done", "reloading zones succeeded",
@@ -190,6 +208,7 @@ enum result server_reload(struct server *server, const char *why, void (*loaded)
         LOG_EVENT(server->logging, LOG_ERROR, LOG_GENERAL, "logging_failed", log_err.text,
                   LOG_KEY("action", "keeping the log channels as they were"));
     }
+    tell_same_listens(server, old, fresh);
     request_prepare_settings(fresh);
     atomic_store_explicit(&server->settings, fresh, memory_order_release);
     atomic_store(&server->configured_at_s, clock_wall_s());
@@ -297,19 +316,8 @@ static enum result write_pid(struct process *process, const char *path, struct e
         (void)unlink(path);
         return error_set_os(err, ERR_IO, "cannot write pid-file %s", path);
     }
-    process->pid_written = true;
+    process->pid_path = memory_strdup(path);
     return OK;
-}
-
-static void leave_terminal(void)
-{
-    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int i = 0; fd >= 0 && i < 3; i++) {
-        (void)dup2(fd, i);
-    }
-    if (fd > 2) {
-        close(fd);
-    }
 }
 
 static void raise_descriptor_limit(void)
@@ -330,6 +338,12 @@ static enum result open_sockets(struct process *process, const struct settings *
     if (settings->listen_count == 0) {
         return error_set(err, ERR_NOT_FOUND, "no address to listen on: see listen-on in %s",
                          server->options.config_path);
+    }
+    for (size_t i = 0; i < settings->listen_count; i++) {
+        enum result result = port_check_free(&settings->listen[i], err);
+        if (result != OK) {
+            return result;
+        }
     }
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned count = server->options.threads != 0 ? server->options.threads
@@ -395,6 +409,23 @@ static void sweep_due(void *context)
     loop_timer_set(server->main_loop, &process->sweep, instant_add_ms(now, SWEEP_MS));
 }
 
+/* Links stay as they are: where they point at the next reload is what counts then. */
+static void keep_config_path(struct process *process)
+{
+    const char *path = process->server.options.config_path;
+    char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
+    if (here == NULL) {
+        return;
+    }
+    struct text absolute;
+    text_init(&absolute, 0);
+    text_printf(&absolute, "%s/%s", here, path);
+    process->config_path = memory_strdup(text_str(&absolute));
+    process->server.options.config_path = process->config_path;
+    text_deinit(&absolute);
+    free(here);
+}
+
 /* Everything before the main loop. What was made is in `process`, also on error. */
 static enum result start(struct process *process, struct error *err)
 {
@@ -404,6 +435,7 @@ static enum result start(struct process *process, struct error *err)
     if (result != OK) {
         return result;
     }
+    keep_config_path(process);
     settings->generation = 1;
     request_prepare_settings(settings);
     atomic_store(&server->settings, settings);
@@ -451,8 +483,9 @@ static void finish(struct process *process)
 {
     struct server *server = &process->server;
     struct settings *settings = atomic_load(&server->settings);
-    if (process->pid_written) {
-        (void)unlink(settings->pid_file);
+    if (process->pid_path != NULL) {
+        (void)unlink(process->pid_path);
+        memory_free(process->pid_path);
     }
     control_stop(server->control);
     for (unsigned i = 0; i < process->server.worker_count; i++) {
@@ -481,6 +514,7 @@ static void finish(struct process *process)
     control_free(server->control);
     rcu_drain();
     settings_unref(settings);
+    memory_free(process->config_path);
 }
 
 int server_run(const struct server_options *options)
@@ -492,17 +526,15 @@ int server_run(const struct server_options *options)
     raise_descriptor_limit();
     (void)block_signals();
     /* Standard error stays until all is well, so that a failure to start is seen. */
-    if (!options->foreground && daemon(1, 1) != 0) {
-        perror("lockstepd: cannot go into the background");
+    struct error err = {0};
+    int status = 0, ready_fd = -1;
+    if (!options->foreground && background_enter(&ready_fd, &err) != OK) {
+        fprintf(stderr, "lockstepd: %s\n", err.text);
         memory_free(process);
         return 1;
     }
-    struct error err = {0};
-    int status = 0;
     if (start(process, &err) == OK) {
-        if (!options->foreground) {
-            leave_terminal();
-        }
+        background_ready(ready_fd);
         loop_run(process->server.main_loop);
     } else {
         char text[1024];
