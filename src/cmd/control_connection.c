@@ -90,6 +90,8 @@ enum result control_send(struct control_connection *connection, const char *comm
         ssize_t size = send(connection->fd, out.bytes + sent, out.size - sent, MSG_NOSIGNAL);
         if (size > 0) {
             sent += (size_t)size;
+        } else if (errno == EPIPE || errno == ECONNRESET) {
+            break; /* the server refused us before it heard us: its reason is there to be read */
         } else if (errno != EINTR) {
             result = error_set_os(err, ERR_IO, "cannot send the request");
         }

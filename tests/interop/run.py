@@ -61,7 +61,7 @@ def main():
     for which in options.which or scenarios():
         folder, _, name = which.partition(":")
         jobs += [(folder, n) for n in ([name] if name else tests_of(folder))]
-    passed = failed = 0
+    passed, again = 0, []
 
     def execute(job):
         begin = time.monotonic()
@@ -73,12 +73,23 @@ def main():
         except subprocess.TimeoutExpired as late:
             return job, False, f"not done after 300 s\n{late.stdout}", 300
 
+    def told(job, good, output, seconds, what):
+        print(f"{what} {job[0]} {job[1]} ({seconds:.1f} s)", flush=True)
+        if not good:
+            print(output)
+
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for job, good, output, seconds in pool.map(execute, jobs):
-            print(f"{'ok    ' if good else 'FAILED'} {job[0]} {job[1]} ({seconds:.1f} s)", flush=True)
-            if not good:
-                print(output)
-            passed, failed = passed + good, failed + (not good)
+            told(job, good, output, seconds, "ok    " if good else "FAILED")
+            passed += good
+            again += [] if good else [job]
+    # Several at a time on a small machine can miss a time limit: a failure counts if it is one alone, too.
+    failed = 0
+    for job in again[:5]:
+        job, good, output, seconds = execute(job)
+        told(job, good, output, seconds, "ok alone" if good else "FAILED alone")
+        passed, failed = passed + good, failed + (not good)
+    failed += len(again[5:])
     print(f"interop: {passed} passed, {failed} failed")
     sys.exit(1 if failed or not passed else 0)
 
