@@ -65,7 +65,12 @@ static enum step add_to_builder(struct axfr_body *body, const struct record *rec
                   limit);
         return STEP_FAILED;
     }
-    return builder_add(body->builder, record, NULL, 0, err) == OK ? STEP_MORE : STEP_FAILED;
+    /* Every record of the stream comes here in turn, so the one before is the builder's last. */
+    enum result added = body->has_any && body->stream->reader.same_owner
+                            ? builder_add_same(body->builder, record, err)
+                            : builder_add(body->builder, record, NULL, 0, err);
+    body->has_any = true;
+    return added == OK ? STEP_MORE : STEP_FAILED;
 }
 
 enum step axfr_body_add(struct axfr_body *body, const struct record *record, struct error *err)

@@ -27,6 +27,7 @@ void xfr_stream_init(struct xfr_stream *s, const uint8_t *zone, uint16_t class, 
                      uint16_t id, bool udp, const struct xfr_in_limits *limits, struct instant now)
 {
     name_copy(&s->zone, zone);
+    record_reader_init(&s->reader, zone);
     s->class = class;
     s->type = type;
     s->id = id;
@@ -127,7 +128,7 @@ enum result xfr_stream_open(struct xfr_stream *s, struct slice message, struct i
                          s->stats.messages + 1);
     }
     s->left = s->reply.header.counts[SECTION_ANSWER];
-    s->offset = s->reply.answers_offset;
+    record_reader_begin(&s->reader, message, s->reply.answers_offset);
     s->stats.messages++;
     s->stats.bytes += message.size;
     if (s->left == 0) {
@@ -144,13 +145,14 @@ static enum step bad_record(const struct xfr_stream *s, enum result code, const 
 {
     char owner[NAME_TEXT_SIZE], type[16];
     error_set(err, code, "message %" PRIu64 ", record %.200s %s: %.200s", s->stats.messages,
-              name_format(s->head.owner.wire, owner), rrtype_format(s->head.type, type), why);
+              name_format(s->reader.owner.name.wire, owner), rrtype_format(s->reader.type, type),
+              why);
     return STEP_FAILED;
 }
 
 static enum step end_of_message(struct xfr_stream *s, struct error *err)
 {
-    if (peer_reply_read_rest(&s->reply, s->offset, err) != OK) {
+    if (peer_reply_read_rest(&s->reply, s->reader.offset, err) != OK) {
         return STEP_FAILED;
     }
     if (s->reply.rcode != RCODE_NOERROR) {
@@ -168,36 +170,33 @@ enum step xfr_stream_next(struct xfr_stream *s, struct record *out, struct error
     if (s->left == 0) {
         return end_of_message(s, err);
     }
-    struct error inner = {0};
-    if (message_record_read(s->reply.message, &s->offset, &s->head, &inner) != OK) {
+    struct record_reader *reader = &s->reader;
+    struct error inner;
+    inner.code = OK;
+    enum result result = record_reader_next(reader, &inner);
+    if (UNLIKELY(result == ERR_FORMAT)) {
         error_set(err, ERR_FORMAT, "message %" PRIu64 ": %.300s", s->stats.messages, inner.text);
         return STEP_FAILED;
     }
     s->left--;
     s->stats.records++;
-    const struct message_record *head = &s->head;
-    if (head->class != s->class) {
+    if (UNLIKELY(reader->class != s->class)) {
         return bad_record(s, ERR_FORMAT, "it has another class than the zone", err);
     }
-    if (!name_is_subdomain(head->owner.wire, s->zone.wire)) {
+    if (UNLIKELY(result == ERR_NOT_FOUND)) {
         return bad_record(s, ERR_FORMAT, "it is not in the zone", err);
     }
-    if ((rrtype_get(head->type)->flags & RRTYPE_META) != 0 || head->type == 0) {
+    if (UNLIKELY((rrtype_get(reader->type)->flags & RRTYPE_META) != 0 || reader->type == 0)) {
         return bad_record(s, ERR_FORMAT, "no zone has records of this type", err);
     }
-    size_t size = 0;
-    enum result result = rdata_read(head->type, s->reply.message, head->rdata_offset,
-                                    head->rdata_size, s->rdata, &size, &inner);
-    if (result != OK) {
+    result = record_reader_rdata(reader, &out->rdata, &inner);
+    if (UNLIKELY(result != OK)) {
         return bad_record(s, result, inner.text, err);
     }
-    *out = (struct record){
-        .owner = head->owner.wire,
-        .type = head->type,
-        .class = head->class,
-        .ttl = head->ttl > INT32_MAX ? 0 : head->ttl, /* RFC 2181 8 */
-        .rdata = slice_of(s->rdata, size),
-    };
+    out->owner = reader->owner.name.wire;
+    out->type = reader->type;
+    out->class = reader->class;
+    out->ttl = reader->ttl > INT32_MAX ? 0 : reader->ttl; /* RFC 2181 8 */
     return STEP_MORE;
 }
 

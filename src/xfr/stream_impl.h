@@ -9,6 +9,7 @@
 #include "wire/rdata.h"
 #include "xfr/axfr_in.h"
 #include "xfr/peer_reply.h"
+#include "xfr/record_reader_impl.h"
 #include "xfr/xfr_request.h"
 
 struct xfr_stream {
@@ -28,10 +29,8 @@ struct xfr_stream {
     uint32_t expire_s;
 
     struct peer_reply reply; /* the message at hand ... */
-    size_t offset;           /* ... and how far it was read */
-    unsigned left;
-    struct message_record head;
-    uint8_t rdata[RDATA_MAX_SIZE];
+    unsigned left;           /* ... and how many of its records were not read */
+    struct record_reader reader;
 };
 
 void xfr_stream_init(struct xfr_stream *stream, const uint8_t *zone, uint16_t class, uint16_t type,
@@ -65,6 +64,7 @@ struct axfr_body {
     struct zone_version *base;       /* one reference, or NULL */
     struct builder *builder;         /* NULL once finished */
     bool has_first;
+    bool has_any; /* in the builder */
     bool complete;
     struct soa_copy first;
     struct zone_version *version; /* built */

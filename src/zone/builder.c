@@ -388,21 +388,10 @@ static enum result builder_begin(struct builder *builder, const struct record *r
     return OK;
 }
 
-HOT enum result builder_add(struct builder *builder, const struct record *record, const char *file,
-                            uint32_t line, struct error *err)
+/* A record of the owner that is being gathered. */
+static ALWAYS_INLINE enum result add_record(struct builder *builder, const struct record *record,
+                                            const char *file, uint32_t line, struct error *err)
 {
-    REQUIRE(!builder->finished);
-    char text[NAME_TEXT_SIZE];
-    if (UNLIKELY(record->class != builder->class)) {
-        return error_set(err, ERR_FORMAT, "%s: class %u in a zone of class %u",
-                         name_format(record->owner, text), record->class, builder->class);
-    }
-    if (builder->last.size == 0 || !name_equal(builder->last.wire, record->owner)) {
-        enum result begun = builder_begin(builder, record, err);
-        if (begun != OK) {
-            return begun;
-        }
-    }
     if (UNLIKELY(builder->options.max_records != 0 &&
                  builder->added >= builder->options.max_records)) {
         return error_set(err, ERR_LIMIT, "more than %llu records",
@@ -424,4 +413,38 @@ HOT enum result builder_add(struct builder *builder, const struct record *record
         builder->added++;
     }
     return added;
+}
+
+static COLD enum result refuse_class(const struct builder *builder, const struct record *record,
+                                     struct error *err)
+{
+    char text[NAME_TEXT_SIZE];
+    return error_set(err, ERR_FORMAT, "%s: class %u in a zone of class %u",
+                     name_format(record->owner, text), record->class, builder->class);
+}
+
+HOT enum result builder_add(struct builder *builder, const struct record *record, const char *file,
+                            uint32_t line, struct error *err)
+{
+    REQUIRE(!builder->finished);
+    if (UNLIKELY(record->class != builder->class)) {
+        return refuse_class(builder, record, err);
+    }
+    if (builder->last.size == 0 || !name_equal(builder->last.wire, record->owner)) {
+        enum result begun = builder_begin(builder, record, err);
+        if (begun != OK) {
+            return begun;
+        }
+    }
+    return add_record(builder, record, file, line, err);
+}
+
+HOT enum result builder_add_same(struct builder *builder, const struct record *record,
+                                 struct error *err)
+{
+    REQUIRE(!builder->finished && builder->last.size != 0);
+    if (UNLIKELY(record->class != builder->class)) {
+        return refuse_class(builder, record, err);
+    }
+    return add_record(builder, record, NULL, 0, err);
 }

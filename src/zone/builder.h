@@ -49,6 +49,10 @@ void builder_set_base(struct builder *builder, struct zone_version *base);
  */
 MUST_CHECK enum result builder_add(struct builder *builder, const struct record *record,
                                    const char *file, uint32_t line, struct error *err);
+/* As builder_add without a file, for a record whose owner is known to be that of the record added
+ * before: it is not looked at. */
+MUST_CHECK enum result builder_add_same(struct builder *builder, const struct record *record,
+                                        struct error *err);
 
 /*
  * Ends the stream and gives the version (one reference), or refuses: no SOA, no NS at the apex,
