@@ -3,7 +3,8 @@
 """Builds with warnings as errors and runs every test; the last line says how many passed.
 
 Parts: unit (gcc and clang, release: the unit, model, sim and house tests), asan (the same under
-AddressSanitizer and UndefinedBehaviorSanitizer), tsan (the threaded ones under ThreadSanitizer), fuzz
+AddressSanitizer and UndefinedBehaviorSanitizer), tsan (the threaded ones, and a pair of servers, under
+ThreadSanitizer), fuzz
 (each fuzz target over its corpus), interop (against BIND, Knot, NSD and PowerDNS, on the asan build).
 """
 import json
@@ -62,9 +63,9 @@ def meson_test(folder, *selection, setup_env=None):
     folder = ROOT / folder
     log = folder / "meson-logs" / "testlog.json"
     log.unlink(missing_ok=True)
-    subprocess.run(["meson", "test", "-C", folder, "--no-rebuild", *selection], cwd=ROOT, check=False,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                   env=dict(os.environ, **(setup_env or {})))
+    done = subprocess.run(["meson", "test", "-C", folder, "--no-rebuild", *selection], cwd=ROOT, check=False,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          env=dict(os.environ, **(setup_env or {})))
     good = bad = 0
     for line in log.read_text().splitlines() if log.exists() else []:
         test = json.loads(line)
@@ -76,9 +77,9 @@ def meson_test(folder, *selection, setup_env=None):
             bad += 1
             say(f"--- {folder.name} {test['name']}: {test['result']}")
             say("\n".join(output.splitlines()[-40:]))
-    if good + bad == 0:
-        say(f"{folder.name}: no test ran")
-        bad = 1
+    if good + bad == 0 or (done.returncode != 0 and bad == 0):
+        say(f"{folder.name}: meson test ended with status {done.returncode} after {good + bad} tests")
+        bad += 1
     count(good, bad)
     say(f"{folder.name}: {good} passed, {bad} failed in {time.monotonic() - begin:.0f} s")
 
@@ -105,6 +106,7 @@ def part_asan():
 def part_tsan():
     if build("build-tsan", "clang", "--buildtype=debugoptimized", "-Db_sanitize=thread", "-Db_lundef=false"):
         meson_test("build-tsan", "--timeout-multiplier=10", "--suite=threads", setup_env=SANITIZE)
+        scenarios("build-tsan", "our_pair")
 
 
 def part_fuzz():
@@ -122,9 +124,10 @@ def part_fuzz():
     say(f"fuzz: {len(targets)} targets over their corpora")
 
 
-def part_interop():
+def scenarios(folder, *which):
+    """Runs scenarios of tests/interop (all where none are named) with the servers of `folder`."""
     begin = time.monotonic()
-    done = subprocess.run(["/usr/bin/python3", "tests/interop/run.py", "--build", "build-asan"], cwd=ROOT,
+    done = subprocess.run(["/usr/bin/python3", "tests/interop/run.py", "--build", folder, *which], cwd=ROOT,
                           stdout=subprocess.PIPE, text=True, check=False, env=dict(os.environ, **SANITIZE))
     say(done.stdout.rstrip())
     last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
@@ -133,7 +136,11 @@ def part_interop():
     except ValueError:
         good, bad = 0, 1
     count(good, bad)
-    say(f"interop took {time.monotonic() - begin:.0f} s")
+    say(f"{folder}: scenarios took {time.monotonic() - begin:.0f} s")
+
+
+def part_interop():
+    scenarios("build-asan")
 
 
 def main():

@@ -8,9 +8,9 @@
  * The library wants who calls call_rcu() to be registered and online; `thread` keeps what each
  * thread is, and `enter`/`leave` make it so for the length of one call.
  *
- * ThreadSanitizer does not see the library's barriers, so the two edges that matter are told to it:
- * all a reader did before its quiescent state happens before the callbacks that follow it, and what
- * the library does inside is not looked at.
+ * ThreadSanitizer does not see the library's barriers, so the edges that matter are told to it: all
+ * a reader did before its quiescent state happens before the callbacks that follow it, all a
+ * callback did before the end of a drain; and what the library does inside is not looked at.
  */
 #include "base/rcu.h"
 
@@ -36,16 +36,20 @@ const char *__tsan_default_suppressions(void)
 {
     return "called_from_lib:liburcu-qsbr.so\n"; /* what it does to its own memory */
 }
-static char grace;
-#define TELL_READER_DONE()  __tsan_release(&grace)
-#define TELL_GRACE_PASSED() __tsan_acquire(&grace)
-#define TELL_HANDED_OVER(p) __tsan_release(p)
-#define TELL_TAKEN_OVER(p)  __tsan_acquire(p)
+static char grace, callbacks;
+#define TELL_READER_DONE()   __tsan_release(&grace)
+#define TELL_GRACE_PASSED()  __tsan_acquire(&grace)
+#define TELL_CALLBACK_DONE() __tsan_release(&callbacks)
+#define TELL_DRAINED()       __tsan_acquire(&callbacks)
+#define TELL_HANDED_OVER(p)  __tsan_release(p)
+#define TELL_TAKEN_OVER(p)   __tsan_acquire(p)
 #else
-#define TELL_READER_DONE()  ((void)0)
-#define TELL_GRACE_PASSED() ((void)0)
-#define TELL_HANDED_OVER(p) ((void)(p))
-#define TELL_TAKEN_OVER(p)  ((void)(p))
+#define TELL_READER_DONE()   ((void)0)
+#define TELL_GRACE_PASSED()  ((void)0)
+#define TELL_CALLBACK_DONE() ((void)0)
+#define TELL_DRAINED()       ((void)0)
+#define TELL_HANDED_OVER(p)  ((void)(p))
+#define TELL_TAKEN_OVER(p)   ((void)(p))
 #endif
 
 struct deferred {
@@ -137,6 +141,7 @@ static void run(struct rcu_head *head)
     thread.online = true;
     deferred->callback(deferred->context);
     memory_free(deferred);
+    TELL_CALLBACK_DONE();
 }
 
 void rcu_defer(void (*callback)(void *context), void *context)
@@ -164,4 +169,5 @@ void rcu_drain(void)
     TELL_READER_DONE();
     urcu_qsbr_barrier();
     TELL_GRACE_PASSED();
+    TELL_DRAINED();
 }
