@@ -267,6 +267,8 @@ static json_t *counters_object(const struct server_counters *counters)
     put_number(object, "transfers_refused", atomic_load(&counters->transfers_refused));
     put_number(object, "notifies_refused", atomic_load(&counters->notifies_refused));
     put_number(object, "updates_refused", atomic_load(&counters->updates_refused));
+    put_number(object, "updates_done", atomic_load(&counters->updates_done));
+    put_number(object, "updates_failed", atomic_load(&counters->updates_failed));
     return object;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * NOTIFY is answered at once and handed to the sync thread. UPDATE is refused: no zone takes them
- * yet. A signed message is verified before anything else is done, and what answers it is signed.
+ * NOTIFY is answered at once and handed to the sync thread. UPDATE is refused at once or answered
+ * later (update.c). A signed message is verified before anything else is done, and what answers it is signed.
  * Transfers over UDP: AXFR is FORMERR (RFC 5936 4.2), IXFR gets the one SOA that sends the client
  * to TCP (RFC 1995 2).
  *
@@ -16,6 +16,7 @@
 #include "server/server_impl.h"
 #include "server/signature.h"
 #include "server/sync.h"
+#include "server/update.h"
 #include "server/zones.h"
 #include "xfr/ixfr_out.h"
 #include "xfr/notify_in.h"
@@ -125,20 +126,12 @@ static void handle_notify(const struct request_scope *scope, struct answer_query
 }
 
 static void handle_update(const struct request_scope *scope, struct answer_query *query,
-                          const struct request_origin *origin)
+                          const struct request_origin *origin, const struct tsig *tsig)
 {
-    char phrase[1400], from[ADDRESS_TEXT_SIZE];
-    struct server_zone *zone = query->zone == NULL ? NULL : query->zone->context;
-    if (zone == NULL) {
-        reply_rcode(query, RCODE_NOTAUTH);
-        return;
+    int rcode = update_handle(scope, query, origin, tsig);
+    if (rcode != UPDATE_TAKEN) {
+        reply_rcode(query, (unsigned)rcode);
     }
-    atomic_fetch_add_explicit(&scope->server->counters.updates_refused, 1, memory_order_relaxed);
-    snprintf(phrase, sizeof(phrase), "client %s: update '%s' denied",
-             address_format(&origin->peer, true, from), zone->label);
-    LOG_EVENT_LIMITED(scope->server->logging, LOG_INFO, LOG_UPDATE_SECURITY, "update_refused",
-                      phrase, LOG_KEY("rule", "updates are not taken by this server"));
-    reply_rcode(query, RCODE_REFUSED);
 }
 
 /* IXFR over UDP: the SOA alone, with TC; the differences come over TCP. */
@@ -188,14 +181,14 @@ static void handle_transfer_datagram(const struct request_scope *scope, struct a
 
 /* What is left once the request is known to be unsigned or well signed. */
 static void handle(const struct request_scope *scope, struct answer_query *query,
-                   const struct request_origin *origin)
+                   const struct request_origin *origin, const struct tsig *tsig)
 {
     switch (query->disposition) {
     case ANSWER_NOTIFY:
         handle_notify(scope, query, origin);
         return;
     case ANSWER_UPDATE:
-        handle_update(scope, query, origin);
+        handle_update(scope, query, origin, tsig);
         return;
     case ANSWER_TSIG:
         answer_batch(scope->answer, scope->zones, scope->wall_s, query, 1);
@@ -215,7 +208,7 @@ void request_handle(const struct request_scope *scope, struct answer_query *quer
     struct tsig tsig;
     query->response_size = 0;
     if (signature_verify(scope, query, origin, &tsig)) {
-        handle(scope, query, origin);
+        handle(scope, query, origin, &tsig);
         signature_add(scope, query, &tsig);
     }
 }

@@ -9,6 +9,7 @@
 #include "answer/answer.h"
 #include "net/udp.h"
 
+struct client;
 struct server;
 struct settings;
 
@@ -31,6 +32,7 @@ struct request_origin {
     struct address peer;
     struct address local;
     const struct udp_socket *udp; /* NULL: a stream */
+    struct client *client;        /* of the stream worker; NULL: UDP */
 };
 
 /*

@@ -36,6 +36,7 @@
 #include "server/sync.h"
 #include "server/transfer_in.h"
 #include "server/udp_worker.h"
+#include "server/update.h"
 #include "server/zone_history.h"
 #include "server/zones.h"
 #include "xfr/axfr_cache.h"
@@ -466,6 +467,7 @@ static enum result start(struct process *process, struct error *err)
         (result = loader_new(threads, &server->loader, err)) != OK ||
         (result = sync_new(server, &server->sync, err)) != OK ||
         (result = transfers_new(server, threads, &server->transfers, err)) != OK ||
+        (result = updates_new(server, &server->updates, err)) != OK ||
         (result = sync_start(server->sync, err)) != OK) {
         return result;
     }
@@ -488,10 +490,12 @@ static void finish(struct process *process)
         memory_free(process->pid_path);
     }
     control_stop(server->control);
+    updates_stop(server->updates);
     for (unsigned i = 0; i < process->server.worker_count; i++) {
         udp_worker_free(process->udp[i]);
         stream_worker_free(process->streams[i]);
     }
+    updates_free(server->updates);
     axfr_cache_free(server->axfr_cache);
     transfers_free(server->transfers);
     loader_free(server->loader);

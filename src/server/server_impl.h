@@ -20,6 +20,7 @@ struct loop;
 struct loader;
 struct sync;
 struct transfers;
+struct updates;
 struct zones;
 struct ledger;
 struct store;
@@ -30,6 +31,8 @@ struct server_counters {
     _Atomic uint64_t transfers_refused;
     _Atomic uint64_t notifies_refused;
     _Atomic uint64_t updates_refused;
+    _Atomic uint64_t updates_done;   /* answered with NOERROR */
+    _Atomic uint64_t updates_failed; /* with anything else, once taken */
     _Atomic uint64_t signatures_refused;
     _Atomic uint32_t transfers_out_running;
     _Atomic uint32_t streams_open;
@@ -49,6 +52,7 @@ struct server {
     struct zones *zones;
     struct sync *sync;
     struct transfers *transfers;
+    struct updates *updates;
     struct axfr_cache *axfr_cache; /* of transfers out; the stream workers' */
     struct control *control;
     unsigned worker_count;

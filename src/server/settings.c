@@ -13,9 +13,10 @@
 
 #include "base/memory.h"
 #include "net/interfaces.h"
+#include "server/update_access.h"
 
 /* Ten at a time, BIND's default, turns clients away that cost us next to nothing. */
-enum { DNS_TLS_PORT = 853, DEFAULT_TRANSFERS_OUT = 200 };
+enum { DNS_TLS_PORT = 853, DEFAULT_TRANSFERS_OUT = 200, MAX_UPDATE_QUOTA = 100000 };
 
 struct settings *settings_ref(struct settings *settings)
 {
@@ -32,6 +33,7 @@ void settings_unref(struct settings *settings)
     for (size_t i = 0; i < settings->zone_count; i++) {
         memory_free(settings->zones[i].primaries);
         memory_free(settings->zones[i].notify);
+        update_policy_free(settings->zones[i].update_policy);
     }
     memory_free(settings->zones);
     memory_free(settings->listen);
@@ -198,6 +200,13 @@ static struct check_options checks_of(const struct conf *conf, const struct conf
     return check;
 }
 
+static enum serial_method serial_method_of(int64_t value)
+{
+    return value == CONF_SERIAL_UNIXTIME ? SERIAL_UNIXTIME
+           : value == CONF_SERIAL_DATE   ? SERIAL_DATE
+                                         : SERIAL_INCREMENT;
+}
+
 static void fill_zone(struct settings *settings, const struct conf_zone *from,
                       struct zone_settings *zone, uint16_t default_port)
 {
@@ -208,6 +217,7 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
     zone->class = from->class;
     zone->role = from->type == CONF_ZONE_PRIMARY ? ROLE_PRIMARY : ROLE_SECONDARY;
     zone->file = from->file;
+    zone->serial_method = serial_method_of(conf_number(conf, from, CONF_SERIAL_UPDATE_METHOD));
     zone->allow_query = conf_acl(conf, from, CONF_ALLOW_QUERY);
     if (zone->allow_query != NULL && acl_is_any(zone->allow_query)) {
         zone->allow_query = NULL;
@@ -306,12 +316,19 @@ enum result settings_new(struct conf *conf, uint16_t default_port, bool ipv4, bo
                                   : DEFAULT_TRANSFERS_OUT;
     settings->tcp_clients = clamp_u32(conf_number(conf, NULL, CONF_TCP_CLIENTS));
     settings->tcp_idle_ms = clamp_u32(conf_number(conf, NULL, CONF_TCP_IDLE_TIMEOUT));
+    uint32_t quota = clamp_u32(conf_number(conf, NULL, CONF_UPDATE_QUOTA));
+    settings->update_quota = quota < MAX_UPDATE_QUOTA ? quota : MAX_UPDATE_QUOTA;
     fill_answer(settings);
     settings->zones = memory_new_zeroed(conf->zone_count, sizeof(settings->zones[0]));
     settings->zone_count = conf->zone_count;
     settings->anybody_may_query = true;
     for (uint32_t i = 0; i < conf->zone_count; i++) {
         fill_zone(settings, &conf->zones[i], &settings->zones[i], port);
+        result = update_policy_new(conf, &conf->zones[i], &settings->zones[i].update_policy, err);
+        if (result != OK) {
+            settings_unref(settings);
+            return result;
+        }
     }
     *out = settings;
     return OK;

@@ -12,6 +12,8 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "conf/conf.h"
+#include "edit/policy.h"
+#include "edit/serial.h"
 #include "server/key_table.h"
 #include "server/logging.h"
 #include "xfr/axfr_in.h"
@@ -36,6 +38,8 @@ struct zone_settings {
     struct name name;
     uint16_t class;
     enum zone_role role;
+    enum serial_method serial_method;
+    struct update_policy *update_policy; /* NULL: allow-update decides */
     const char *file;          /* absolute, or NULL: a secondary without a file of its own */
     const struct conf_zone *conf;
     const struct acl *allow_query; /* NULL: anybody */
@@ -76,6 +80,7 @@ struct settings {
     bool anybody_may_query; /* every zone */
     uint32_t transfers_out;
     uint32_t tcp_clients;
+    uint32_t update_quota;
     uint32_t tcp_idle_ms;
     uint64_t generation;       /* 1 for the first */
 };

@@ -28,9 +28,18 @@ struct client {
     struct client *newer, *older; /* in the worker's list */
     struct stream_worker *worker;
     struct stream *stream;
+    struct stream_answer *owed; /* answers that come later */
     unsigned transfer_count;
     unsigned turn; /* which transfer is next */
     struct transfer_out *transfers[TRANSFERS_PER_CONNECTION];
+};
+
+struct stream_answer {
+    struct stream_answer *next, **link; /* in the client's list */
+    struct stream_worker *worker;
+    struct client *client; /* of the worker's thread; NULL: it is gone */
+    uint8_t *message;      /* set by who sends */
+    size_t size;
 };
 
 struct stream_worker {
@@ -49,6 +58,9 @@ static void client_forget(struct client *client, const char *why)
     struct stream_worker *worker = client->worker;
     for (unsigned i = 0; i < client->transfer_count; i++) {
         transfer_out_free(client->transfers[i], why);
+    }
+    for (struct stream_answer *answer = client->owed; answer != NULL; answer = answer->next) {
+        answer->client = NULL;
     }
     *(client->older != NULL ? &client->older->newer : &worker->oldest) = client->newer;
     *(client->newer != NULL ? &client->newer->older : &worker->newest) = client->older;
@@ -104,6 +116,50 @@ static void take_transfer(struct client *client, struct transfer_out *transfer)
     stream_set_producing(client->stream, true);
 }
 
+/* ---- answers that come later ---- */
+
+struct stream_answer *stream_answer_new(struct client *client)
+{
+    struct stream_answer *answer = memory_new(sizeof(*answer));
+    *answer = (struct stream_answer){
+        .next = client->owed, .link = &client->owed, .worker = client->worker, .client = client};
+    if (client->owed != NULL) {
+        client->owed->link = &answer->next;
+    }
+    client->owed = answer;
+    stream_hold(client->stream);
+    return answer;
+}
+
+static void deliver(void *context)
+{
+    struct stream_answer *answer = context;
+    struct client *client = answer->client;
+    if (client != NULL) {
+        *answer->link = answer->next;
+        if (answer->next != NULL) {
+            answer->next->link = answer->link;
+        }
+        if (answer->size != 0 && stream_send(client->stream, slice_of(answer->message, answer->size)) ==
+                                     ERR_LIMIT) {
+            client_close(client, "the client does not read its answers");
+        } else {
+            stream_unhold(client->stream);
+        }
+    }
+    memory_free(answer->message);
+    memory_free(answer);
+}
+
+void stream_answer_send(struct stream_answer *answer, struct slice message)
+{
+    answer->message = memory_new(message.size + 1);
+    memcpy(answer->message, message.data, message.size);
+    answer->size = message.size;
+    /* The loop runs as long as answers are owed, and they are bounded far below its queue. */
+    REQUIRE(loop_post(answer->worker->loop, deliver, answer));
+}
+
 static void stream_message(void *context, struct slice message)
 {
     struct client *client = context;
@@ -119,7 +175,8 @@ static void stream_message(void *context, struct slice message)
     answer_batch(scope.answer, scope.zones, scope.wall_s, &query, 1);
     if (query.disposition != ANSWER_SEND) {
         struct request_origin origin = {.peer = *stream_peer(client->stream),
-                                        .local = *stream_local(client->stream)};
+                                        .local = *stream_local(client->stream),
+                                        .client = client};
         if (query.disposition == ANSWER_XFR) {
             struct transfer_out *transfer = transfer_out_begin(&scope, &query, &origin);
             if (transfer != NULL) {

@@ -63,6 +63,12 @@ static void published(const struct ledger_event *event)
     note_commit(zone, event->source, clock_wall_s());
     if (event->source == STORE_FROM_TRANSFER) {
         zone_copy_write(zone);
+    } else if (event->source == STORE_FROM_UPDATE) {
+        char phrase[1200];
+        snprintf(phrase, sizeof(phrase), "zone %s: updated to serial %u", zone->label,
+                 event->to.value);
+        LOG_EVENT(zone->server->logging, LOG_INFO, LOG_UPDATE, "zone_updated", phrase,
+                  LOG_NUM("from", event->from.value), LOG_NUM("updates", event->commit_count));
     } else {
         char phrase[1200];
         snprintf(phrase, sizeof(phrase), "zone %s: loaded serial %u", zone->label, event->to.value);
