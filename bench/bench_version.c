@@ -19,6 +19,7 @@
 #include "zone/delta.h"
 #include "zone/version.h"
 #include "zone/version_pool.h"
+#include "zone/zone_set.h"
 
 enum { PROVIDERS = 3000, MAX_REPEATS = 64, BATCH = 32 };
 
@@ -306,9 +307,12 @@ static void bench_lookup(const struct stream *stream, const struct zone_version 
             double start = cpu_s();
             for (size_t i = 0; i < QUESTIONS; i += BATCH) {
                 struct zone_lookup_item items[BATCH];
+                static struct name_hashes hashes[BATCH];
                 for (size_t j = 0; j < BATCH; j++) {
                     items[j].version = version;
                     items[j].name = names[i + j];
+                    items[j].hashes = &hashes[j];
+                    name_hash_all(zone_hash_key(), names[i + j], &hashes[j]);
                 }
                 zone_version_lookup_batch(items, BATCH);
                 for (size_t j = 0; j < BATCH; j++) {

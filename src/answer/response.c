@@ -2,145 +2,103 @@
 /*
  * Writing a response.
  *
- * Compression. Every tail of every name written is remembered (its offset and 16 bits of a hash of
- * its labels without case) in a small chained table; a name is written as its labels up to the
- * longest tail that is there already. Matching ignores case, so a name may take over the case of
- * the question: it is equal by RFC 4343, and the densest. Offsets from 0x4000 on cannot be pointed
- * at and are not remembered. When the table is full, later names only use what is in it.
+ * Compression. A name is written as its labels up to the longest tail that stands in the message
+ * already. The names that were written are kept in a small list: where each was read from, where it
+ * stands, and how much of it was written out. A new name is compared with each of them, by whole
+ * tails and only where their last two octets agree, which most do not; so a name costs some ten
+ * instructions for each one that is foreign to it, where a table of hashed tails costs two hundred
+ * for every name. Of each name in the list only what was written out counts: the rest of it is the
+ * tail of another. When the list is full, later names only use what is in it.
  *
- * The table is made when the first name is compressed, and filled with the question's tails then:
- * an answer that needs only pointers to the question, such as any with addresses alone, never pays
- * for it. Entries are taken back in the order they were made (response_rewind), since the newest of
- * a bucket is its head.
+ * Matching ignores case, so a name may take over the case of the question: it is equal by RFC 4343,
+ * and the densest. Offsets from 0x4000 on cannot be pointed at and are not remembered.
  *
  * Which rdata is compressed follows from the table of record types: only names that RFC 3597 4
  * allows, and those stand in the first two fields of a type (CNAME, NS, PTR, MX, SOA …).
  */
 #include "answer/response.h"
 
-#include "base/hash.h"
+#include "wire/name_octets.h"
 #include "wire/rrtype.h"
 
 enum { RECORD_FIXED_SIZE = 10, POINTER_LIMIT = 0x4000 };
 
-#define FOLD 0x2020202020202020u
-
-/* The hash of a label put before a tail. Folding by OR makes some different labels equal; the
- * comparison that follows tells them apart. */
-static ALWAYS_INLINE uint64_t tail_hash(uint64_t tail, const uint8_t *label)
+/* One of eight or more octets is moved as two words that overlap, and so on down. */
+static ALWAYS_INLINE void copy_octets(uint8_t *out, const uint8_t *in, size_t size)
 {
-    size_t size = *label;
-    const uint8_t *p = label + 1;
-    uint64_t word;
-    uint32_t low;
-    uint32_t high;
-    tail ^= size;
-    while (size > 8) {
-        memcpy(&word, p, 8);
-        tail = hash_mix(tail ^ (word | FOLD), 0xa0761d6478bd642fu);
-        p += 8;
-        size -= 8;
-    }
-    if (size == 8) {
-        memcpy(&word, p, 8);
+    struct pair {
+        uint64_t words[2];
+    } first, last;
+    if (size > 32) {
+        memcpy(out, in, size);
+    } else if (size >= 16) {
+        memcpy(&first, in, 16);
+        memcpy(&last, in + size - 16, 16);
+        memcpy(out, &first, 16);
+        memcpy(out + size - 16, &last, 16);
+    } else if (size >= 8) {
+        uint64_t low = octets_load_u64(in);
+        uint64_t high = octets_load_u64(in + size - 8);
+        memcpy(out, &low, 8);
+        memcpy(out + size - 8, &high, 8);
     } else if (size >= 4) {
-        memcpy(&low, p, 4);
-        memcpy(&high, p + size - 4, 4);
-        word = (uint64_t)high << 32 | low;
-    } else {
-        word = (uint64_t)p[0] << 16 | (uint64_t)p[size / 2] << 8 | p[size - 1];
-    }
-    return hash_mix(tail ^ (word | FOLD), 0xe7037ed1a0b428dbu);
-}
-
-static ALWAYS_INLINE uint8_t fold(uint8_t c)
-{
-    return (uint8_t)(c - 'A') < 26 ? c | 0x20 : c;
-}
-
-/* The name at `at` in the message (written by us: its pointers lead backward) is `name`. */
-static bool name_stands_at(const struct response *r, size_t at, const uint8_t *name)
-{
-    for (;;) {
-        while (r->data[at] >= 0xc0) {
-            at = get_u16(r->data + at) & (POINTER_LIMIT - 1);
-        }
-        unsigned size = r->data[at];
-        if (size != *name) {
-            return false;
-        }
-        if (size == 0) {
-            return true;
-        }
-        for (unsigned i = 1; i <= size; i++) {
-            if (r->data[at + i] != name[i] && fold(r->data[at + i]) != fold(name[i])) {
-                return false;
-            }
-        }
-        at += 1 + size;
-        name += 1 + size;
+        uint32_t low = octets_load_u32(in);
+        uint32_t high = octets_load_u32(in + size - 4);
+        memcpy(out, &low, 4);
+        memcpy(out + size - 4, &high, 4);
+    } else if (size != 0) {
+        out[0] = in[0];
+        out[size / 2] = in[size / 2];
+        out[size - 1] = in[size - 1];
     }
 }
 
-static void remember(struct response *r, size_t offset, uint64_t hash)
+/* Equal for names whose last labels are; `size` is that of a name longer than the root. */
+static ALWAYS_INLINE uint16_t name_ending(const uint8_t *name, size_t size)
 {
-    if (offset >= POINTER_LIMIT || r->name_count == RESPONSE_NAMES) {
-        return;
-    }
-    uint8_t *head = &r->heads[hash % RESPONSE_BUCKETS];
-    r->names[r->name_count].offset = (uint16_t)offset;
-    r->names[r->name_count].tag = (uint16_t)(hash >> 16);
-    r->names[r->name_count].next = *head;
-    *head = ++r->name_count;
+    uint16_t ending;
+    memcpy(&ending, name + size - 3, 2);
+    return ending | 0x2020;
 }
 
-static uint16_t recall(const struct response *r, const uint8_t *name, uint64_t hash)
+static ALWAYS_INLINE void remember(struct response *r, const uint8_t *name, size_t size,
+                                   size_t literal, size_t place)
 {
-    for (unsigned i = r->heads[hash % RESPONSE_BUCKETS]; i != 0; i = r->names[i - 1].next) {
-        if (r->names[i - 1].tag == (uint16_t)(hash >> 16) &&
-            name_stands_at(r, r->names[i - 1].offset, name)) {
-            return r->names[i - 1].offset;
-        }
+    if (place + literal <= POINTER_LIMIT && r->name_count < RESPONSE_NAMES) {
+        r->names[r->name_count++] = (struct response_name){
+            .wire = name,
+            .place = (uint16_t)place,
+            .ending = name_ending(name, size),
+            .size = (uint8_t)size,
+            .literal = (uint8_t)literal,
+        };
     }
-    return 0;
 }
 
-/* Label starts and the hashes of the tails that begin there; the root is left out. */
-struct tails {
-    unsigned count;
-    size_t size; /* of the name */
-    uint8_t offsets[NAME_MAX_LABELS];
-    uint64_t hashes[NAME_MAX_LABELS];
-};
-
-static void find_tails(struct tails *tails, const uint8_t *name)
+/* How many octets of `name` stand before its longest tail that was written out below `before`, and
+ * where that tail stands; `before` where there is none. */
+static ALWAYS_INLINE size_t match_tail(const struct response_name *known, const uint8_t *name,
+                                       size_t size, size_t before, uint16_t *out_place)
 {
     size_t at = 0;
-    unsigned count = 0;
-    for (; name[at] != 0; at += 1 + (size_t)name[at]) {
-        tails->offsets[count++] = (uint8_t)at;
-    }
-    tails->count = count;
-    tails->size = at + 1;
-    uint64_t hash = 0;
-    while (count-- != 0) {
-        hash = tail_hash(hash, name + tails->offsets[count]);
-        tails->hashes[count] = hash;
-    }
-}
-
-static void remember_question(struct response *r)
-{
-    struct tails tails;
-    memset(r->heads, 0, sizeof(r->heads));
-    r->name_count = 0;
-    r->table_ready = true;
-    if (r->qname_size != 0) {
-        find_tails(&tails, r->data + MESSAGE_HEADER_SIZE);
-        for (unsigned i = tails.count; i-- != 0;) {
-            remember(r, MESSAGE_HEADER_SIZE + (size_t)tails.offsets[i], tails.hashes[i]);
+    size_t there = 0;
+    while (at < before && there < known->literal) {
+        size_t left = size - at;
+        size_t left_there = known->size - there;
+        if (left == left_there) {
+            if (octets_equal(name + at, known->wire + there, left)) {
+                *out_place = (uint16_t)(known->place + there);
+                return at;
+            }
+            there += 1u + known->wire[there];
+        }
+        if (left < left_there) {
+            there += 1u + known->wire[there];
+        } else {
+            at += 1u + name[at];
         }
     }
+    return before;
 }
 
 static bool fits(const struct response *r, size_t size)
@@ -148,9 +106,9 @@ static bool fits(const struct response *r, size_t size)
     return size <= r->limit - r->size;
 }
 
-static bool write_name(struct response *r, const uint8_t *name)
+HOT static bool write_name(struct response *r, const uint8_t *name, size_t size)
 {
-    if (*name == 0) {
+    if (size == 1) {
         if (!fits(r, 1)) {
             return false;
         }
@@ -158,32 +116,31 @@ static bool write_name(struct response *r, const uint8_t *name)
         r->last_name = 0;
         return true;
     }
-    if (!r->table_ready) {
-        remember_question(r);
-    }
-    struct tails tails;
-    find_tails(&tails, name);
+    uint16_t ending = name_ending(name, size);
     uint16_t target = 0;
-    unsigned fresh = 0;
-    while (fresh < tails.count &&
-           (target = recall(r, name + tails.offsets[fresh], tails.hashes[fresh])) == 0) {
-        fresh++;
+    size_t literal = size - 1;
+    for (unsigned i = r->name_count; i-- != 0 && literal != 0;) {
+        if (r->names[i].ending == ending) {
+            literal = match_tail(&r->names[i], name, size, literal, &target);
+        }
     }
-    size_t literal = fresh == tails.count ? tails.size : tails.offsets[fresh];
-    if (!fits(r, literal + (target != 0 ? 2 : 0))) {
+    size_t written = literal + (target != 0 ? 2 : 1);
+    if (!fits(r, written)) {
         return false;
     }
     uint8_t *out = r->data + r->size;
-    memcpy(out, name, literal);
-    for (unsigned i = fresh; i-- != 0;) {
-        remember(r, r->size + tails.offsets[i], tails.hashes[i]);
-    }
-    r->last_name = literal == 0 ? target : (uint16_t)(r->size < POINTER_LIMIT ? r->size : 0);
-    r->size += literal;
+    copy_octets(out, name, literal);
     if (target != 0) {
         put_u16(out + literal, 0xc000 | target);
-        r->size += 2;
+    } else {
+        out[literal] = 0;
     }
+    r->last_name = target;
+    if (literal != 0) {
+        remember(r, name, size, literal, r->size);
+        r->last_name = (uint16_t)(r->size < POINTER_LIMIT ? r->size : 0);
+    }
+    r->size += written;
     return true;
 }
 
@@ -197,7 +154,7 @@ static bool write_owner(struct response *r, struct response_owner *owner)
         r->size += 2;
         return true;
     }
-    if (!write_name(r, owner->name)) {
+    if (!write_name(r, owner->name, name_size(owner->name))) {
         return false;
     }
     owner->offset = r->last_name;
@@ -209,12 +166,12 @@ static bool write_bytes(struct response *r, const uint8_t *bytes, size_t size)
     if (!fits(r, size)) {
         return false;
     }
-    memcpy(r->data + r->size, bytes, size);
+    copy_octets(r->data + r->size, bytes, size);
     r->size += size;
     return true;
 }
 
-/* Rdata that begins `before` octets before its first compressible name. */
+/* Rdata of a type whose names are compressed, with its length. */
 static bool write_compressed_rdata(struct response *r, const struct rrtype *rrtype,
                                    struct slice rdata)
 {
@@ -225,45 +182,45 @@ static bool write_compressed_rdata(struct response *r, const struct rrtype *rrty
     }
     r->size += 2;
     for (const uint8_t *field = rrtype->fields; at < rdata.size; field++) {
+        size_t size = rdata.size - at;
         if (*field == FIELD_NAME_COMPRESS) {
-            if (!write_name(r, rdata.data + at)) {
+            if (field[1] != FIELD_END) {
+                size = name_size(rdata.data + at);
+            }
+            if (!write_name(r, rdata.data + at, size)) {
                 return false;
             }
-            at += name_size(rdata.data + at);
-        } else if (*field == FIELD_U16) {
-            if (!write_bytes(r, rdata.data + at, 2)) {
-                return false;
-            }
-            at += 2;
         } else {
-            if (!write_bytes(r, rdata.data + at, rdata.size - at)) {
+            size = *field == FIELD_U16 ? 2 : size;
+            if (!write_bytes(r, rdata.data + at, size)) {
                 return false;
             }
-            at = rdata.size;
         }
+        at += size;
     }
     put_u16(r->data + length_at, (uint16_t)(r->size - length_at - 2));
     return true;
 }
 
-static bool write_records(struct response *r, struct response_owner owner,
-                          const struct rrset *rrset, uint16_t class, uint32_t ttl)
+HOT static bool write_records(struct response *r, struct response_owner owner,
+                              const struct rrset *rrset, uint16_t class, uint32_t ttl)
 {
     const struct rrtype *rrtype = rrtype_get(rrset->type);
     bool compresses =
         rrtype->fields[0] == FIELD_NAME_COMPRESS || rrtype->fields[1] == FIELD_NAME_COMPRESS;
     const uint8_t *p = rrset->records.data;
     const uint8_t *end = p + rrset->records.size;
+    uint8_t fixed[8]; /* of every record */
+    put_u16(fixed, rrset->type);
+    put_u16(fixed + 2, class);
+    put_u32(fixed + 4, ttl);
     while (p != end) {
         size_t with_length = 2 + (size_t)get_u16(p);
         if (!write_owner(r, &owner) || !fits(r, 8)) {
             return false;
         }
-        uint8_t *out = r->data + r->size;
-        put_u16(out, rrset->type);
-        put_u16(out + 2, class);
-        put_u32(out + 4, ttl);
-        r->size += 8;
+        memcpy(r->data + r->size, fixed, sizeof(fixed));
+        r->size += sizeof(fixed);
         if (!(compresses ? write_compressed_rdata(r, rrtype, slice_of(p + 2, with_length - 2))
                          : write_bytes(r, p, with_length))) {
             return false;
@@ -282,11 +239,14 @@ void response_begin(struct response *r, uint8_t *data, size_t limit, const struc
     r->last_name = 0;
     r->qname_size = 0;
     r->name_count = 0;
-    r->table_ready = false;
     if (query->has_question) {
         size_t size = query->question_end - MESSAGE_HEADER_SIZE;
-        memcpy(data + MESSAGE_HEADER_SIZE, query->qname, size);
+        copy_octets(data + MESSAGE_HEADER_SIZE, query->qname, size);
         r->size += size;
+        if (query->qname_size != 1) {
+            remember(r, data + MESSAGE_HEADER_SIZE, query->qname_size, query->qname_size - 1u,
+                     MESSAGE_HEADER_SIZE);
+        }
         r->counts[SECTION_QUESTION] = 1;
         r->qname_size = query->qname_size;
     }
@@ -318,13 +278,7 @@ void response_rewind(struct response *r, const struct response_mark *mark)
     r->size = mark->size;
     memcpy(r->counts, mark->counts, sizeof(r->counts));
     r->last_name = 0;
-    /* The newest first, so each is the head of its bucket. Buckets are found by their heads. */
-    while (r->name_count != 0 && r->names[r->name_count - 1].offset >= mark->size) {
-        unsigned bucket = 0;
-        while (r->heads[bucket] != r->name_count) {
-            bucket++;
-        }
-        r->heads[bucket] = r->names[r->name_count - 1].next;
+    while (r->name_count != 0 && r->names[r->name_count - 1].place >= mark->size) {
         r->name_count--;
     }
 }

@@ -3,8 +3,9 @@
  * The response that is being written: header, question, whole RRsets, OPT, with name compression.
  *
  * Not wire/message.h's writer: this one writes RRsets as they lie in an owner, knows that most
- * owner names are the question's name or its tail, and sets up its table of names only when a name
- * comes that is not. Lives on the stack of one batch; one thread.
+ * owner names are the question's name or its tail, and remembers a name by where it was read, so
+ * every name given to it stays as it is until the response is finished. Lives on the stack of one
+ * batch; one thread.
  */
 #ifndef ANSWER_RESPONSE_H
 #define ANSWER_RESPONSE_H
@@ -12,7 +13,16 @@
 #include "answer/query.h"
 #include "zone/owner.h"
 
-enum { RESPONSE_BUCKETS = 64, RESPONSE_NAMES = 250 };
+enum { RESPONSE_NAMES = 64 };
+
+/* A name, some labels of which were written out. */
+struct response_name {
+    const uint8_t *wire; /* borrowed */
+    uint16_t place;      /* of its first label in the message */
+    uint16_t ending;     /* its last two octets before the root label, folded */
+    uint8_t size;
+    uint8_t literal; /* octets written out; what follows points elsewhere, or is the root */
+};
 
 struct response {
     uint8_t *data;
@@ -22,13 +32,7 @@ struct response {
     uint16_t last_name; /* where the last name was written or found; 0: not to be pointed at */
     uint8_t qname_size; /* 0: no question in this response */
     uint8_t name_count;
-    bool table_ready;
-    uint8_t heads[RESPONSE_BUCKETS]; /* 1 + index of the newest name tail in this bucket */
-    struct {
-        uint16_t offset;
-        uint16_t tag;
-        uint8_t next;
-    } names[RESPONSE_NAMES];
+    struct response_name names[RESPONSE_NAMES];
 };
 
 /* How an RRset's owner is written. `offset`: where that name stands in the message already; 0: not
@@ -62,6 +66,18 @@ MUST_CHECK bool response_write_rrset(struct response *r, enum section section,
 
 struct response_mark response_mark(const struct response *r);
 void response_rewind(struct response *r, const struct response_mark *mark);
+
+/* Where the name read from exactly there was written (RDATA of this response, or a name in it), or
+ * 0 where that is not known. */
+static inline uint16_t response_place(const struct response *r, const uint8_t *name)
+{
+    for (unsigned i = r->name_count; i-- != 0;) {
+        if (r->names[i].wire == name) {
+            return r->names[i].place;
+        }
+    }
+    return 0;
+}
 
 /* Fills in the header; returns the size. */
 size_t response_finish(struct response *r, uint16_t id, uint16_t flags);

@@ -3,14 +3,9 @@
  * Domain names as uncompressed wire form (RFC 1035 3.1), compared without case (RFC 4343).
  *
  * Comparing, ordering and hashing stand on the path of every answer, so they work on eight octets
- * at a time. Letters are folded inside a 64-bit word (no table, no branch), which needs no
- * alignment and never reads past the label: a run of eight or more octets ends with a word that
- * overlaps the one before, a shorter run is put together from two overlapping halves. Octets that
- * are seen twice do not change equality, and they do not change order either, because the second
- * look happens only where the first found them equal.
- *
- * Length octets are at most 63 and so lie below 'A': folding leaves them alone, and a whole name
- * may be folded as one run.
+ * at a time (name_octets.h). Letters are folded inside a 64-bit word: no table, no branch, no
+ * alignment. Octets that are seen twice do not change order either, because the second look happens
+ * only where the first found them equal.
  *
  * Parsing and printing, which are not hot, live in name_text.c.
  */
@@ -20,68 +15,20 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "wire/name_octets.h"
 
-static ALWAYS_INLINE uint64_t load_u64(const uint8_t *p)
-{
-    uint64_t word;
-    memcpy(&word, p, sizeof(word));
-    return word;
-}
-
-static ALWAYS_INLINE uint32_t load_u32(const uint8_t *p)
-{
-    uint32_t word;
-    memcpy(&word, p, sizeof(word));
-    return word;
-}
-
-/* A run of 1 to 7 octets as a word; different runs of one length give different words. */
-static ALWAYS_INLINE uint64_t load_short(const uint8_t *p, size_t size)
-{
-    if (size >= 4) {
-        return (uint64_t)load_u32(p) | (uint64_t)load_u32(p + size - 4) << 32;
-    }
-    return (uint64_t)p[0] | (uint64_t)p[size >> 1] << 8 | (uint64_t)p[size - 1] << 16;
-}
-
-/* As load_short, and the numeric order of two such words is the memcmp order of the runs. */
+/* As octets_load_short, and the numeric order of two such words is the memcmp order of the runs. */
 static ALWAYS_INLINE uint64_t load_short_ordered(const uint8_t *p, size_t size)
 {
     if (size >= 4) {
-        return (uint64_t)be32toh(load_u32(p)) << 32 | be32toh(load_u32(p + size - 4));
+        return (uint64_t)be32toh(octets_load_u32(p)) << 32 | be32toh(octets_load_u32(p + size - 4));
     }
     return (uint64_t)p[0] << 16 | (uint64_t)p[size >> 1] << 8 | (uint64_t)p[size - 1];
-}
-
-/* A-Z to a-z in each of eight octets. Adding to the low seven bits carries into the top bit exactly
- * where the octet is at least 'A', or past 'Z'; no carry crosses octets. */
-static ALWAYS_INLINE uint64_t lower_u64(uint64_t word)
-{
-    const uint64_t each = 0x0101010101010101u;
-    uint64_t low = word & (0x7f * each);
-    uint64_t from_a = low + (0x80 - 'A') * each;
-    uint64_t past_z = low + (0x7f - 'Z') * each;
-    uint64_t upper = ~word & (from_a ^ past_z) & (0x80 * each);
-    return word | upper >> 2;
 }
 
 static ALWAYS_INLINE uint8_t lower_u8(uint8_t c)
 {
     return (uint8_t)(c | ((unsigned)(c - 'A') < 26u) << 5);
-}
-
-static ALWAYS_INLINE bool run_equal(const uint8_t *a, const uint8_t *b, size_t size)
-{
-    if (size < 8) {
-        return lower_u64(load_short(a, size)) == lower_u64(load_short(b, size));
-    }
-    size_t at = 0;
-    for (; at + 8 < size; at += 8) {
-        if (lower_u64(load_u64(a + at)) != lower_u64(load_u64(b + at))) {
-            return false;
-        }
-    }
-    return lower_u64(load_u64(a + size - 8)) == lower_u64(load_u64(b + size - 8));
 }
 
 static ALWAYS_INLINE int order_u64(uint64_t a, uint64_t b)
@@ -93,15 +40,15 @@ static ALWAYS_INLINE int run_compare(const uint8_t *a, const uint8_t *b, size_t 
 {
     if (size < 8) {
         return size == 0 ? 0
-                         : order_u64(lower_u64(load_short_ordered(a, size)),
-                                     lower_u64(load_short_ordered(b, size)));
+                         : order_u64(octets_lower(load_short_ordered(a, size)),
+                                     octets_lower(load_short_ordered(b, size)));
     }
     for (size_t at = 0;; at += 8) {
         if (at + 8 > size) {
             at = size - 8;
         }
-        uint64_t wa = lower_u64(load_u64(a + at));
-        uint64_t wb = lower_u64(load_u64(b + at));
+        uint64_t wa = octets_lower(octets_load_u64(a + at));
+        uint64_t wb = octets_lower(octets_load_u64(b + at));
         if (wa != wb) {
             return order_u64(be64toh(wa), be64toh(wb));
         }
@@ -158,7 +105,7 @@ void name_lower(uint8_t *wire)
     size_t size = name_size(wire);
     size_t at = 0;
     for (; at + 8 <= size; at += 8) {
-        uint64_t word = lower_u64(load_u64(wire + at));
+        uint64_t word = octets_lower(octets_load_u64(wire + at));
         memcpy(wire + at, &word, sizeof(word));
     }
     for (; at < size; at++) {
@@ -196,7 +143,7 @@ HOT bool name_equal(const uint8_t *a, const uint8_t *b)
         if (length == 0) {
             return true;
         }
-        if (!run_equal(a + 1, b + 1, length)) {
+        if (!octets_equal(a + 1, b + 1, length)) {
             return false;
         }
         a += 1 + length;
@@ -261,11 +208,11 @@ HOT size_t name_key(const uint8_t *wire, unsigned skip_labels, uint8_t *out)
         size_t length = *label++;
         size_t at = 0;
         for (; at + 8 <= length; at += 8) {
-            uint64_t word = load_u64(label + at);
+            uint64_t word = octets_load_u64(label + at);
             if (UNLIKELY(may_need_escape(word))) {
                 break;
             }
-            word = lower_u64(word);
+            word = octets_lower(word);
             memcpy(p, &word, sizeof(word));
             p += 8;
         }
@@ -282,20 +229,39 @@ HOT size_t name_key(const uint8_t *wire, unsigned skip_labels, uint8_t *out)
     return (size_t)(p - out);
 }
 
-HOT uint64_t name_hash_label(uint64_t parent_hash, const uint8_t *label)
+static ALWAYS_INLINE uint64_t hash_label(uint64_t parent_hash, const uint8_t *label)
 {
     size_t size = *label++;
     uint64_t state = parent_hash ^ (size * 0x9e3779b97f4a7c15u);
     uint64_t last;
     if (LIKELY(size < 8)) {
-        last = size == 0 ? 0 : load_short(label, size);
+        last = size == 0 ? 0 : octets_load_short(label, size);
     } else {
         for (size_t at = 0; at + 8 < size; at += 8) {
-            state = hash_mix(state ^ lower_u64(load_u64(label + at)), 0xa0761d6478bd642fu);
+            state =
+                hash_mix(state ^ octets_lower(octets_load_u64(label + at)), 0xa0761d6478bd642fu);
         }
-        last = load_u64(label + size - 8);
+        last = octets_load_u64(label + size - 8);
     }
-    return hash_mix(state ^ lower_u64(last), 0xe7037ed1a0b428dbu ^ parent_hash);
+    return hash_mix(state ^ octets_lower(last), 0xe7037ed1a0b428dbu ^ parent_hash);
+}
+
+HOT uint64_t name_hash_label(uint64_t parent_hash, const uint8_t *label)
+{
+    return hash_label(parent_hash, label);
+}
+
+HOT void name_hash_all(uint64_t key, const uint8_t *wire, struct name_hashes *out)
+{
+    unsigned labels = name_label_offsets(wire, out->offsets) - 1;
+    uint64_t hash = key;
+    out->size = (uint8_t)(out->offsets[labels] + 1);
+    out->labels = (uint8_t)labels;
+    out->hashes[0] = hash;
+    for (unsigned n = 1; n <= labels; n++) {
+        hash = hash_label(hash, wire + out->offsets[labels - n]);
+        out->hashes[n] = hash;
+    }
 }
 
 HOT uint64_t name_hash(uint64_t key, const uint8_t *wire)
@@ -304,7 +270,7 @@ HOT uint64_t name_hash(uint64_t key, const uint8_t *wire)
     unsigned count = name_label_offsets(wire, offsets) - 1;
     uint64_t hash = key;
     while (count > 0) {
-        hash = name_hash_label(hash, wire + offsets[--count]);
+        hash = hash_label(hash, wire + offsets[--count]);
     }
     return hash;
 }

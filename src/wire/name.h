@@ -68,6 +68,15 @@ uint64_t name_hash(uint64_t key, const uint8_t *wire);
 /* `label` points at a length octet. */
 uint64_t name_hash_label(uint64_t parent_hash, const uint8_t *label);
 
+/* A name taken apart once for all that look it up: only what its labels need is ever touched. */
+struct name_hashes {
+    uint8_t size;                     /* of the name, the root label included */
+    uint8_t labels;                   /* without the root */
+    uint8_t offsets[NAME_MAX_LABELS]; /* of each label, the leftmost first, the root's last */
+    uint64_t hashes[NAME_MAX_LABELS]; /* [n]: name_hash() of the last n labels */
+};
+void name_hash_all(uint64_t key, const uint8_t *wire, struct name_hashes *out);
+
 /*
  * Presentation form (RFC 1035 5.1, RFC 4343): `text` of `size` octets, "\." and "\DDD" escapes,
  * relative names completed by `origin` (NULL: they must be absolute, ERR_FORMAT otherwise).

@@ -6,6 +6,7 @@
 #ifndef ZONE_HASH_INDEX_IMPL_H
 #define ZONE_HASH_INDEX_IMPL_H
 
+#include "wire/name_octets.h"
 #include "zone/owner_impl.h"
 #include "zone/step_impl.h"
 #include "zone/tree_impl.h"
@@ -161,7 +162,7 @@ static ALWAYS_INLINE bool owner_is(const struct owner *owner, uint64_t hash, con
                                    size_t size)
 {
     return owner->hash == hash && owner->name_size == size &&
-           (memcmp(owner->bytes, name, size) == 0 || name_equal(owner->bytes, name));
+           octets_equal(owner->bytes, name, size);
 }
 
 static ALWAYS_INLINE const struct owner *

@@ -2,9 +2,10 @@
 /*
  * Looking names up, one at a time and by the batch (RFC 1034 4.3.2, RFC 4592 3.3.1, RFC 6672).
  *
- * From the apex downwards, one label longer at a time: the hash of each ancestor comes out of the
- * one before. The search ends at the first name that is absent, at a cut, or at a DNAME; in a zone
- * of delegations that is the first probe, for referrals and for names that do not exist alike.
+ * From the apex downwards, one label longer at a time; the hashes of all ancestors come with the
+ * question, which needed them to find its zone. The search ends at the first name that is absent,
+ * at a cut, or at a DNAME; in a zone of delegations that is the first probe, for referrals and for
+ * names that do not exist alike.
  *
  * In a batch all questions take each step together, and what the next step reads has been asked for
  * before: the version, the directory's entry, the bucket's line, the owner's first lines. A million
@@ -22,27 +23,22 @@ enum { BATCH = 32 };
 struct descent {
     const struct zone_version *version;
     const uint8_t *name;
+    const struct name_hashes *hashes;
     struct zone_lookup *out;
     uint64_t hash;
     const uintptr_t *reference;
     struct hash_probe probe;
     const struct owner *candidate;
-    uint8_t size;  /* of the name */
-    uint8_t at;    /* the label just hashed; labels[at] is its offset */
+    uint8_t depth; /* labels from the root that are looked at now */
     bool wildcard; /* this probe is for *.encloser */
-    uint8_t labels[NAME_MAX_LABELS];
 };
 
 static ALWAYS_INLINE bool descent_start(struct descent *descent, const struct zone_version *version,
-                                        const uint8_t *name, struct zone_lookup *out)
+                                        const uint8_t *name, const struct name_hashes *hashes,
+                                        struct zone_lookup *out)
 {
     *out = (struct zone_lookup){.encloser = version->apex};
-    unsigned count = 0;
-    size_t offset = 0;
-    for (; name[offset] != 0; offset += 1u + name[offset]) {
-        descent->labels[count++] = (uint8_t)offset;
-    }
-    if (count <= version->apex_labels) {
+    if (hashes->labels <= version->apex_labels) {
         out->match = version->apex;
         return false;
     }
@@ -52,10 +48,9 @@ static ALWAYS_INLINE bool descent_start(struct descent *descent, const struct zo
     }
     descent->version = version;
     descent->name = name;
+    descent->hashes = hashes;
     descent->out = out;
-    descent->size = (uint8_t)(offset + 1);
-    descent->at = (uint8_t)(count - version->apex_labels);
-    descent->hash = version->apex_hash;
+    descent->depth = version->apex_labels;
     descent->wildcard = false;
     return true;
 }
@@ -67,17 +62,17 @@ static ALWAYS_INLINE void descent_hash(struct descent *descent)
     if (UNLIKELY(descent->wildcard)) {
         descent->hash = name_hash_label(descent->out->encloser->hash, star);
     } else {
-        descent->at--;
-        descent->hash =
-            name_hash_label(descent->hash, descent->name + descent->labels[descent->at]);
+        descent->depth++;
+        descent->hash = descent->hashes->hashes[descent->depth];
     }
 }
 
 static ALWAYS_INLINE bool descent_matches(const struct descent *descent, const struct owner *owner)
 {
     if (LIKELY(!descent->wildcard)) {
-        unsigned offset = descent->labels[descent->at];
-        return owner_is(owner, descent->hash, descent->name + offset, descent->size - offset);
+        const struct name_hashes *hashes = descent->hashes;
+        size_t offset = hashes->offsets[hashes->labels - descent->depth];
+        return owner_is(owner, descent->hash, descent->name + offset, hashes->size - offset);
     }
     const struct owner *encloser = descent->out->encloser;
     return owner->hash == descent->hash && owner->name_size == encloser->name_size + 2 &&
@@ -104,14 +99,15 @@ static ALWAYS_INLINE bool descent_decide(struct descent *descent, const struct o
         out->wildcard = counts ? owner : NULL;
         return false;
     }
+    bool is_name = descent->depth == descent->hashes->labels;
     if (owner != NULL && (owner->flags & OWNER_NSEC3_ONLY) == 0) {
         out->encloser = owner;
         if ((owner->flags & OWNER_CUT) != 0) {
             out->cut = owner;
-            out->match = descent->at == 0 ? owner : NULL;
+            out->match = is_name ? owner : NULL;
             return false;
         }
-        if (descent->at == 0) {
+        if (is_name) {
             out->match = owner;
             return false;
         }
@@ -121,18 +117,34 @@ static ALWAYS_INLINE bool descent_decide(struct descent *descent, const struct o
         }
         return true;
     }
-    if (owner != NULL && descent->at > 0) {
+    if (owner != NULL && !is_name) {
         return true;
     }
     descent->wildcard = descent->version->wildcards != 0;
     return descent->wildcard;
 }
 
+/* Hashes of the names in the zone only, the apex's being known. */
+static void hash_below_apex(const struct zone_version *version, const uint8_t *name,
+                            struct name_hashes *out)
+{
+    unsigned labels = name_label_offsets(name, out->offsets) - 1;
+    out->size = (uint8_t)(out->offsets[labels] + 1);
+    out->labels = (uint8_t)labels;
+    uint64_t hash = version->apex_hash;
+    for (unsigned n = version->apex_labels + 1u; n <= labels; n++) {
+        hash = name_hash_label(hash, name + out->offsets[labels - n]);
+        out->hashes[n] = hash;
+    }
+}
+
 HOT void zone_version_lookup(const struct zone_version *version, const uint8_t *name,
                              struct zone_lookup *out)
 {
     struct descent descent;
-    bool more = descent_start(&descent, version, name, out);
+    struct name_hashes hashes;
+    hash_below_apex(version, name, &hashes);
+    bool more = descent_start(&descent, version, name, &hashes, out);
     while (more) {
         descent_hash(&descent);
         hash_probe_start(&descent.probe, *hash_index_reference(&version->index, descent.hash),
@@ -151,8 +163,8 @@ HOT static void lookup_some(struct zone_lookup_item *items, size_t count)
         __builtin_prefetch(items[i].version);
     }
     for (size_t i = 0; i < count; i++) {
-        if (items[i].version != NULL &&
-            descent_start(&descents[i], items[i].version, items[i].name, &items[i].result)) {
+        if (items[i].version != NULL && descent_start(&descents[i], items[i].version, items[i].name,
+                                                      items[i].hashes, &items[i].result)) {
             active[active_count++] = &descents[i];
         }
     }

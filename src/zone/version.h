@@ -64,6 +64,7 @@ void zone_version_lookup(const struct zone_version *version, const uint8_t *name
 struct zone_lookup_item {
     const struct zone_version *version; /* NULL: skipped */
     const uint8_t *name;
+    const struct name_hashes *hashes; /* of the name, under zone_hash_key() */
     struct zone_lookup result;
 };
 void zone_version_lookup_batch(struct zone_lookup_item *items, size_t count);

@@ -21,6 +21,7 @@ struct zone *zone_new(const uint8_t *name, uint16_t class, uint8_t flags)
         .state = ZONE_EMPTY,
         .class = class,
         .flags = flags,
+        .name_size = (uint8_t)size,
         .hash = name_hash(zone_hash_key(), name),
         .references = 1,
     };

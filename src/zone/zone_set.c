@@ -27,6 +27,7 @@
 #include "zone/zone_set.h"
 
 #include "base/memory.h"
+#include "wire/name_octets.h"
 
 enum {
     FANOUT_BITS = 4,
@@ -37,7 +38,7 @@ enum {
     SHIFT_LOWEST = 24, /* leaves at this depth are never split: equal hashes must end somewhere */
     LEAF_BITS_SHIFT = 56,
     TAG_SHIFT = 48,
-    BATCH = 16,
+    BATCH = 32,
 };
 
 #define POINTER_MASK (((uint64_t)1 << TAG_SHIFT) - 1)
@@ -360,13 +361,15 @@ size_t zone_set_count(const struct zone_set *set)
     return set->count;
 }
 
-static bool is_zone(const struct zone *zone, uint64_t hash, const uint8_t *name, uint16_t class)
+static ALWAYS_INLINE bool is_zone(const struct zone *zone, uint64_t hash, const uint8_t *name,
+                                  size_t size, uint16_t class)
 {
-    return zone->hash == hash && zone->class == class && name_equal(zone->name, name);
+    return zone->hash == hash && zone->class == class && zone->name_size == size &&
+           octets_equal(zone->name, name, size);
 }
 
 static struct zone *probe(const struct zone_set *set, uint64_t hash, const uint8_t *name,
-                          uint16_t class)
+                          size_t size, uint16_t class)
 {
     uint64_t ref = set->root;
     for (unsigned shift = SHIFT_TOP; ref_is_inner(ref); shift -= FANOUT_BITS) {
@@ -379,7 +382,7 @@ static struct zone *probe(const struct zone_set *set, uint64_t hash, const uint8
     unsigned mask = ref_leaf_mask(ref);
     for (unsigned at = (unsigned)hash & mask; leaf->slots[at] != 0; at = (at + 1) & mask) {
         struct zone *zone = slot_zone(leaf->slots[at]);
-        if (slot_may_be(leaf->slots[at], hash) && is_zone(zone, hash, name, class)) {
+        if (slot_may_be(leaf->slots[at], hash) && is_zone(zone, hash, name, size, class)) {
             return zone;
         }
     }
@@ -388,89 +391,82 @@ static struct zone *probe(const struct zone_set *set, uint64_t hash, const uint8
 
 struct zone *zone_set_get(const struct zone_set *set, const uint8_t *name, uint16_t class)
 {
-    return probe(set, name_hash(zone_hash_key(), name), name, class);
+    return probe(set, name_hash(zone_hash_key(), name), name, name_size(name), class);
 }
 
 /* One name on its way through the set. */
 struct search {
-    uint64_t ref;
-    unsigned shift;
-    unsigned candidate; /* index into hashes, counted down */
-    unsigned candidate_count;
-    bool done;
-    struct zone *suspect;                  /* its tag fits; its memory is on the way */
-    const uint8_t *names[NAME_MAX_LABELS]; /* candidates, the shallowest first */
-    uint64_t hashes[NAME_MAX_LABELS];
+    struct zone_find_item *item;
+    uint64_t ref; /* where it is; 0: no zone of this many labels */
+    uint64_t hash;
+    struct zone *suspect; /* its tag fits; its memory is on the way */
+    uint64_t depths[2];   /* numbers of labels that are still to be tried */
+    uint8_t shift;
+    uint8_t depth;
 };
 
-static void search_begin(struct search *search, const struct zone_set *set, const uint8_t *name,
-                         uint64_t key)
+/* Goes on with the next fewer labels of which there are zones; false: none are left. */
+static ALWAYS_INLINE bool search_next(struct search *search, const struct zone_set *set)
 {
-    uint8_t offsets[NAME_MAX_LABELS];
-    unsigned labels = name_label_offsets(name, offsets) - 1;
-    uint64_t hash = key;
-    unsigned count = 0;
-    for (unsigned depth = 0;; depth++) {
-        if ((set->depths[depth / 64] >> depth % 64 & 1) != 0) {
-            search->names[count] = name + offsets[labels - depth];
-            search->hashes[count++] = hash;
-        }
-        if (depth == labels) {
-            break;
-        }
-        hash = name_hash_label(hash, name + offsets[labels - depth - 1]);
+    unsigned half = search->depths[1] != 0;
+    uint64_t bits = search->depths[half];
+    if (bits == 0) {
+        return false;
     }
-    search->candidate_count = count;
-    search->candidate = count;
-    search->ref = 0;
-    search->done = false;
-    search->suspect = NULL;
-}
-
-/* Goes on with the next shallower candidate. */
-static void search_next(struct search *search, const struct zone_set *set)
-{
-    if (search->candidate == 0) {
-        search->done = true;
-        return;
-    }
-    search->candidate--;
+    unsigned bit = 63u - (unsigned)__builtin_clzll(bits);
+    search->depths[half] = bits ^ (uint64_t)1 << bit;
+    search->depth = (uint8_t)(half * 64 + bit);
+    search->hash = search->item->hashes->hashes[search->depth];
     search->ref = set->root;
     search->shift = SHIFT_TOP;
+    search->suspect = NULL;
+    return true;
 }
 
-/* One memory access further; the zone when it is found. */
-static struct zone *search_step(struct search *search, const struct zone_set *set, uint16_t class)
+static ALWAYS_INLINE bool search_begin(struct search *search, const struct zone_set *set,
+                                       struct zone_find_item *item)
+{
+    unsigned labels = item->labels;
+    search->item = item;
+    search->depths[0] =
+        labels < 63 ? set->depths[0] & (((uint64_t)2 << labels) - 1) : set->depths[0];
+    search->depths[1] = labels < 64    ? 0
+                        : labels < 127 ? set->depths[1] & (((uint64_t)2 << (labels - 64)) - 1)
+                                       : set->depths[1];
+    item->result = NULL;
+    return search_next(search, set);
+}
+
+/* One memory access further. False: it is over. */
+static ALWAYS_INLINE bool search_step(struct search *search, const struct zone_set *set,
+                                      uint16_t class)
 {
     uint64_t ref = search->ref;
-    if (ref == 0) {
-        search_next(search, set);
-        return NULL;
+    uint64_t hash = search->hash;
+    if (search->suspect != NULL) {
+        /* Tags of two zones in one leaf are equal once in thousands: then look again in full. */
+        const struct name_hashes *hashes = search->item->hashes;
+        size_t offset = hashes->offsets[hashes->labels - search->depth];
+        const uint8_t *name = search->item->name + offset;
+        size_t size = hashes->size - offset;
+        search->item->result = LIKELY(is_zone(search->suspect, hash, name, size, class))
+                                   ? search->suspect
+                                   : probe(set, hash, name, size, class);
+        return search->item->result == NULL && search_next(search, set);
     }
-    uint64_t hash = search->hashes[search->candidate];
     if (ref_is_inner(ref)) {
         ref = ref_inner(ref)->children[hash >> search->shift & (FANOUT - 1)];
-        search->shift -= FANOUT_BITS;
+        search->shift = (uint8_t)(search->shift - FANOUT_BITS);
         search->ref = ref;
         if (ref_is_inner(ref)) {
             __builtin_prefetch(&ref_inner(ref)->children[hash >> search->shift & (FANOUT - 1)]);
         } else if (ref != 0) {
             __builtin_prefetch(&ref_leaf(ref)->slots[(unsigned)hash & ref_leaf_mask(ref)]);
         }
-        return NULL;
+        return ref != 0 || search_next(search, set);
     }
-    if (search->suspect != NULL) {
-        /* Tags of two zones in one leaf are equal once in thousands: then look again in full. */
-        const uint8_t *name = search->names[search->candidate];
-        struct zone *zone = is_zone(search->suspect, hash, name, class)
-                                ? search->suspect
-                                : probe(set, hash, name, class);
-        search->suspect = NULL;
-        search->done = zone != NULL;
-        if (zone == NULL) {
-            search_next(search, set);
-        }
-        return zone;
+    if (ref == 0) {
+        return false; /* a set without zones */
     }
     const struct leaf *leaf = ref_leaf(ref);
     unsigned mask = ref_leaf_mask(ref);
@@ -478,43 +474,46 @@ static struct zone *search_step(struct search *search, const struct zone_set *se
         if (slot_may_be(leaf->slots[at], hash)) {
             search->suspect = slot_zone(leaf->slots[at]);
             __builtin_prefetch(search->suspect);
-            return NULL;
+            return true;
         }
     }
-    search_next(search, set);
-    return NULL;
+    return search_next(search, set);
 }
 
 struct zone *zone_set_find(const struct zone_set *set, const uint8_t *name, uint16_t class)
 {
     struct search search;
-    struct zone *zone = NULL;
-    search_begin(&search, set, name, zone_hash_key());
-    while (zone == NULL && !search.done) {
-        zone = search_step(&search, set, class);
+    struct name_hashes hashes;
+    name_hash_all(zone_hash_key(), name, &hashes);
+    struct zone_find_item item = {.name = name, .hashes = &hashes, .labels = hashes.labels};
+    if (search_begin(&search, set, &item)) {
+        while (search_step(&search, set, class)) {
+        }
     }
-    return zone;
+    return item.result;
 }
 
-void zone_set_find_batch(const struct zone_set *set, const uint8_t *const *names, uint16_t class,
-                         struct zone **out, size_t count)
+HOT void zone_set_find_batch(const struct zone_set *set, uint16_t class,
+                             struct zone_find_item *items, size_t count)
 {
     struct search searches[BATCH];
-    uint64_t key = zone_hash_key();
+    struct search *active[BATCH];
     for (size_t from = 0; from < count; from += BATCH) {
         size_t here = count - from < BATCH ? count - from : BATCH;
-        size_t left = here;
+        unsigned active_count = 0;
         for (size_t i = 0; i < here; i++) {
-            out[from + i] = NULL;
-            search_begin(&searches[i], set, names[from + i], key);
+            if (search_begin(&searches[i], set, &items[from + i])) {
+                active[active_count++] = &searches[i];
+            }
         }
-        while (left != 0) {
-            for (size_t i = 0; i < here; i++) {
-                if (!searches[i].done) {
-                    out[from + i] = search_step(&searches[i], set, class);
-                    left -= searches[i].done;
+        while (active_count != 0) {
+            unsigned left = 0;
+            for (unsigned i = 0; i < active_count; i++) {
+                if (search_step(active[i], set, class)) {
+                    active[left++] = active[i];
                 }
             }
+            active_count = left;
         }
     }
 }

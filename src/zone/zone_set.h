@@ -26,6 +26,7 @@ struct zone {
     _Atomic(uint8_t) state;                 /* enum zone_state */
     uint16_t class;
     uint8_t flags;                          /* ZONE_… below, set before it is published */
+    uint8_t name_size;
     uint64_t hash;                          /* name_hash of the name under the process key */
     void *context;                          /* the server's own, borrowed */
     _Atomic(uint64_t) expires_at_s;         /* wall clock; 0: does not expire (EDNS EXPIRE) */
@@ -62,8 +63,14 @@ struct zone *zone_set_get(const struct zone_set *set, const uint8_t *name, uint1
 /* The deepest zone that `name` is in, or NULL. O(labels). */
 struct zone *zone_set_find(const struct zone_set *set, const uint8_t *name, uint16_t class);
 /* As zone_set_find for `count` names, memory fetched ahead. */
-void zone_set_find_batch(const struct zone_set *set, const uint8_t *const *names, uint16_t class,
-                         struct zone **out, size_t count);
+struct zone_find_item {
+    const uint8_t *name;
+    const struct name_hashes *hashes; /* of the name, under zone_hash_key() */
+    uint8_t labels;                   /* of the name that count: the last ones */
+    struct zone *result;
+};
+void zone_set_find_batch(const struct zone_set *set, uint16_t class, struct zone_find_item *items,
+                         size_t count);
 /* Each zone, in no order. `visit` returns false to stop. */
 void zone_set_each(const struct zone_set *set, bool (*visit)(void *context, struct zone *zone),
                    void *context);

@@ -26,14 +26,22 @@ static struct rrset one(uint8_t *space, uint16_t type, const void *rdata, size_t
     return (struct rrset){.type = type, .count = 1, .records = slice_of(space, 2 + size)};
 }
 
+/* The names must stay where they are until the response is finished. */
+static struct {
+    struct name owner;
+    uint8_t rdata[2 + NAME_MAX_SIZE];
+} records[6000];
+static unsigned record_count;
+
 static bool write_ns(struct fixture *f, const char *owner, const char *target)
 {
-    uint8_t space[2 + NAME_MAX_SIZE];
-    struct name owner_name = name_from_text(owner);
+    unsigned at = record_count++ % ARRAY_SIZE(records);
     struct name target_name = name_from_text(target);
-    struct rrset rrset = one(space, TYPE_NS, target_name.wire, target_name.size);
+    struct rrset rrset = one(records[at].rdata, TYPE_NS, target_name.wire, target_name.size);
+    records[at].owner = name_from_text(owner);
     return response_write_rrset(&f->response, SECTION_ANSWER,
-                                (struct response_owner){owner_name.wire, 0}, &rrset, CLASS_IN, 60);
+                                (struct response_owner){records[at].owner.wire, 0}, &rrset,
+                                CLASS_IN, 60);
 }
 
 static void check_text(struct fixture *f, const char *expected)
@@ -77,6 +85,44 @@ static void response_compresses_against_everything_written(void **state)
                    "= . 60 IN NS a.ns.test.\n"
                    "= test. 60 IN NS b.ns.test.\n"
                    "= . 60 IN NS .\n");
+}
+
+static void response_finds_tails_behind_pointers(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, "x.test. NS", 512);
+    assert_true(write_ns(&f, "x.test.", "a.b.c.D.example."));
+    assert_true(write_ns(&f, "x.test.", "e.b.c.d.example."));
+    size_t before = f.response.size;
+    assert_true(write_ns(&f, "e.B.c.d.example.", "f.e.b.c.d.EXAMPLE.")); /* of the second */
+    assert_int_equal(f.response.size - before, 2 + 10 + 2 + 2);
+    before = f.response.size;
+    assert_true(write_ns(&f, "d.example.", "c.d.example.")); /* of the first */
+    assert_int_equal(f.response.size - before, 2 + 10 + 2);
+    before = f.response.size;
+    assert_true(write_ns(&f, "xd.example.", "d.ample.")); /* ends of labels are no labels */
+    assert_int_equal(f.response.size - before, 3 + 2 + 10 + 2 + 6 + 1);
+    check_text(&f, "NOERROR\n"
+                   "? x.test. IN NS\n"
+                   "= x.test. 60 IN NS a.b.c.d.example.\n"
+                   "= x.test. 60 IN NS e.b.c.d.example.\n"
+                   "= e.b.c.D.example. 60 IN NS f.e.b.c.d.example.\n"
+                   "= D.example. 60 IN NS c.d.example.\n"
+                   "= xd.example. 60 IN NS d.ample.\n");
+}
+
+static void response_compresses_below_a_top_level_of_one_letter(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, "long.a. NS", 512);
+    size_t before = f.response.size;
+    assert_true(write_ns(&f, "a.", "b.A."));
+    assert_int_equal(f.response.size - before, 2 + 10 + 2 + 2);
+    before = f.response.size;
+    assert_true(write_ns(&f, "a.", "b."));
+    assert_int_equal(f.response.size - before, 2 + 10 + 3);
 }
 
 static void response_leaves_names_of_newer_types_alone(void **state)
@@ -173,6 +219,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(response_points_at_the_question),
         cmocka_unit_test(response_compresses_against_everything_written),
+        cmocka_unit_test(response_finds_tails_behind_pointers),
+        cmocka_unit_test(response_compresses_below_a_top_level_of_one_letter),
         cmocka_unit_test(response_leaves_names_of_newer_types_alone),
         cmocka_unit_test(response_rewind_forgets_names),
         cmocka_unit_test(response_writes_whole_rrsets_or_nothing_at_every_limit),

@@ -135,6 +135,7 @@ static void check_lookups(const struct naive_zone *zone, const struct zone_versi
     enum { COUNT = 100 };
     struct name names[COUNT];
     struct zone_lookup_item items[COUNT];
+    static struct name_hashes hashes[COUNT];
     for (size_t i = 0; i < COUNT; i++) {
         if (naive_random(random, 3) == 0) {
             names[i] = zone->records[naive_random(random, (uint32_t)zone->count)].owner;
@@ -142,7 +143,9 @@ static void check_lookups(const struct naive_zone *zone, const struct zone_versi
             naive_random_name(zone, random, variety, &names[i]);
         }
         check_lookup(zone, version, names[i].wire);
-        items[i] = (struct zone_lookup_item){.version = version, .name = names[i].wire};
+        name_hash_all(zone_hash_key(), names[i].wire, &hashes[i]);
+        items[i] = (struct zone_lookup_item){
+            .version = version, .name = names[i].wire, .hashes = &hashes[i]};
     }
     items[7].version = NULL;
     zone_version_lookup_batch(items, COUNT);

@@ -39,11 +39,12 @@ static const char *found(const struct zone_set *set, const char *text)
 {
     static char out[NAME_TEXT_SIZE];
     struct name name = name_of(text);
-    const uint8_t *names[1] = {name.wire};
-    struct zone *batch[1];
+    struct name_hashes hashes;
+    name_hash_all(zone_hash_key(), name.wire, &hashes);
+    struct zone_find_item item = {.name = name.wire, .hashes = &hashes, .labels = hashes.labels};
     struct zone *zone = zone_set_find(set, name.wire, CLASS_IN);
-    zone_set_find_batch(set, names, CLASS_IN, batch, 1);
-    assert_ptr_equal(batch[0], zone);
+    zone_set_find_batch(set, CLASS_IN, &item, 1);
+    assert_ptr_equal(item.result, zone);
     return zone == NULL ? "" : name_format(zone->name, out);
 }
 
@@ -147,20 +148,23 @@ static void zone_set_holds_many_and_batches_agree(void **state)
     enum { WIDTH = 37 };
     for (unsigned n = 0; n + WIDTH < 2 * MANY; n += WIDTH) {
         struct name names[WIDTH];
-        const uint8_t *wires[WIDTH];
-        struct zone *zones[WIDTH];
+        static struct name_hashes hashes[WIDTH];
+        struct zone_find_item items[WIDTH];
         for (unsigned i = 0; i < WIDTH; i++) {
             char text[80];
             snprintf(text, sizeof(text), "www.%s", nth(n + i));
             names[i] = name_of(text);
-            wires[i] = names[i].wire;
+            name_hash_all(zone_hash_key(), names[i].wire, &hashes[i]);
+            items[i] = (struct zone_find_item){
+                .name = names[i].wire, .hashes = &hashes[i], .labels = hashes[i].labels};
         }
-        zone_set_find_batch(set, wires, CLASS_IN, zones, WIDTH);
+        zone_set_find_batch(set, CLASS_IN, items, WIDTH);
         for (unsigned i = 0; i < WIDTH; i++) {
-            assert_int_equal(zones[i] != NULL, n + i < MANY);
-            assert_ptr_equal(zones[i], zone_set_find(set, wires[i], CLASS_IN));
-            if (zones[i] != NULL) {
-                assert_true(name_equal(zones[i]->name, name_skip_labels(wires[i], 1)));
+            struct zone *zone = items[i].result;
+            assert_int_equal(zone != NULL, n + i < MANY);
+            assert_ptr_equal(zone, zone_set_find(set, names[i].wire, CLASS_IN));
+            if (zone != NULL) {
+                assert_true(name_equal(zone->name, name_skip_labels(names[i].wire, 1)));
             }
         }
     }

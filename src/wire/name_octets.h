@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Runs of a name's octets compared without case (RFC 4343), eight at a time; for what stands on the
+ * path of every answer. Never reads past the run: one of eight or more octets ends with a word that
+ * overlaps the one before, a shorter one is put together from overlapping parts. Octets that are
+ * seen twice do not change equality.
+ *
+ * Length octets are at most 63 and so lie below 'A': folding leaves them alone, and a whole name
+ * may be compared as one run.
+ */
+#ifndef WIRE_NAME_OCTETS_H
+#define WIRE_NAME_OCTETS_H
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/attr.h"
+
+static ALWAYS_INLINE uint64_t octets_load_u64(const uint8_t *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof(word));
+    return word;
+}
+
+static ALWAYS_INLINE uint32_t octets_load_u32(const uint8_t *p)
+{
+    uint32_t word;
+    memcpy(&word, p, sizeof(word));
+    return word;
+}
+
+/* A run of 1 to 7 octets as a word; different runs of one length give different words. */
+static ALWAYS_INLINE uint64_t octets_load_short(const uint8_t *p, size_t size)
+{
+    if (size >= 4) {
+        return (uint64_t)octets_load_u32(p) | (uint64_t)octets_load_u32(p + size - 4) << 32;
+    }
+    return (uint64_t)p[0] | (uint64_t)p[size >> 1] << 8 | (uint64_t)p[size - 1] << 16;
+}
+
+/* A-Z to a-z in each of eight octets. Adding to the low seven bits carries into the top bit exactly
+ * where the octet is at least 'A', or past 'Z'; no carry crosses octets. */
+static ALWAYS_INLINE uint64_t octets_lower(uint64_t word)
+{
+    const uint64_t each = 0x0101010101010101u;
+    uint64_t low = word & (0x7f * each);
+    uint64_t from_a = low + (0x80 - 'A') * each;
+    uint64_t past_z = low + (0x7f - 'Z') * each;
+    uint64_t upper = ~word & (from_a ^ past_z) & (0x80 * each);
+    return word | upper >> 2;
+}
+
+/* Nearly always the octets are the same ones, or differ in more than case. */
+static ALWAYS_INLINE bool octets_words_equal(uint64_t a, uint64_t b)
+{
+    return a == b || (((a ^ b) & ~0x2020202020202020u) == 0 && octets_lower(a) == octets_lower(b));
+}
+
+/* `size` is at least 1. */
+static ALWAYS_INLINE bool octets_equal(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    if (size < 8) {
+        return octets_words_equal(octets_load_short(a, size), octets_load_short(b, size));
+    }
+    for (size_t at = 0; at + 8 < size; at += 8) {
+        if (!octets_words_equal(octets_load_u64(a + at), octets_load_u64(b + at))) {
+            return false;
+        }
+    }
+    return octets_words_equal(octets_load_u64(a + size - 8), octets_load_u64(b + size - 8));
+}
+
+#endif
