@@ -25,6 +25,8 @@
 
 enum {
     QUEUE_LINES = 8192,
+    BATCH_LINES = 256, /* written with one call where they go to the same file */
+    REST_MS = 5,       /* between two batches: what a busy server says comes in batches */
     MAX_CHANNELS = 32,
     LIMIT_NAMES = 64,     /* event names that are told apart by the rate limit */
     LIMIT_PER_SECOND = 10,
@@ -64,7 +66,8 @@ struct logging {
     unsigned used;
     uint64_t lost;
     struct limit limits[LIMIT_NAMES];
-    bool writing; /* the thread is outside the lock with one channel's state */
+    bool writing; /* the thread is outside the lock with the channels' state */
+    bool sleeping; /* the thread waits for the first line of a batch */
     bool stopping;
 };
 
@@ -323,28 +326,77 @@ static struct line dequeue(struct logging *logging)
     return line;
 }
 
+/* Lines for one file leave together. */
+static void write_batch(struct logging *logging, struct line *lines, unsigned count)
+{
+    for (unsigned i = 0; i < count;) {
+        struct channel_state *channel = &logging->channels[lines[i].channel];
+        struct text text;
+        unsigned next = i + 1;
+        if (channel->options.sink != LOG_SINK_FILE || channel->options.max_size_bytes != 0 ||
+            next == count || lines[next].channel != lines[i].channel) {
+            write_line(channel, &lines[i]);
+            i = next;
+            continue;
+        }
+        text_init(&text, 0);
+        while (i < count && &logging->channels[lines[i].channel] == channel) {
+            text_add(&text, lines[i].text, lines[i].size);
+            i++;
+        }
+        write_line(channel, &(struct line){.text = text.bytes, .size = text.size});
+        text_deinit(&text);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        memory_free(lines[i].text);
+    }
+}
+
+/* With the lock held, until the time is over or the queue fills. */
+static void rest(struct logging *logging)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += REST_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    while (!logging->stopping && logging->used < QUEUE_LINES / 2 &&
+           pthread_cond_timedwait(&logging->wake, &logging->lock, &until) == 0) {
+    }
+}
+
 static void *writer_main(void *context)
 {
     struct logging *logging = context;
+    struct line *lines = memory_new(BATCH_LINES * sizeof(lines[0]));
     pthread_mutex_lock(&logging->lock);
     for (;;) {
         while (logging->used == 0 && !logging->stopping) {
+            logging->sleeping = true;
             pthread_cond_wait(&logging->wake, &logging->lock);
         }
+        logging->sleeping = false;
         if (logging->used == 0) {
             break;
         }
-        struct line line = dequeue(logging);
-        struct channel_state *channel = &logging->channels[line.channel];
-        logging->writing = true; /* nobody else touches a channel until this is false */
-        pthread_mutex_unlock(&logging->lock);
-        write_line(channel, &line);
-        memory_free(line.text);
-        pthread_mutex_lock(&logging->lock);
-        logging->writing = false;
-        pthread_cond_broadcast(&logging->idle);
+        while (logging->used != 0) {
+            unsigned count = 0;
+            while (count < BATCH_LINES && logging->used != 0) {
+                lines[count++] = dequeue(logging);
+            }
+            logging->writing = true; /* nobody else touches a channel until this is false */
+            pthread_mutex_unlock(&logging->lock);
+            write_batch(logging, lines, count);
+            pthread_mutex_lock(&logging->lock);
+            logging->writing = false;
+            pthread_cond_broadcast(&logging->idle);
+        }
+        rest(logging);
     }
     pthread_mutex_unlock(&logging->lock);
+    memory_free(lines);
     return NULL;
 }
 
@@ -400,7 +452,10 @@ static void emit_locked(struct logging *logging, const struct log_event *event)
             queue_line(logging, i, event, wall_ms);
         }
     }
-    pthread_cond_signal(&logging->wake);
+    if (logging->sleeping || logging->used == QUEUE_LINES / 2) {
+        logging->sleeping = false;
+        pthread_cond_signal(&logging->wake);
+    }
 }
 
 void logging_emit(struct logging *logging, const struct log_event *event)
