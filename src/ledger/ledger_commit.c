@@ -162,9 +162,17 @@ static void hand_over(struct commit *commit)
         ledger_process(ledger, &queue);
         return;
     }
+    bool is_awaited = commit->done != NULL || (commit->kind != COMMIT_META &&
+                                               commit->order == LEDGER_PERSIST_FIRST);
     pthread_mutex_lock(&ledger->lock);
+    bool wakes = ledger->queue.first == NULL || (is_awaited && !ledger->is_awaited) ||
+                 ledger->queued_count == GROUP_FULL;
     commit_queue_add(&ledger->queue, commit);
-    pthread_cond_signal(&ledger->writer_wakes);
+    ledger->queued_count++;
+    ledger->is_awaited = ledger->is_awaited || is_awaited;
+    if (wakes) {
+        pthread_cond_signal(&ledger->writer_wakes);
+    }
     pthread_mutex_unlock(&ledger->lock);
 }
 

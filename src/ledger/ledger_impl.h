@@ -22,6 +22,8 @@ enum {
     CHECKPOINT_IDLE_MS = 10000,
     KEEPER_TURN_MS = 1000,
     RETRY_MS = 2000,
+    GROUP_REST_MS = 10, /* from one group to the next, where nobody waits for it … */
+    GROUP_FULL = 1024,  /* … and it has no more commits than this */
     IMAGE_RENEWAL_BYTES = 1 << 20, /* deltas behind the image, at least, before it is renewed */
     FINGERPRINT_AT_ONCE = 4096,    /* records; larger zones are the keeper's */
     LANES_WORTH_STORING = 1024,    /* records; smaller zones are walked again */
@@ -142,6 +144,8 @@ struct ledger {
     pthread_cond_t writer_wakes;
     pthread_cond_t keeper_wakes;
     struct commit_queue queue;
+    uint32_t queued_count;
+    bool is_awaited; /* something in the queue is not seen, or not acknowledged, until it is on disk */
     struct keeper_job *first_job;
     struct keeper_job *last_job;
     uint32_t restarts_running; /* commits parked at the keeper */

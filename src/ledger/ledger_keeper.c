@@ -51,6 +51,7 @@ void ledger_requeue(struct ledger *ledger, struct commit_queue *commits)
     if (ledger->queue.last == NULL) {
         ledger->queue.last = commits->last;
     }
+    ledger->is_awaited = true;
     pthread_cond_signal(&ledger->writer_wakes);
     pthread_mutex_unlock(&ledger->lock);
 }

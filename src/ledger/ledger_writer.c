@@ -2,7 +2,10 @@
 /*
  * The writer: takes all that is waiting, makes it durable with one sync, publishes, tells, and says
  * done. While it waits for the disk the next group gathers; so a busy server syncs seldom and a
- * quiet one at once, and no timer is needed.
+ * quiet one at once. Where nobody waits for a group (a secondary's transfers, first loads, times of
+ * contact), it also rests for GROUP_REST_MS after the one before: a hundred thousand zones that are
+ * loaded or transferred one after the other would each meet an idle disk and have a sync of their
+ * own.
  *
  * The row of a zone's commits may hold a new beginning of its history that is too large for the
  * journal: the keeper writes that one, and the zone's later commits are parked until it is there.
@@ -13,6 +16,7 @@
  */
 #include "ledger/ledger.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "ledger/ledger_impl.h"
@@ -340,9 +344,23 @@ void ledger_process(struct ledger *ledger, struct commit_queue *queue)
     }
 }
 
+/* Under the lock, with something in the queue: whether it may wait for more. Waits a part of it. */
+static bool rest(struct ledger *ledger, struct instant last_group)
+{
+    struct instant until = instant_add_ms(last_group, GROUP_REST_MS);
+    if (ledger->is_awaited || ledger->stops || ledger->queued_count > GROUP_FULL ||
+        !instant_before(clock_now(), until)) {
+        return false;
+    }
+    struct timespec at = {.tv_sec = until.ns / 1000000000, .tv_nsec = until.ns % 1000000000};
+    pthread_cond_timedwait(&ledger->writer_wakes, &ledger->lock, &at);
+    return true;
+}
+
 void *ledger_writer_run(void *context)
 {
     struct ledger *ledger = context;
+    struct instant last_group = {0};
     pthread_mutex_lock(&ledger->lock);
     for (;;) {
         struct commit_queue queue = ledger->queue;
@@ -353,9 +371,15 @@ void *ledger_writer_run(void *context)
             pthread_cond_wait(&ledger->writer_wakes, &ledger->lock);
             continue;
         }
+        if (rest(ledger, last_group)) {
+            continue;
+        }
         ledger->queue = (struct commit_queue){0};
+        ledger->queued_count = 0;
+        ledger->is_awaited = false;
         pthread_mutex_unlock(&ledger->lock);
         ledger_process(ledger, &queue);
+        last_group = clock_now();
         pthread_mutex_lock(&ledger->lock);
     }
     ledger->writer_stopped = true;
