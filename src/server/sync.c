@@ -525,6 +525,7 @@ enum result sync_new(struct server *server, struct sync **out, struct error *err
     enum result result = loop_new(&sync->loop, err);
     if (result == OK) {
         sync->asker = asker_new(sync->loop);
+        sync->pace = notify_pace_new(sync_notify_turn);
         result = resolver_new(&sync->resolver, err);
     }
     if (result != OK) {
@@ -560,6 +561,7 @@ void sync_free(struct sync *sync)
     }
     sync_stop(sync);
     resolver_free(sync->resolver);
+    notify_pace_free(sync->pace);
     asker_free(sync->asker);
     loop_free(sync->loop);
     memory_free(sync->zones);

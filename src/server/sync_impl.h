@@ -4,6 +4,7 @@
 #define SERVER_SYNC_IMPL_H
 
 #include "server/ask.h"
+#include "server/notify_pace.h"
 #include "server/sync.h"
 #include "server/zones.h"
 #include "xfr/notify_out.h"
@@ -15,6 +16,7 @@ struct sync {
     struct loop *loop;
     struct asker *asker;
     struct resolver *resolver;
+    struct notify_pace *pace;
     pthread_t thread;
     bool running;
     struct server_zone **zones; /* attached; each holds a reference */
@@ -28,6 +30,7 @@ struct notify_target {
     bool from_ns_set;         /* found through the NS records, not configured */
     bool kept;                /* while the list is made anew */
     struct notify_out machine;
+    struct notify_slot slot; /* held while `machine` has one in flight */
     struct ask *ask;
     struct server_zone *zone; /* borrowed */
     uint16_t id;
@@ -46,6 +49,8 @@ void sync_notify_publish(struct sync *sync, struct server_zone *zone, struct ser
 /* Sends what is due; the earliest deadline of the zone's targets. */
 struct instant sync_notify_step(struct sync *sync, struct server_zone *zone, struct instant now);
 void sync_notify_forget(struct server_zone *zone);
+/* A target of this zone has its turn (notify_pace.h). */
+void sync_notify_turn(void *target);
 /* The target showed that it has `serial`. */
 void sync_notify_seen(struct server_zone *zone, struct notify_target *target, struct serial serial);
 /* Tells whether the list of primaries, or what governs asking them, changed. */

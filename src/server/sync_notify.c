@@ -65,6 +65,7 @@ static void list_add(struct target_list *list, struct server_zone *zone,
         *target = *wanted;
         target->zone = zone;
         tsig_key_ref(target->key);
+        notify_slot_attach(zone->server->sync->pace, &target->slot, &target->address, target);
         notify_out_init(&target->machine, hash_bytes(zone->zone->hash, text, strlen(text)));
     } else if (target != wanted) {
         target->source = wanted->source;
@@ -133,6 +134,7 @@ static void replace_targets(struct server_zone *zone, struct target_list *list)
         struct notify_target *target = zone->sync.targets[i];
         if (!target->kept) {
             ask_cancel(target->ask);
+            notify_slot_detach(zone->server->sync->pace, &target->slot);
             tsig_key_unref(target->key);
             memory_free(target);
         }
@@ -260,6 +262,7 @@ static void tell(struct notify_target *target, enum log_level level, const char 
 static void failed(struct notify_target *target, const char *why)
 {
     notify_out_failed(&target->machine, clock_now());
+    notify_slot_lost(&target->slot);
     if (target->told++ < TELL_FIRST) {
         tell(target, LOG_INFO, why);
     }
@@ -280,6 +283,7 @@ static void notify_done(void *context, struct slice reply, const struct error *f
     } else {
         struct serial announced = target->machine.in_flight;
         notify_out_answer(&target->machine, rcode, clock_now());
+        notify_slot_answered(zone->server->sync->pace, &target->slot);
         if (rcode == RCODE_NOERROR) {
             target->told = 0;
             target->acked = announced;
@@ -370,6 +374,12 @@ struct instant sync_notify_step(struct sync *sync, struct server_zone *zone, str
     for (size_t i = 0; i < zone->sync.target_count; i++) {
         struct notify_target *target = zone->sync.targets[i];
         struct notify_send what;
+        bool due = !instant_before(now, notify_out_deadline(&target->machine));
+        if (due && target->machine.waiting) {
+            notify_slot_lost(&target->slot);
+        } else if (due && !notify_slot_take(&target->slot)) {
+            continue; /* its turn comes by sync_notify_turn */
+        }
         while (notify_out_step(&target->machine, now, &what)) {
             if (version == NULL) {
                 version = zone_acquire(zone->zone);
@@ -379,10 +389,20 @@ struct instant sync_notify_step(struct sync *sync, struct server_zone *zone, str
             }
             send_notify(sync, target, version, &what);
         }
+        if (!target->machine.waiting) {
+            notify_slot_release(sync->pace, &target->slot);
+        }
         next = instant_min(next, notify_out_deadline(&target->machine));
     }
     zone_version_unref(version);
     return next;
+}
+
+void sync_notify_turn(void *context)
+{
+    struct notify_target *target = context;
+    struct server_zone *zone = target->zone;
+    loop_timer_set(zone->server->sync->loop, &zone->sync.timer, clock_now());
 }
 
 void sync_notify_forget(struct server_zone *zone)
