@@ -97,6 +97,7 @@ static void want_more(void *context)
             client->transfers[client->turn] = client->transfers[--client->transfer_count];
             transfer_out_free(transfer, NULL);
             stream_unhold(client->stream);
+            stream_resume(client->stream);
         }
     }
     if (client->transfer_count == 0) {
@@ -106,12 +107,10 @@ static void want_more(void *context)
 
 static void take_transfer(struct client *client, struct transfer_out *transfer)
 {
-    if (client->transfer_count == TRANSFERS_PER_CONNECTION) {
-        transfer_out_free(transfer, "too many transfers on one connection");
-        client_close(client, "too many transfers on one connection");
-        return;
-    }
     client->transfers[client->transfer_count++] = transfer;
+    if (client->transfer_count == TRANSFERS_PER_CONNECTION) {
+        stream_pause(client->stream); /* what more it asks for waits in its own buffers */
+    }
     stream_hold(client->stream);
     stream_set_producing(client->stream, true);
 }

@@ -26,9 +26,8 @@
 #include "net/stream.h"
 #include "server/server_impl.h"
 #include "server/sync.h"
+#include "server/transfer_in_impl.h"
 #include "server/zones.h"
-#include "xfr/axfr_in.h"
-#include "xfr/ixfr_in.h"
 
 enum {
     MAX_THREADS = 8,
@@ -39,56 +38,12 @@ enum {
     TRANSFER_NICE = 2,
 };
 
-struct connection {
-    struct connection *next;
-    struct transfer_thread *thread;
-    struct address peer, source;
-    struct stream *stream;
-    struct transfer *transfers; /* in flight */
-    unsigned in_flight;
-    bool proved; /* a reply came */
-};
-
-struct transfer {
-    struct transfer *next; /* in its connection's list, or in the thread's queue */
-    struct transfer_thread *thread;
-    struct server_zone *zone; /* a reference */
-    struct refresh_action action;
-    struct address peer, source;
-    struct zone_version *base; /* a reference, or NULL */
-    struct connection *connection;
-    struct axfr_in *axfr; /* one of these two */
-    struct ixfr_in *ixfr;
-    struct tsig_key *key; /* a reference, or NULL */
-    struct tsig tsig;     /* of the request that is under way */
-    struct loop_timer deadline;
-    struct instant started;
-    uint16_t id;
-    bool answered; /* a message came */
-    bool retried;
-    char address[ADDRESS_TEXT_SIZE];
-};
-
-struct transfer_thread {
-    struct server *server;
-    struct loop *loop;
-    pthread_t thread;
-    bool running;
-    struct connection *connections;
-    struct transfer *waiting; /* for a connection, in order */
-    struct transfer **waiting_last;
-};
-
 struct transfers {
     unsigned count;
     struct transfer_thread threads[MAX_THREADS];
 };
 
-static void start_waiting(struct transfer_thread *thread);
-
-/* ---- the end of a transfer ---- */
-
-static void transfer_free(struct transfer *transfer)
+void transfer_free(struct transfer *transfer)
 {
     loop_timer_stop(transfer->thread->loop, &transfer->deadline);
     axfr_in_free(transfer->axfr);
@@ -99,7 +54,7 @@ static void transfer_free(struct transfer *transfer)
     memory_free(transfer);
 }
 
-static void leave_connection(struct transfer *transfer)
+void transfer_leave_connection(struct transfer *transfer)
 {
     struct connection *connection = transfer->connection;
     if (connection == NULL) {
@@ -117,191 +72,11 @@ static void leave_connection(struct transfer *transfer)
     }
 }
 
-static struct xfr_stats stats_of(const struct transfer *transfer)
-{
-    return transfer->axfr != NULL ? axfr_in_stats(transfer->axfr) : ixfr_in_stats(transfer->ixfr);
-}
-
-static void log_end(const struct transfer *transfer, const char *status, const char *form,
-                    const struct zone_version *version)
-{
-    struct xfr_stats stats = stats_of(transfer);
-    double seconds = (double)(clock_now().ns - transfer->started.ns) / 1e9;
-    uint32_t serial = version == NULL ? 0 : zone_version_serial(version).value;
-    char phrase[1400];
-    snprintf(phrase, sizeof(phrase), "transfer of '%s' from %s: Transfer status: %s",
-             transfer->zone->label, transfer->address, status);
-    LOG_EVENT(transfer->thread->server->logging, version == NULL ? LOG_WARNING : LOG_INFO,
-              LOG_XFER_IN, "transfer_status", phrase, LOG_KEY("form", form));
-    snprintf(phrase, sizeof(phrase),
-             "transfer of '%s' from %s: Transfer completed: %llu messages, %llu records, %llu bytes, "
-             "%.3f secs (%.0f bytes/sec) (serial %u)",
-             transfer->zone->label, transfer->address, (unsigned long long)stats.messages,
-             (unsigned long long)stats.records, (unsigned long long)stats.bytes, seconds,
-             seconds > 0 ? (double)stats.bytes / seconds : 0.0, serial);
-    if (version != NULL) {
-        char from[16] = "none";
-        if (transfer->base != NULL) {
-            snprintf(from, sizeof(from), "%u", zone_version_serial(transfer->base).value);
-        }
-        char key[NAME_TEXT_SIZE] = "none";
-        if (transfer->key != NULL) {
-            name_format_log(tsig_key_name(transfer->key), key);
-        }
-        LOG_EVENT(transfer->thread->server->logging, LOG_INFO, LOG_XFER_IN, "transfer_applied",
-                  phrase, LOG_KEY("form", form), LOG_KEY("from_serial", from),
-                  LOG_KEY("transport", "tcp"), LOG_KEY("key", key));
-    }
-}
-
-static void end_transfer(struct transfer *transfer, const struct transfer_result *result)
-{
-    struct transfer_thread *thread = transfer->thread;
-    leave_connection(transfer);
-    sync_transfer_ended(thread->server->sync, transfer->zone, transfer->action.ticket, result);
-    transfer_free(transfer);
-    start_waiting(thread);
-}
-
-static void fail(struct transfer *transfer, const struct error *err)
-{
-    struct transfer_result result = {.outcome = TRANSFER_FAILED};
-    result.failure = err->code == ERR_TIMEOUT || err->code == ERR_CLOSED || err->code == ERR_IO
-                         ? REFRESH_UNREACHABLE
-                         : REFRESH_FAILED;
-    snprintf(result.text, sizeof(result.text), "%s", err->text);
-    log_end(transfer, err->text, transfer->ixfr != NULL ? "IXFR" : "AXFR", NULL);
-    end_transfer(transfer, &result);
-}
-
-static void not_newer(struct transfer *transfer, struct serial serial, bool has_expire,
-                      uint32_t expire_s)
-{
-    struct transfer_result result = {.outcome = TRANSFER_NOT_NEWER,
-                                     .contact = {.serial = serial,
-                                                 .has_expire = has_expire,
-                                                 .expire_s = expire_s}};
-    end_transfer(transfer, &result);
-}
-
-/* The new version goes through the commit door; `deltas` lead to it from the base, or are none. */
-static void applied(struct transfer *transfer, struct zone_version *version, struct delta **deltas,
-                    size_t count, const char *form, bool has_expire, uint32_t expire_s)
-{
-    struct soa soa = zone_version_soa(version);
-    struct transfer_result result = {
-        .outcome = TRANSFER_APPLIED,
-        .contact = {.serial = soa.serial, .has_expire = has_expire, .expire_s = expire_s},
-        .soa = {.serial = soa.serial,
-                .refresh_s = soa.refresh_s,
-                .retry_s = soa.retry_s,
-                .expire_s = soa.expire_s},
-    };
-    struct error err = {0};
-    if (zones_commit(transfer->zone, zone_version_ref(version), deltas, count, SOURCE_TRANSFER,
-                     &err) != OK) {
-        zone_version_unref(version);
-        fail(transfer, &err);
-        return;
-    }
-    log_end(transfer, "success", form, version);
-    zone_version_unref(version);
-    end_transfer(transfer, &result);
-}
-
-static void finish_axfr(struct transfer *transfer)
-{
-    struct zone_version *version;
-    struct delta *delta = NULL;
-    axfr_in_take(transfer->axfr, &version, &delta);
-    uint32_t expire_s = 0;
-    bool has_expire = axfr_in_expire(transfer->axfr, &expire_s);
-    struct serial serial = zone_version_serial(version);
-    if (transfer->base != NULL && !transfer->action.any_serial &&
-        !serial_before(zone_version_serial(transfer->base), serial)) {
-        zone_version_unref(version);
-        delta_free(delta);
-        not_newer(transfer, serial, has_expire, expire_s);
-        return;
-    }
-    struct delta **deltas = NULL;
-    if (delta != NULL) {
-        deltas = memory_new(sizeof(delta));
-        deltas[0] = delta;
-    }
-    applied(transfer, version, deltas, delta != NULL, "AXFR", has_expire, expire_s);
-}
-
-static void deltas_free(struct delta **deltas, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        delta_free(deltas[i]);
-    }
-    memory_free(deltas);
-}
-
-static void apply_deltas(struct transfer *transfer, bool has_expire, uint32_t expire_s)
-{
-    size_t count;
-    struct delta **deltas = ixfr_in_take_deltas(transfer->ixfr, &count);
-    struct zone_settings *settings = server_zone_settings(transfer->zone);
-    struct delta_limits limits = {.max_records = settings->max_records,
-                                  .max_records_per_type = settings->max_records_per_type,
-                                  .max_types_per_name = settings->max_types_per_name};
-    settings_unref(settings->settings);
-    struct zone_version *version = zone_version_ref(transfer->base);
-    struct error err = {0};
-    for (size_t i = 0; i < count; i++) {
-        struct zone_version *next;
-        if (delta_apply(version, deltas[i], &limits, &next, &err) != OK) {
-            zone_version_unref(version);
-            deltas_free(deltas, count);
-            fail(transfer, &err);
-            return;
-        }
-        zone_version_unref(version);
-        version = next;
-    }
-    applied(transfer, version, deltas, count, "IXFR", has_expire, expire_s);
-}
-
-static void finish_ixfr(struct transfer *transfer)
-{
-    uint32_t expire_s = 0;
-    bool has_expire = ixfr_in_expire(transfer->ixfr, &expire_s);
-    struct error err = {0};
-    switch (ixfr_in_outcome(transfer->ixfr)) {
-    case IXFR_UP_TO_DATE:
-    case IXFR_BEHIND:
-        not_newer(transfer, ixfr_in_serial(transfer->ixfr), has_expire, expire_s);
-        return;
-    case IXFR_DELTAS:
-        apply_deltas(transfer, has_expire, expire_s);
-        return;
-    case IXFR_WHOLE: {
-        struct zone_version *version;
-        struct delta *delta = NULL;
-        ixfr_in_take_version(transfer->ixfr, &version, &delta);
-        struct delta **deltas = NULL;
-        if (delta != NULL) {
-            deltas = memory_new(sizeof(delta));
-            deltas[0] = delta;
-        }
-        applied(transfer, version, deltas, delta != NULL, "AXFR-style IXFR", has_expire, expire_s);
-        return;
-    }
-    case IXFR_NOT_OVER_UDP:
-        error_set(&err, ERR_FORMAT, "primary answered IXFR over TCP with its SOA alone");
-        fail(transfer, &err);
-        return;
-    }
-}
-
 /* ---- connections ---- */
 
 static void connection_free(struct connection *connection)
 {
-    struct connection **at = &connection->thread->connections;
+    struct connection **at = &connection->primary->connections;
     while (*at != connection) {
         at = &(*at)->next;
     }
@@ -309,29 +84,58 @@ static void connection_free(struct connection *connection)
     memory_free(connection);
 }
 
+static void wait_for_connection(struct transfer *transfer)
+{
+    transfer->next = NULL;
+    *transfer->primary->waiting_last = transfer;
+    transfer->primary->waiting_last = &transfer->next;
+}
+
+static struct transfer *take_waiting(struct primary *primary)
+{
+    struct transfer *transfer = primary->waiting;
+    primary->waiting = transfer->next;
+    if (primary->waiting == NULL) {
+        primary->waiting_last = &primary->waiting;
+    }
+    return transfer;
+}
+
 static void requeue(struct transfer *transfer)
 {
     transfer->retried = true;
-    transfer->next = NULL;
     loop_timer_stop(transfer->thread->loop, &transfer->deadline);
     axfr_in_free(transfer->axfr);
     ixfr_in_free(transfer->ixfr);
     transfer->axfr = NULL;
     transfer->ixfr = NULL;
-    *transfer->thread->waiting_last = transfer;
-    transfer->thread->waiting_last = &transfer->next;
+    wait_for_connection(transfer);
+}
+
+/* Fails before it was asked for. */
+static void fail_waiting(struct transfer *transfer, const struct error *err)
+{
+    if (transfer->axfr == NULL && transfer->ixfr == NULL) {
+        transfer->axfr = axfr_in_new(transfer->zone->zone->name, transfer->zone->zone->class, 0,
+                                     NULL, NULL, clock_now(), NULL, NULL);
+    }
+    transfer_fail(transfer, err);
 }
 
 /* The stream is gone: what was in flight fails or is asked again. */
 static void connection_ended(struct connection *connection, const struct error *err)
 {
-    struct transfer_thread *thread = connection->thread;
+    struct primary *primary = connection->primary;
     bool reused = connection->proved;
+    /* Who waits behind a connection that could not be made would only wait for the same. */
+    bool unreachable = !reused && err->code != ERR_CLOSED;
     connection->stream = NULL;
     struct transfer *transfer = connection->transfers;
     connection->transfers = NULL;
     connection->in_flight = 0;
     connection_free(connection);
+    bool starting = primary->starting;
+    primary->starting = true;
     while (transfer != NULL) {
         struct transfer *next = transfer->next;
         transfer->connection = NULL;
@@ -345,11 +149,23 @@ static void connection_ended(struct connection *connection, const struct error *
                                                  ? "the primary closed the connection in mid-transfer"
                                                  : "the primary closed the connection without an answer");
             }
-            fail(transfer, &told);
+            transfer_fail(transfer, &told);
         }
         transfer = next;
     }
-    start_waiting(thread);
+    struct transfer *behind = NULL;
+    if (unreachable && primary->connections == NULL && primary->waiting != NULL) {
+        behind = primary->waiting;
+        primary->waiting = NULL;
+        primary->waiting_last = &primary->waiting;
+    }
+    while (behind != NULL) {
+        struct transfer *next = behind->next;
+        fail_waiting(behind, err);
+        behind = next;
+    }
+    primary->starting = starting;
+    transfer_start_waiting(primary);
 }
 
 static void stream_closed(void *context, const struct error *err)
@@ -415,14 +231,10 @@ static void stream_message(void *context, struct slice message)
         set_deadline(transfer);
         return;
     case STEP_DONE:
-        if (transfer->axfr != NULL) {
-            finish_axfr(transfer);
-        } else {
-            finish_ixfr(transfer);
-        }
+        transfer_finish(transfer);
         return;
     case STEP_FAILED:
-        fail(transfer, &err);
+        transfer_fail(transfer, &err);
         if (!first || err.code == ERR_FORMAT || err.code == ERR_LIMIT ||
             err.code == ERR_BAD_AUTH) {
             abandon(connection);
@@ -445,12 +257,11 @@ static void transfer_overdue(void *context)
         set_deadline(transfer);
         return;
     }
-    fail(transfer, &err);
+    transfer_fail(transfer, &err);
     abandon(connection);
 }
 
-static struct connection *connect_to(struct transfer_thread *thread, const struct transfer *transfer,
-                                     struct error *err)
+static struct connection *connect_to(struct primary *primary, struct error *err)
 {
     static const struct stream_callbacks callbacks = {.message = stream_message,
                                                       .closed = stream_closed};
@@ -460,31 +271,24 @@ static struct connection *connect_to(struct transfer_thread *thread, const struc
     options.message_ms = 0; /* the machines' deadlines hold for transfers */
     options.in_first_bytes = 65536 + 2;
     struct connection *connection = memory_new_zeroed(1, sizeof(*connection));
-    connection->thread = thread;
-    connection->peer = transfer->peer;
-    connection->source = transfer->source;
-    if (stream_connect(thread->loop, &transfer->peer,
-                       transfer->source.family == transfer->peer.family ? &transfer->source : NULL,
+    connection->primary = primary;
+    if (stream_connect(primary->thread->loop, &primary->peer,
+                       primary->source.family == primary->peer.family ? &primary->source : NULL,
                        &options, &callbacks, connection, &connection->stream, err) != OK) {
         memory_free(connection);
         return NULL;
     }
-    connection->next = thread->connections;
-    thread->connections = connection;
+    connection->next = primary->connections;
+    primary->connections = connection;
     return connection;
 }
 
 /* A connection that can take one more request; NULL with err->code OK: wait for one. */
-static struct connection *find_connection(struct transfer_thread *thread,
-                                          const struct transfer *transfer, struct error *err)
+static struct connection *find_connection(struct primary *primary, struct error *err)
 {
     unsigned found = 0;
     struct connection *best = NULL;
-    for (struct connection *one = thread->connections; one != NULL; one = one->next) {
-        if (!address_equal(&one->peer, &transfer->peer) ||
-            !address_equal(&one->source, &transfer->source)) {
-            continue;
-        }
+    for (struct connection *one = primary->connections; one != NULL; one = one->next) {
         found++;
         unsigned room = one->proved ? IN_FLIGHT : 1;
         if (one->in_flight < room && (best == NULL || one->in_flight < best->in_flight)) {
@@ -494,7 +298,7 @@ static struct connection *find_connection(struct transfer_thread *thread,
     if (best != NULL || found >= CONNECTIONS_PER_PRIMARY) {
         return best;
     }
-    return connect_to(thread, transfer, err);
+    return connect_to(primary, err);
 }
 
 /* Draws an ID that is free on the connection, makes the machine, sends the request. */
@@ -544,30 +348,45 @@ static enum result send_request(struct transfer *transfer, struct connection *co
     return OK;
 }
 
-static void start_waiting(struct transfer_thread *thread)
+void transfer_start_waiting(struct primary *primary)
 {
-    struct transfer **at = &thread->waiting;
-    while (*at != NULL) {
-        struct transfer *transfer = *at;
+    if (primary->starting) {
+        return; /* a failure below led back here; the loop goes on */
+    }
+    primary->starting = true;
+    while (primary->waiting != NULL) {
         struct error err = {0};
-        struct connection *connection = find_connection(thread, transfer, &err);
+        struct connection *connection = find_connection(primary, &err);
         if (connection == NULL && err.code == OK) {
-            at = &transfer->next;
-            continue;
+            break;
         }
-        *at = transfer->next;
-        if (*at == NULL) {
-            thread->waiting_last = at;
-        }
+        struct transfer *transfer = take_waiting(primary);
         if (connection == NULL || send_request(transfer, connection, &err) != OK) {
-            if (transfer->axfr == NULL && transfer->ixfr == NULL) {
-                transfer->axfr = axfr_in_new(transfer->zone->zone->name, transfer->zone->zone->class,
-                                             0, NULL, NULL, clock_now(), NULL, NULL);
-            }
-            fail(transfer, &err); /* comes back here for the others */
-            return;
+            fail_waiting(transfer, &err);
         }
     }
+    primary->starting = false;
+}
+
+/* The primary of a transfer, made where it is the first. */
+static struct primary *find_primary(struct transfer_thread *thread, const struct transfer *transfer)
+{
+    uint64_t hash = hash_bytes(11, transfer->address, strlen(transfer->address));
+    struct primary **bucket = &thread->primaries[hash % PRIMARY_BUCKETS];
+    for (struct primary *one = *bucket; one != NULL; one = one->next) {
+        if (address_equal(&one->peer, &transfer->peer) &&
+            address_equal(&one->source, &transfer->source)) {
+            return one;
+        }
+    }
+    struct primary *primary = memory_new_zeroed(1, sizeof(*primary));
+    primary->thread = thread;
+    primary->peer = transfer->peer;
+    primary->source = transfer->source;
+    primary->waiting_last = &primary->waiting;
+    primary->next = *bucket;
+    *bucket = primary;
+    return primary;
 }
 
 /* ---- from the sync thread ---- */
@@ -575,11 +394,10 @@ static void start_waiting(struct transfer_thread *thread)
 static void run_start(void *context)
 {
     struct transfer *transfer = context;
-    struct transfer_thread *thread = transfer->thread;
     loop_timer_init(&transfer->deadline, transfer_overdue, transfer);
-    *thread->waiting_last = transfer;
-    thread->waiting_last = &transfer->next;
-    start_waiting(thread);
+    transfer->primary = find_primary(transfer->thread, transfer);
+    wait_for_connection(transfer);
+    transfer_start_waiting(transfer->primary);
 }
 
 void transfer_in_start(struct transfers *transfers, struct server_zone *zone,
@@ -606,27 +424,37 @@ void transfer_in_start(struct transfers *transfers, struct server_zone *zone,
 
 /* ---- life ---- */
 
+static void primary_free(struct primary *primary)
+{
+    while (primary->connections != NULL) {
+        struct connection *connection = primary->connections;
+        stream_close(connection->stream);
+        connection->stream = NULL;
+        while (connection->transfers != NULL) {
+            struct transfer *transfer = connection->transfers;
+            transfer_leave_connection(transfer);
+            transfer_free(transfer);
+        }
+        connection_free(connection);
+    }
+    while (primary->waiting != NULL) {
+        transfer_free(take_waiting(primary));
+    }
+    memory_free(primary);
+}
+
 static void *thread_main(void *context)
 {
     struct transfer_thread *thread = context;
     server_thread_begin("transfer");
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), TRANSFER_NICE);
     loop_run(thread->loop);
-    while (thread->connections != NULL) {
-        struct connection *connection = thread->connections;
-        stream_close(connection->stream);
-        connection->stream = NULL;
-        while (connection->transfers != NULL) {
-            struct transfer *transfer = connection->transfers;
-            leave_connection(transfer);
-            transfer_free(transfer);
+    for (unsigned i = 0; i < PRIMARY_BUCKETS; i++) {
+        while (thread->primaries[i] != NULL) {
+            struct primary *primary = thread->primaries[i];
+            thread->primaries[i] = primary->next;
+            primary_free(primary);
         }
-        connection_free(connection);
-    }
-    while (thread->waiting != NULL) {
-        struct transfer *transfer = thread->waiting;
-        thread->waiting = transfer->next;
-        transfer_free(transfer);
     }
     return NULL;
 }
@@ -639,7 +467,6 @@ enum result transfers_new(struct server *server, unsigned threads, struct transf
     for (unsigned i = 0; i < threads && i < MAX_THREADS && result == OK; i++) {
         struct transfer_thread *thread = &transfers->threads[i];
         thread->server = server;
-        thread->waiting_last = &thread->waiting;
         transfers->count++;
         result = loop_new(&thread->loop, err);
         if (result == OK && pthread_create(&thread->thread, NULL, thread_main, thread) != 0) {

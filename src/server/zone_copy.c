@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/rcu.h"
 #include "server/loader.h"
 #include "server/server_impl.h"
 #include "server/zones.h"
@@ -53,7 +54,12 @@ static void run_copy(void *context)
 
 static void start(struct server_zone *zone)
 {
-    if (!atomic_exchange(&zone->copy_busy, true)) {
+    rcu_read_begin();
+    const struct zone_settings *settings =
+        atomic_load_explicit(&zone->settings, memory_order_acquire);
+    bool wanted = settings->file != NULL;
+    rcu_read_end();
+    if (wanted && !atomic_exchange(&zone->copy_busy, true)) {
         /* At shutdown a copy that waits is written all the same. */
         loader_submit(zone->server->loader, run_copy, run_copy, server_zone_ref(zone));
     }
