@@ -11,6 +11,8 @@ import pathlib
 import re
 import sys
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
 root = pathlib.Path(sys.argv[1])
 text = (root / "meson.build").read_text()
 table = re.search(r"^floor_plan = (\[.*?^\])", text, re.S | re.M)
