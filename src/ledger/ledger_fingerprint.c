@@ -52,8 +52,10 @@ void ledger_follow_fingerprint(struct ledger_zone *zone, const struct commit *co
     } else {
         return;
     }
+    /* Of many small zones most never change, and the lanes would weigh more than the zone. */
+    bool keeps = !restarts || zone_version_record_count(commit->version) > LANES_WORTH_KEEPING;
     pthread_mutex_lock(&zone->lock);
-    if (commit->epoch == zone->epoch) {
+    if (keeps && commit->epoch == zone->epoch) {
         set_lanes(zone, &lanes, commit->to);
     }
     pthread_mutex_unlock(&zone->lock);
