@@ -312,7 +312,7 @@ static void bench_lookup(const struct stream *stream, const struct zone_version 
                     items[j].version = version;
                     items[j].name = names[i + j];
                     items[j].hashes = &hashes[j];
-                    name_hash_all(zone_hash_key(), names[i + j], &hashes[j]);
+                    name_hashes_begin(zone_hash_key(), names[i + j], &hashes[j]);
                 }
                 zone_version_lookup_batch(items, BATCH);
                 for (size_t j = 0; j < BATCH; j++) {

@@ -4,7 +4,7 @@
  *
  *   parse      what is no answerable question is decided here: dropped, an error, or handed up
  *   find       the zone of each question in class IN, memory fetched ahead (zone_set_find_batch)
- *              The hashes of a name and its ancestors are computed once and serve both stages
+ *              The hashes of a name and its ancestors are computed once, for both stages
  *   look up    what each question meets in its version, likewise (zone_version_lookup_batch)
  *   assemble   one response after the other
  *
@@ -161,7 +161,7 @@ static void find_zones(struct group *group, struct answer_query *queries, size_t
             continue;
         }
         struct name_hashes *hashes = &group->hashes[i];
-        name_hash_all(key, query->qname, hashes);
+        name_hashes_begin(key, query->qname, hashes);
         if (queries[i].zone == NULL) {
             items[asked_count] = (struct zone_find_item){
                 .name = query->qname,

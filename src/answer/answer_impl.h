@@ -6,6 +6,7 @@
 #include "answer/answer.h"
 #include "answer/nsec3.h"
 #include "answer/response.h"
+#include "wire/name_octets.h"
 
 enum {
     CHAIN_MAX = 16,   /* CNAMEs and DNAMEs followed in one answer */
@@ -77,15 +78,14 @@ static inline bool name_is_below(struct slice name, const uint8_t *top, size_t t
         return false;
     }
     size_t tail = name.size - top_size;
-    const uint8_t *end = name.data + tail;
-    if (top_size > 1 && (end[0] != top[0] || ((end[1] ^ top[1]) & 0xdf) != 0)) {
-        return false; /* another length or, whatever the case, another first octet */
+    if (!octets_equal(name.data + tail, top, top_size)) {
+        return false;
     }
     size_t at = 0;
     while (at < tail) {
         at += 1 + (size_t)name.data[at];
     }
-    return at == tail && name_equal(end, top);
+    return at == tail;
 }
 
 /* answer.c: where zone data does not fit any more. */
@@ -108,8 +108,9 @@ void write_authority_ns(struct answering *a);
 /* sections.c: addresses for the names in `rrset` of `owner`, where options ask for them and while
  * they fit. */
 void write_additional(struct answering *a, const struct owner *owner, const struct rrset *rrset);
-/* sections.c: addresses of `owner`; each owner once. False: something did not fit. */
-bool write_addresses(struct answering *a, const struct owner *owner);
+/* sections.c: addresses of `owner`, under the name `as`; each owner once. False: something did not
+ * fit. */
+bool write_addresses(struct answering *a, const struct owner *owner, struct response_owner as);
 
 /* referral.c */
 void write_referral(struct answering *a, const struct asked_name *name, const struct owner *cut);

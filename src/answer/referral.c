@@ -9,19 +9,36 @@
  */
 #include "answer/answer_impl.h"
 
-static void write_glue(struct answering *a, const struct owner *cut, const struct rrset *ns,
-                       bool required)
+/* False: a name server below the cut has addresses that did not fit. */
+static bool write_server(struct answering *a, const struct owner *ancestor, struct slice target)
+{
+    const struct owner *owner = zone_version_find_below(a->version, ancestor, target);
+    struct response_owner as = {target.data, response_place(&a->response, target.data)};
+    return owner == NULL || write_addresses(a, owner, as);
+}
+
+static void write_glue(struct answering *a, const struct owner *cut, const struct rrset *ns)
 {
     size_t offset = 0;
     struct slice target;
+    bool siblings = false;
     while (!a->truncated && rrset_next_rdata(ns, &offset, &target)) {
-        if (!name_is_below(target, owner_name(a->apex), a->apex->name_size) ||
-            name_is_below(target, owner_name(cut), cut->name_size) != required) {
-            continue;
+        if (name_is_below(target, owner_name(cut), cut->name_size)) {
+            if (!write_server(a, cut, target)) {
+                answering_truncate(a);
+            }
+        } else {
+            siblings |= name_is_below(target, owner_name(a->apex), a->apex->name_size);
         }
-        const struct owner *owner = zone_version_find(a->version, target.data);
-        if (owner != NULL && !write_addresses(a, owner) && required) {
-            answering_truncate(a);
+    }
+    if (!siblings || a->options->extras == ANSWER_MINIMAL) {
+        return;
+    }
+    offset = 0;
+    while (!a->truncated && rrset_next_rdata(ns, &offset, &target)) {
+        if (name_is_below(target, owner_name(a->apex), a->apex->name_size) &&
+            !name_is_below(target, owner_name(cut), cut->name_size)) {
+            write_server(a, a->apex, target);
         }
     }
 }
@@ -42,8 +59,5 @@ void write_referral(struct answering *a, const struct asked_name *name, const st
             deny_type(a, owner_name(cut));
         }
     }
-    write_glue(a, cut, &ns, true);
-    if (a->options->extras != ANSWER_MINIMAL) {
-        write_glue(a, cut, &ns, false);
-    }
+    write_glue(a, cut, &ns);
 }

@@ -101,7 +101,17 @@ static ALWAYS_INLINE size_t match_tail(const struct response_name *known, const 
     return before;
 }
 
-static bool fits(const struct response *r, size_t size)
+/* Takes back what was written from `size` on. */
+static COLD void forget(struct response *r, size_t size)
+{
+    r->size = size;
+    r->last_name = 0;
+    while (r->name_count != 0 && r->names[r->name_count - 1].place >= size) {
+        r->name_count--;
+    }
+}
+
+static ALWAYS_INLINE bool fits(const struct response *r, size_t size)
 {
     return size <= r->limit - r->size;
 }
@@ -144,7 +154,7 @@ HOT static bool write_name(struct response *r, const uint8_t *name, size_t size)
     return true;
 }
 
-static bool write_owner(struct response *r, struct response_owner *owner)
+static ALWAYS_INLINE bool write_owner(struct response *r, struct response_owner *owner)
 {
     if (owner->offset != 0) {
         if (!fits(r, 2)) {
@@ -161,7 +171,7 @@ static bool write_owner(struct response *r, struct response_owner *owner)
     return true;
 }
 
-static bool write_bytes(struct response *r, const uint8_t *bytes, size_t size)
+static ALWAYS_INLINE bool write_bytes(struct response *r, const uint8_t *bytes, size_t size)
 {
     if (!fits(r, size)) {
         return false;
@@ -181,6 +191,13 @@ static bool write_compressed_rdata(struct response *r, const struct rrtype *rrty
         return false;
     }
     r->size += 2;
+    if (rrtype->fields[1] == FIELD_END) { /* nothing but a name */
+        if (!write_name(r, rdata.data, rdata.size)) {
+            return false;
+        }
+        put_u16(r->data + length_at, (uint16_t)(r->size - length_at - 2));
+        return true;
+    }
     for (const uint8_t *field = rrtype->fields; at < rdata.size; field++) {
         size_t size = rdata.size - at;
         if (*field == FIELD_NAME_COMPRESS) {
@@ -256,10 +273,10 @@ void response_begin(struct response *r, uint8_t *data, size_t limit, const struc
 bool response_write_rrset(struct response *r, enum section section, struct response_owner owner,
                           const struct rrset *rrset, uint16_t class, uint32_t ttl)
 {
-    struct response_mark mark = response_mark(r);
-    if (!write_records(r, owner, rrset, class, ttl) ||
-        r->counts[section] + rrset->count > UINT16_MAX) {
-        response_rewind(r, &mark);
+    size_t before = r->size;
+    if (UNLIKELY(!write_records(r, owner, rrset, class, ttl) ||
+                 r->counts[section] + rrset->count > UINT16_MAX)) {
+        forget(r, before);
         return false;
     }
     r->counts[section] = (uint16_t)(r->counts[section] + rrset->count);
@@ -275,12 +292,8 @@ struct response_mark response_mark(const struct response *r)
 
 void response_rewind(struct response *r, const struct response_mark *mark)
 {
-    r->size = mark->size;
+    forget(r, mark->size);
     memcpy(r->counts, mark->counts, sizeof(r->counts));
-    r->last_name = 0;
-    while (r->name_count != 0 && r->names[r->name_count - 1].place >= mark->size) {
-        r->name_count--;
-    }
 }
 
 size_t response_finish(struct response *r, uint16_t id, uint16_t flags)

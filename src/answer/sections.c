@@ -71,9 +71,8 @@ void write_authority_ns(struct answering *a)
     }
 }
 
-bool write_addresses(struct answering *a, const struct owner *owner)
+bool write_addresses(struct answering *a, const struct owner *owner, struct response_owner as)
 {
-    struct response_owner as = {owner_name(owner), 0};
     struct rrset rrset;
     bool all = true;
     for (unsigned i = 0; i < a->target_count; i++) {
@@ -120,7 +119,7 @@ void write_additional(struct answering *a, const struct owner *owner, const stru
     while (rrset_next_rdata(rrset, &offset, &rdata)) {
         const struct owner *found = find_target(a, owner, rrset->type, rdata);
         if (found != NULL && (found->flags & OWNER_WILDCARD) == 0) {
-            write_addresses(a, found);
+            write_addresses(a, found, (struct response_owner){owner_name(found), 0});
         }
     }
 }

@@ -251,17 +251,31 @@ HOT uint64_t name_hash_label(uint64_t parent_hash, const uint8_t *label)
     return hash_label(parent_hash, label);
 }
 
-HOT void name_hash_all(uint64_t key, const uint8_t *wire, struct name_hashes *out)
+HOT void name_hashes_begin(uint64_t key, const uint8_t *wire, struct name_hashes *out)
 {
-    unsigned labels = name_label_offsets(wire, out->offsets) - 1;
-    uint64_t hash = key;
-    out->size = (uint8_t)(out->offsets[labels] + 1);
-    out->labels = (uint8_t)labels;
-    out->hashes[0] = hash;
-    for (unsigned n = 1; n <= labels; n++) {
-        hash = hash_label(hash, wire + out->offsets[labels - n]);
-        out->hashes[n] = hash;
+    unsigned count = 0;
+    size_t at = 0;
+    for (; wire[at] != 0; at += 1u + wire[at]) {
+        out->offsets[count++] = (uint8_t)at;
     }
+    out->offsets[count] = (uint8_t)at;
+    out->size = (uint8_t)(at + 1);
+    out->labels = (uint8_t)count;
+    out->hashed = 0;
+    out->hashes[0] = key;
+}
+
+HOT void name_hashes_extend(struct name_hashes *hashes, const uint8_t *wire, unsigned labels)
+{
+    const uint8_t *offsets = hashes->offsets + hashes->labels;
+    unsigned n = hashes->hashed;
+    uint64_t hash = hashes->hashes[n];
+    while (n < labels) {
+        n++;
+        hash = hash_label(hash, wire + offsets[-(int)n]);
+        hashes->hashes[n] = hash;
+    }
+    hashes->hashed = (uint8_t)n;
 }
 
 HOT uint64_t name_hash(uint64_t key, const uint8_t *wire)

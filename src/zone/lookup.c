@@ -2,10 +2,10 @@
 /*
  * Looking names up, one at a time and by the batch (RFC 1034 4.3.2, RFC 4592 3.3.1, RFC 6672).
  *
- * From the apex downwards, one label longer at a time; the hashes of all ancestors come with the
- * question, which needed them to find its zone. The search ends at the first name that is absent,
- * at a cut, or at a DNAME; in a zone of delegations that is the first probe, for referrals and for
- * names that do not exist alike.
+ * From the apex downwards, one label longer at a time; the hashes come with the question,
+ * which needed the first of them to find its zone. The search ends at the first name that is
+ * absent, at a cut, or at a DNAME; in a zone of delegations that is the first probe, for referrals
+ * and for names that do not exist alike.
  *
  * In a batch all questions take each step together, and what the next step reads has been asked for
  * before: the version, the directory's entry, the bucket's line, the owner's first lines. A million
@@ -23,7 +23,7 @@ enum { BATCH = 32 };
 struct descent {
     const struct zone_version *version;
     const uint8_t *name;
-    const struct name_hashes *hashes;
+    struct name_hashes *hashes;
     struct zone_lookup *out;
     uint64_t hash;
     const uintptr_t *reference;
@@ -34,7 +34,7 @@ struct descent {
 };
 
 static ALWAYS_INLINE bool descent_start(struct descent *descent, const struct zone_version *version,
-                                        const uint8_t *name, const struct name_hashes *hashes,
+                                        const uint8_t *name, struct name_hashes *hashes,
                                         struct zone_lookup *out)
 {
     *out = (struct zone_lookup){.encloser = version->apex};
@@ -63,6 +63,7 @@ static ALWAYS_INLINE void descent_hash(struct descent *descent)
         descent->hash = name_hash_label(descent->out->encloser->hash, star);
     } else {
         descent->depth++;
+        name_hashes_need(descent->hashes, descent->name, descent->depth);
         descent->hash = descent->hashes->hashes[descent->depth];
     }
 }
@@ -124,26 +125,14 @@ static ALWAYS_INLINE bool descent_decide(struct descent *descent, const struct o
     return descent->wildcard;
 }
 
-/* Hashes of the names in the zone only, the apex's being known. */
-static void hash_below_apex(const struct zone_version *version, const uint8_t *name,
-                            struct name_hashes *out)
-{
-    unsigned labels = name_label_offsets(name, out->offsets) - 1;
-    out->size = (uint8_t)(out->offsets[labels] + 1);
-    out->labels = (uint8_t)labels;
-    uint64_t hash = version->apex_hash;
-    for (unsigned n = version->apex_labels + 1u; n <= labels; n++) {
-        hash = name_hash_label(hash, name + out->offsets[labels - n]);
-        out->hashes[n] = hash;
-    }
-}
-
 HOT void zone_version_lookup(const struct zone_version *version, const uint8_t *name,
                              struct zone_lookup *out)
 {
     struct descent descent;
     struct name_hashes hashes;
-    hash_below_apex(version, name, &hashes);
+    name_hashes_begin(0, name, &hashes);
+    hashes.hashes[version->apex_labels] = version->apex_hash;
+    hashes.hashed = version->apex_labels;
     bool more = descent_start(&descent, version, name, &hashes, out);
     while (more) {
         descent_hash(&descent);
@@ -227,4 +216,20 @@ const struct owner *zone_version_find(const struct zone_version *version, const 
         return NULL;
     }
     return hash_index_find(&version->index, version_hash(version, name, size), name, size);
+}
+
+HOT const struct owner *zone_version_find_below(const struct zone_version *version,
+                                                const struct owner *ancestor, struct slice name)
+{
+    uint8_t labels[NAME_MAX_LABELS];
+    unsigned count = 0;
+    size_t below = name.size - ancestor->name_size;
+    for (size_t at = 0; at < below; at += 1u + name.data[at]) {
+        labels[count++] = (uint8_t)at;
+    }
+    uint64_t hash = ancestor->hash;
+    while (count > 0) {
+        hash = name_hash_label(hash, name.data + labels[--count]);
+    }
+    return hash_index_find(&version->index, hash, name.data, name.size);
 }

@@ -36,6 +36,10 @@ bool zone_version_has_nsec3(const struct zone_version *version);
 
 /* The owner of exactly this name, or NULL. Also owners below cuts (glue) and NSEC3-only owners. */
 const struct owner *zone_version_find(const struct zone_version *version, const uint8_t *name);
+/* The same for a name at or below that of `ancestor`, an owner of the version; `name` is exactly its
+ * octets. Only the labels below it are hashed. */
+const struct owner *zone_version_find_below(const struct zone_version *version,
+                                            const struct owner *ancestor, struct slice name);
 
 /*
  * What a question meets, in one pass from the apex towards the name. `name` is in the zone.
@@ -64,7 +68,7 @@ void zone_version_lookup(const struct zone_version *version, const uint8_t *name
 struct zone_lookup_item {
     const struct zone_version *version; /* NULL: skipped */
     const uint8_t *name;
-    const struct name_hashes *hashes; /* of the name, under zone_hash_key() */
+    struct name_hashes *hashes; /* of the name, under zone_hash_key(); more are filled in */
     struct zone_lookup result;
 };
 void zone_version_lookup_batch(struct zone_lookup_item *items, size_t count);

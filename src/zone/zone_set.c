@@ -416,6 +416,7 @@ static ALWAYS_INLINE bool search_next(struct search *search, const struct zone_s
     unsigned bit = 63u - (unsigned)__builtin_clzll(bits);
     search->depths[half] = bits ^ (uint64_t)1 << bit;
     search->depth = (uint8_t)(half * 64 + bit);
+    name_hashes_need(search->item->hashes, search->item->name, search->depth);
     search->hash = search->item->hashes->hashes[search->depth];
     search->ref = set->root;
     search->shift = SHIFT_TOP;
@@ -484,7 +485,7 @@ struct zone *zone_set_find(const struct zone_set *set, const uint8_t *name, uint
 {
     struct search search;
     struct name_hashes hashes;
-    name_hash_all(zone_hash_key(), name, &hashes);
+    name_hashes_begin(zone_hash_key(), name, &hashes);
     struct zone_find_item item = {.name = name, .hashes = &hashes, .labels = hashes.labels};
     if (search_begin(&search, set, &item)) {
         while (search_step(&search, set, class)) {

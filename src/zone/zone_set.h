@@ -65,7 +65,7 @@ struct zone *zone_set_find(const struct zone_set *set, const uint8_t *name, uint
 /* As zone_set_find for `count` names, memory fetched ahead. */
 struct zone_find_item {
     const uint8_t *name;
-    const struct name_hashes *hashes; /* of the name, under zone_hash_key() */
+    struct name_hashes *hashes; /* of the name, under zone_hash_key(); more are filled in */
     uint8_t labels;                   /* of the name that count: the last ones */
     struct zone *result;
 };

@@ -105,10 +105,10 @@ static void response_finds_tails_behind_pointers(void **state)
     assert_int_equal(f.response.size - before, 3 + 2 + 10 + 2 + 6 + 1);
     check_text(&f, "NOERROR\n"
                    "? x.test. IN NS\n"
-                   "= x.test. 60 IN NS a.b.c.d.example.\n"
-                   "= x.test. 60 IN NS e.b.c.d.example.\n"
-                   "= e.b.c.D.example. 60 IN NS f.e.b.c.d.example.\n"
-                   "= D.example. 60 IN NS c.d.example.\n"
+                   "= x.test. 60 IN NS a.b.c.D.example.\n"
+                   "= x.test. 60 IN NS e.b.c.D.example.\n"
+                   "= e.b.c.D.example. 60 IN NS f.e.b.c.D.example.\n"
+                   "= D.example. 60 IN NS c.D.example.\n"
                    "= xd.example. 60 IN NS d.ample.\n");
 }
 
