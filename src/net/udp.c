@@ -39,6 +39,8 @@ struct udp_batch {
     struct control control[UDP_BATCH];
     uint8_t *buffer;
     size_t in_size;
+    unsigned used;    /* headers that the kernel has written to */
+    bool packet_info; /* the headers ask for it */
 };
 
 static void set_options(const struct udp_socket *socket)
@@ -198,6 +200,7 @@ struct udp_batch *udp_batch_new(size_t in_size, size_t out_size)
     size_t stride = aligned(in_size) + aligned(out_size);
     batch->buffer = memory_new(stride * UDP_BATCH);
     batch->in_size = in_size;
+    batch->used = UDP_BATCH;
     for (size_t i = 0; i < UDP_BATCH; i++) {
         uint8_t *bytes = batch->buffer + i * stride;
         batch->slots[i].out = bytes + aligned(in_size);
@@ -208,6 +211,7 @@ struct udp_batch *udp_batch_new(size_t in_size, size_t out_size)
             .msg_iov = &batch->in_bytes[i],
             .msg_iovlen = 1,
         };
+        batch->out[i].msg_hdr = (struct msghdr){.msg_iov = &batch->out_bytes[i], .msg_iovlen = 1};
     }
     return batch;
 }
@@ -268,7 +272,11 @@ static bool read_slot(const struct udp_socket *socket, struct udp_batch *batch, 
 HOT enum result udp_receive(struct udp_socket *socket, struct udp_batch *batch, unsigned *out_count,
                             struct error *err)
 {
-    for (unsigned i = 0; i < UDP_BATCH; i++) {
+    /* Only what the last receive changed; all where the socket is of the other kind. */
+    unsigned stale = batch->packet_info == socket->packet_info ? batch->used : UDP_BATCH;
+    batch->packet_info = socket->packet_info;
+    batch->used = 0;
+    for (unsigned i = 0; i < stale; i++) {
         struct msghdr *header = &batch->in[i].msg_hdr;
         header->msg_namelen = sizeof(batch->peers[i]);
         header->msg_control = socket->packet_info ? &batch->control[i] : NULL;
@@ -285,6 +293,7 @@ HOT enum result udp_receive(struct udp_socket *socket, struct udp_batch *batch, 
         }
         return error_set_os(err, ERR_IO, "cannot receive datagrams");
     }
+    batch->used = (unsigned)got;
     for (unsigned i = 0; i < (unsigned)got; i++) {
         if (!read_slot(socket, batch, i)) {
             batch->slots[i].in.size = 0;
@@ -306,14 +315,11 @@ HOT unsigned udp_send(struct udp_socket *socket, struct udp_batch *batch, unsign
         REQUIRE(slot->out_size <= slot->out_capacity);
         const struct msghdr *in = &batch->in[i].msg_hdr;
         batch->out_bytes[ready] = (struct iovec){slot->out, slot->out_size};
-        batch->out[ready].msg_hdr = (struct msghdr){
-            .msg_name = socket->connected ? NULL : in->msg_name,
-            .msg_namelen = socket->connected ? 0 : in->msg_namelen,
-            .msg_iov = &batch->out_bytes[ready],
-            .msg_iovlen = 1,
-            .msg_control = in->msg_controllen == 0 ? NULL : in->msg_control,
-            .msg_controllen = in->msg_controllen,
-        };
+        struct msghdr *out = &batch->out[ready].msg_hdr;
+        out->msg_name = socket->connected ? NULL : in->msg_name;
+        out->msg_namelen = socket->connected ? 0 : in->msg_namelen;
+        out->msg_control = in->msg_controllen == 0 ? NULL : in->msg_control;
+        out->msg_controllen = in->msg_controllen;
         ready++;
     }
     unsigned done = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * UDP: batches in, batches out. Between receive and send the worker is an RCU reader: what it loaded
- * (settings, zone set, versions) stays until the turn is over, and the loop's hooks say so.
+ * UDP: batches in, batches out. Between receive and send the worker is an RCU reader: what it
+ * loaded (settings, zone set, versions) stays until the turn is over, and the loop's hooks say so.
  *
  * A socket is drained for a bounded number of batches a turn, so that one busy address cannot
  * starve the others of the same thread.
@@ -42,13 +42,15 @@ static void answer_slots(struct udp_worker *worker, struct udp_port *port, unsig
     struct udp_slot *slots = udp_batch_slots(worker->batch);
     struct request_scope scope = request_scope_begin(worker->server);
     for (unsigned i = 0; i < count; i++) {
-        worker->queries[i] = (struct answer_query){
-            .message = slots[i].in,
-            .peer = &slots[i].peer,
-            .transport = ANSWER_UDP,
-            .out = slots[i].out,
-            .out_size = slots[i].out_capacity,
-        };
+        /* The inputs only: the rest is the answer room's to fill in. */
+        struct answer_query *query = &worker->queries[i];
+        query->message = slots[i].in;
+        query->peer = &slots[i].peer;
+        query->key = NULL;
+        query->transport = ANSWER_UDP;
+        query->reserve = 0;
+        query->out = slots[i].out;
+        query->out_size = slots[i].out_capacity;
     }
     answer_batch(scope.answer, scope.zones, scope.wall_s, worker->queries, count);
     for (unsigned i = 0; i < count; i++) {
