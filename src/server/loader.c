@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/rcu.h"
 #include "server/server_impl.h"
 
 enum { MAX_THREADS = 16, LOADER_NICE = 5 };
@@ -34,6 +35,8 @@ static void *loader_main(void *context)
     struct loader *loader = context;
     server_thread_begin("loader");
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), LOADER_NICE);
+    rcu_thread_start();
+    rcu_offline(); /* on line only in the sections of a job: one may take minutes */
     pthread_mutex_lock(&loader->lock);
     for (;;) {
         while (loader->first == NULL && !loader->stopping) {
@@ -53,6 +56,7 @@ static void *loader_main(void *context)
         pthread_mutex_lock(&loader->lock);
     }
     pthread_mutex_unlock(&loader->lock);
+    rcu_thread_stop();
     return NULL;
 }
 

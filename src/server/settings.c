@@ -213,7 +213,7 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
     const struct conf *conf = settings->conf;
     zone->settings = settings;
     zone->conf = from;
-    name_copy(&zone->name, from->wire);
+    zone->name = from->wire;
     zone->class = from->class;
     zone->role = from->type == CONF_ZONE_PRIMARY ? ROLE_PRIMARY : ROLE_SECONDARY;
     zone->file = from->file;

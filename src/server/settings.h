@@ -35,7 +35,7 @@ enum notify_mode { NOTIFY_OFF, NOTIFY_EXPLICIT, NOTIFY_ON, NOTIFY_PRIMARY_ONLY }
 /* One zone's share. Lives as long as the settings it belongs to. */
 struct zone_settings {
     struct settings *settings; /* borrowed */
-    struct name name;
+    const uint8_t *name; /* borrowed from `conf` */
     uint16_t class;
     enum zone_role role;
     enum serial_method serial_method;

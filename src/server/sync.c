@@ -511,10 +511,12 @@ static void *sync_main(void *context)
 {
     struct sync *sync = context;
     server_thread_begin("sync");
+    rcu_thread_start();
     loop_run(sync->loop);
     while (sync->zone_count != 0) {
         detach(sync, sync->zones[0]);
     }
+    rcu_thread_stop();
     return NULL;
 }
 
@@ -524,6 +526,7 @@ enum result sync_new(struct server *server, struct sync **out, struct error *err
     sync->server = server;
     enum result result = loop_new(&sync->loop, err);
     if (result == OK) {
+        server_set_rcu_hooks(sync->loop);
         sync->asker = asker_new(sync->loop);
         sync->pace = notify_pace_new(sync_notify_turn);
         result = resolver_new(&sync->resolver, err);

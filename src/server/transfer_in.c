@@ -23,6 +23,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/rcu.h"
 #include "net/stream.h"
 #include "server/server_impl.h"
 #include "server/sync.h"
@@ -448,6 +449,8 @@ static void *thread_main(void *context)
     struct transfer_thread *thread = context;
     server_thread_begin("transfer");
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), TRANSFER_NICE);
+    rcu_thread_start();
+    rcu_offline(); /* on line only in sections: applying a large transfer takes long */
     loop_run(thread->loop);
     for (unsigned i = 0; i < PRIMARY_BUCKETS; i++) {
         while (thread->primaries[i] != NULL) {
@@ -456,6 +459,7 @@ static void *thread_main(void *context)
             primary_free(primary);
         }
     }
+    rcu_thread_stop();
     return NULL;
 }
 

@@ -63,7 +63,7 @@ struct zone_settings *server_zone_settings(struct server_zone *zone)
 static struct server_zone *server_zone_new(struct server *server, struct zone_settings *settings)
 {
     char text[NAME_TEXT_SIZE], class[16];
-    name_format_log(settings->name.wire, text);
+    name_format_log(settings->name, text);
     rrclass_format(settings->class, class);
     size_t size = strlen(text) + strlen(class) + 2;
     struct server_zone *zone = memory_new_zeroed(1, sizeof(*zone) + size);
@@ -71,7 +71,7 @@ static struct server_zone *server_zone_new(struct server *server, struct zone_se
     zone->server = server;
     atomic_init(&zone->settings, settings);
     snprintf(zone->label, size, "%s/%s", text, class);
-    zone->zone = zone_new(settings->name.wire, settings->class,
+    zone->zone = zone_new(settings->name, settings->class,
                           settings->role == ROLE_SECONDARY ? ZONE_SECONDARY : 0);
     zone->zone->context = zone;
     zone->history = ledger_zone_ref(ledger_add(server->ledger, zone->zone, zone));
@@ -114,7 +114,7 @@ static bool drop_version(void *context, struct zone *zone)
 static int compare_settings(const void *a, const void *b)
 {
     const struct zone_settings *const *left = a, *const *right = b;
-    return name_compare((*left)->name.wire, (*right)->name.wire);
+    return name_compare((*left)->name, (*right)->name);
 }
 
 struct gathering {
@@ -127,8 +127,7 @@ struct gathering {
 static const struct zone_settings *find_wanted(const struct gathering *gathering,
                                                const struct zone *zone)
 {
-    struct zone_settings key;
-    name_copy(&key.name, zone->name);
+    struct zone_settings key = {.name = zone->name};
     const struct zone_settings *at = &key;
     const struct zone_settings **found = bsearch(&at, gathering->wanted, gathering->wanted_count,
                                                  sizeof(at), compare_settings);
@@ -201,7 +200,7 @@ void zones_configure(struct zones *zones, void (*loaded)(void *context), void *c
     struct server_zone **all = memory_new_zeroed(settings->zone_count, sizeof(all[0]));
     for (size_t i = 0; i < settings->zone_count; i++) {
         struct zone_settings *wanted = &settings->zones[i];
-        struct zone *known = first ? NULL : zone_set_get(fresh, wanted->name.wire, wanted->class);
+        struct zone *known = first ? NULL : zone_set_get(fresh, wanted->name, wanted->class);
         if (known != NULL) {
             all[i] = known->context;
             atomic_store_explicit(&all[i]->settings, wanted, memory_order_release);
