@@ -4,7 +4,7 @@
 
 usage: bench.py [--build DIR] [--size N] [--zones N] [--rounds N] [--servers LIST] [NAME...]
 
-Names: load, axfr_out, axfr_in, answer, many (default: all). Figures are medians with the least and
+Names: load, axfr_out, axfr_in, answer, many, many_transfer (default: all). Figures are medians with the least and
 the largest beside them; `ratio` compares medians with the best peer's (above 1: ours is better).
 Results go to bench/results/ as JSON with machine, commit and versions.
 """
@@ -16,7 +16,9 @@ import pathlib
 import platform
 import shutil
 import signal
+import socket
 import statistics
+import struct
 import subprocess
 import sys
 import time
@@ -320,6 +322,73 @@ class Suite:
         self.each("many", body)
 
 
+    def many_transfer(self):
+        """Many small zones from one primary (ours) to an empty secondary; the secondary restarts."""
+        n = self.options.zones
+        folder = self.data / f"many-{n}"
+        if not folder.exists():
+            folder.mkdir()
+            subprocess.run([self.build / "bench" / "gen_zone", "many", str(n), folder], check=True)
+
+        def start(test, server, label, kind):
+            begin = time.monotonic()
+            server.start(wait=False)
+            self.until_all(test, server, n)
+            self.figures.add(f"many zones, {label}: seconds", kind, time.monotonic() - begin, "s")
+            self.figures.add(f"many zones, {label}: CPU seconds", kind, cpu_seconds(server), "s")
+
+        def body(test, kind):
+            if kind == "pdns":
+                raise RuntimeError("not compared: its zones are in a database, its cycle is a minute")
+            secondary = self.server(test, kind, "secondary")
+            primary = self.server(test, "lockstep", "primary")
+            primary.zones = [Zone(f"z{i}.test", secondaries=[secondary]) for i in range(n)]
+            primary.zone_path = lambda name: folder / f"{name}.zone"
+            secondary.zones = [Zone(f"z{i}.test", primaries=[primary]) for i in range(n)]
+            if kind == "bind":
+                secondary.options += " transfers-in 200; transfers-per-ns 200;"
+            primary.start(wait=False)
+            self.until_all(test, primary, n)
+            start(test, secondary, "first transfer", kind)
+            self.figures.add("many zones, secondary: memory per zone", kind, memory_bytes(secondary) / n / 1024, "KiB")
+            time.sleep(3)
+            secondary.stop()
+            start(test, secondary, "restart", kind)
+        self.each("many_transfer", body)
+
+    def until_all(self, test, server, n, seconds=600):
+        """All zones answer with authority: each is asked until it does, a hundred at a time."""
+        end = time.monotonic() + seconds
+        left = [n - 1, n // 2, 0]  # sparse questions first, so that asking costs nothing
+        sampled = False
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+            asker.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            asker.settimeout(0.05)
+            while left:
+                if time.monotonic() > end or server.process.poll() is not None:
+                    raise RuntimeError(f"{server.name}: {len(left)} of {n} zones do not answer:\n{server.log()[-2000:]}")
+                missing = []
+                for at in range(0, len(left), 100):
+                    part = set(left[at:at + 100])
+                    for i in part:
+                        label = b"z%d" % i
+                        asker.sendto(struct.pack(">6H", i & 0xffff, 0, 1, 0, 0, 0) + bytes([len(label)]) + label
+                                     + b"\x04test\0\0\6\0\1", (server.address, server.port))
+                    try:
+                        for _ in range(len(part)):
+                            reply = asker.recv(4096)
+                            if reply[2] & 4 and reply[3] & 15 == 0 and reply[7]:
+                                part.discard(int(reply[14:13 + reply[12]]))
+                    except TimeoutError:
+                        pass
+                    missing += sorted(part)
+                left = missing
+                if left:
+                    time.sleep(0.02)
+                elif not sampled:
+                    sampled, left = True, list(range(n))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build")
@@ -334,7 +403,7 @@ def main():
     options.servers = [s for s in options.servers.split(",") if s == "lockstep" or os.path.exists(BINARIES.get(s, ""))]
     suite = Suite(options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    for name in options.names or ["load", "axfr_out", "axfr_in", "answer", "many"]:
+    for name in options.names or ["load", "axfr_out", "axfr_in", "answer", "many", "many_transfer"]:
         print(f"== {name}: {getattr(Suite, name).__doc__}", flush=True)
         getattr(suite, name)()
     suite.figures.table()
