@@ -15,7 +15,11 @@
 
 #include <string.h>
 
-enum { POINTERS_MAX = NAME_MAX_LABELS - 1, RECORD_FIXED_SIZE = 10 };
+enum {
+    POINTERS_MAX = NAME_MAX_LABELS - 1,
+    RECORD_FIXED_SIZE = 10,
+    SHORT_COPY = 16, /* copied whole where there is room, since that takes no call */
+};
 
 enum result message_header_read(struct slice message, struct message_header *out)
 {
@@ -55,7 +59,12 @@ HOT enum result message_name_read(struct slice message, size_t *offset, struct n
             if (size + 1u + length > NAME_MAX_SIZE - (length != 0)) {
                 return bad_name(err, *offset, "is longer than 255 octets");
             }
-            memcpy(out->wire + size, message.data + at, 1u + length);
+            if (LIKELY(length < SHORT_COPY && message.size - at >= SHORT_COPY &&
+                       size <= NAME_MAX_SIZE - SHORT_COPY)) {
+                memcpy(out->wire + size, message.data + at, SHORT_COPY);
+            } else {
+                memcpy(out->wire + size, message.data + at, 1u + length);
+            }
             size += 1u + length;
             at += 1u + length;
             if (length == 0) {

@@ -20,6 +20,9 @@ void axfr_body_init(struct axfr_body *body, const struct xfr_stream *stream,
     *body = (struct axfr_body){.stream = stream};
     body->base = base != NULL ? zone_version_ref(base) : NULL;
     body->builder = builder_new(stream->zone.wire, stream->class, &options, report, report_context);
+    if (base != NULL) {
+        builder_set_base(body->builder, base);
+    }
 }
 
 void axfr_body_deinit(struct axfr_body *body)

@@ -222,14 +222,11 @@ static enum result read_target(struct record_reader *r, struct slice *out, struc
             return OK;
         }
     }
-    enum result result =
-        rdata_read(r->type, r->message, at, r->rdata_size, r->rdata, &(size_t){0}, err);
-    if (result != OK) {
-        return result;
+    size_t end = at;
+    if (message_name_read(up_to_end, &end, &r->target.name, NULL) != OK || end != r->offset) {
+        r->target.place = 0;
+        return rdata_read(r->type, r->message, at, r->rdata_size, r->rdata, &(size_t){0}, err);
     }
-    size_t size = name_size(r->rdata);
-    r->target.name.size = (uint8_t)size;
-    memcpy(r->target.name.wire, r->rdata, size);
     uint8_t first = r->message.data[at];
     r->target.place = place_of(at);
     if (first > LABEL_MAX_SIZE) {
@@ -237,7 +234,7 @@ static enum result read_target(struct record_reader *r, struct slice *out, struc
     } else if (first != 0) {
         remember_tail(r, &r->target, at, &r->target_tail);
     }
-    *out = slice_of(r->target.name.wire, size);
+    *out = slice_of(r->target.name.wire, r->target.name.size);
     return OK;
 }
 

@@ -165,6 +165,13 @@ static enum step end_of_message(struct xfr_stream *s, struct error *err)
     return STEP_DONE;
 }
 
+static ALWAYS_INLINE bool is_meta(uint16_t type)
+{
+    /* The ranges first: this comes once a record. */
+    bool may_be = type == 0 || type == TYPE_OPT || (type >= 128 && type < 256);
+    return UNLIKELY(may_be) && (type == 0 || (rrtype_get(type)->flags & RRTYPE_META) != 0);
+}
+
 enum step xfr_stream_next(struct xfr_stream *s, struct record *out, struct error *err)
 {
     if (s->left == 0) {
@@ -186,7 +193,7 @@ enum step xfr_stream_next(struct xfr_stream *s, struct record *out, struct error
     if (UNLIKELY(result == ERR_NOT_FOUND)) {
         return bad_record(s, ERR_FORMAT, "it is not in the zone", err);
     }
-    if (UNLIKELY((rrtype_get(reader->type)->flags & RRTYPE_META) != 0 || reader->type == 0)) {
+    if (UNLIKELY(is_meta(reader->type))) {
         return bad_record(s, ERR_FORMAT, "no zone has records of this type", err);
     }
     result = record_reader_rdata(reader, &out->rdata, &inner);

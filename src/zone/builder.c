@@ -111,17 +111,21 @@ enum result builder_finding(struct builder *builder, enum finding_code code,
     return ERR_FORMAT;
 }
 
-void builder_push(struct builder *builder, const struct owner *owner)
+static ALWAYS_INLINE void push(struct builder *builder, const struct owner *owner, uint64_t head)
 {
     if (builder->count == builder->capacity) {
         builder->capacity = builder->capacity == 0 ? 16 : builder->capacity * 2;
         builder->entries =
             memory_resize(builder->entries, builder->capacity * sizeof(*builder->entries));
     }
-    builder->entries[builder->count++] = (struct tree_entry){
-        tree_head(owner_name(owner), owner->name_size, builder->apex.size), owner};
+    builder->entries[builder->count++] = (struct tree_entry){head, owner};
     totals_count(&builder->totals, owner, 1);
     builder->totals.records += owner_record_count(owner);
+}
+
+void builder_push(struct builder *builder, const struct owner *owner)
+{
+    push(builder, owner, tree_head(owner_name(owner), owner->name_size, builder->apex.size));
 }
 
 void builder_add_ancestors(struct builder *builder, const uint8_t *before, const uint8_t *name)
@@ -286,12 +290,28 @@ HOT enum result builder_pack(struct builder *builder, const uint8_t *name, size_
         owner = pool_alloc(&builder->cache, block_size);
         memcpy(owner, made, block_size);
     }
-    const char *conflict = owner_conflict(owner);
+    const char *conflict = UNLIKELY(size.has_singleton) ? owner_conflict(owner) : NULL;
     if (UNLIKELY(conflict != NULL)) {
         report_conflict(builder, owner, conflict);
     }
     *out = owner;
     return OK;
+}
+
+static bool same_octets(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
+{
+    return a_size == b_size && memcmp(a, b, a_size) == 0;
+}
+
+/* `before` is seen to be the name's parent, or to have the same: no ancestor can be missing. */
+static bool is_near(const struct name *before, const struct name *name)
+{
+    size_t label = 1u + name->wire[0];
+    size_t label_before = 1u + before->wire[0];
+    return before->size != 0 &&
+           (same_octets(name->wire + label, name->size - label, before->wire, before->size) ||
+            same_octets(name->wire + label, name->size - label, before->wire + label_before,
+                        before->size - label_before));
 }
 
 HOT enum result builder_flush(struct builder *builder, struct error *err)
@@ -301,22 +321,23 @@ HOT enum result builder_flush(struct builder *builder, struct error *err)
     }
     const struct owner *owner = NULL;
     const struct name *name = &builder->last;
-    if (!builder->unsorted && builder->flushed.size != 0) {
-        if (name_compare(builder->flushed.wire, name->wire) >= 0) {
-            builder->unsorted = true;
-        }
+    uint64_t head = tree_head(name->wire, name->size, builder->apex.size);
+    if (!builder->unsorted && builder->flushed.size != 0 && head <= builder->flushed_head &&
+        (head != builder->flushed_head || name_compare(builder->flushed.wire, name->wire) >= 0)) {
+        builder->unsorted = true;
     }
     enum result packed =
         builder_pack(builder, name->wire, name->size, builder->last_hash, &owner, err);
     if (packed != OK) {
         return packed;
     }
-    if (!builder->unsorted && builder->last_labels > builder->apex_labels + 1u) {
+    if (!builder->unsorted && builder->last_labels > builder->apex_labels + 1u &&
+        !is_near(&builder->flushed, name)) {
         const uint8_t *before =
             builder->flushed.size == 0 ? builder->apex.wire : builder->flushed.wire;
         builder_add_ancestors(builder, before, name->wire);
     }
-    builder_push(builder, owner);
+    push(builder, owner, head);
     if (builder->options.max_bytes != 0 &&
         builder->totals.owner_bytes + builder->count * 32 > builder->options.max_bytes) {
         return error_set(err, ERR_LIMIT, "the zone is larger than %llu bytes",
@@ -324,7 +345,7 @@ HOT enum result builder_flush(struct builder *builder, struct error *err)
     }
     memcpy(builder->flushed.wire, name->wire, name->size);
     builder->flushed.size = name->size;
-    builder->flushed_labels = builder->last_labels;
+    builder->flushed_head = head;
     builder->last.size = 0;
     gather_reset(&builder->gather);
     return OK;

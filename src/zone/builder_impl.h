@@ -19,10 +19,10 @@ struct builder {
     struct name last; /* the owner being gathered; size 0: none */
     uint64_t last_hash;
     uint8_t last_labels;
-    struct name flushed; /* the owner before: what missing ancestors are found by */
-    uint8_t flushed_labels;
-    bool unsorted; /* owners did not come in ascending order */
-    bool refused;  /* an error was reported; finish says no */
+    struct name flushed;   /* the owner before: what missing ancestors are found by */
+    uint64_t flushed_head; /* its tree_head() */
+    bool unsorted;         /* owners did not come in ascending order */
+    bool refused;          /* an error was reported; finish says no */
     bool finished;
     struct error first_error;
     struct gather gather;

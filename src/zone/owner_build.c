@@ -141,11 +141,17 @@ HOT void gather_measure(const struct gather *gather, struct gather_size *out)
             out->flags |= OWNER_CUT;
             has_other = true;
             break;
+        case TYPE_SOA:
+            out->has_singleton = true;
+            has_other = true;
+            break;
         case TYPE_DNAME:
+            out->has_singleton = true;
             out->flags |= OWNER_DNAME;
             has_other = true;
             break;
         case TYPE_CNAME:
+            out->has_singleton = true;
             out->flags |= OWNER_CNAME;
             has_other = true;
             break;

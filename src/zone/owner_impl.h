@@ -98,6 +98,7 @@ struct gather_size {
     uint32_t largest_rrset; /* records in it */
     uint32_t type_count;    /* RRSIGs count as one type */
     uint8_t flags;          /* OWNER_… as far as the RRsets tell */
+    bool has_singleton;     /* SOA, CNAME or DNAME: what owner_conflict() looks for */
 };
 /* ERR_LIMIT: an RRset of more records than 16 bits count. */
 void gather_measure(const struct gather *gather, struct gather_size *out);

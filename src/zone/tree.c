@@ -15,9 +15,18 @@
  */
 #include "zone/tree_impl.h"
 
+#include "wire/name_octets.h"
+
 static ALWAYS_INLINE uint8_t lower(uint8_t c)
 {
     return (uint8_t)(c | ((uint8_t)(c - 'A') < 26u) << 5);
+}
+
+/* True where one of eight octets is 0 or 1 (or, harmlessly, looks so by a borrow). */
+static ALWAYS_INLINE bool has_low_octet(uint64_t word)
+{
+    const uint64_t each = 0x0101010101010101u;
+    return ((word - 2 * each) & ~word & (0x80 * each)) != 0;
 }
 
 void tree_key_init(struct tree_key *key, const uint8_t *name, unsigned apex_labels)
@@ -37,6 +46,14 @@ HOT uint64_t tree_head(const uint8_t *name, size_t name_size, size_t apex_size)
     unsigned count = 0;
     for (size_t at = 0; at < below; at += 1u + name[at]) {
         labels[count++] = (uint8_t)at;
+    }
+    const uint8_t *last = name + labels[count - 1];
+    if (*last >= 8) {
+        uint64_t word;
+        memcpy(&word, last + 1, sizeof(word));
+        if (!has_low_octet(word)) {
+            return be64toh(octets_lower(word));
+        }
     }
     uint64_t head = 0;
     unsigned shift = 64;
@@ -189,6 +206,18 @@ bool tree_path_seek(const struct tree_node *root, const struct tree_key *key,
     return false;
 }
 
+enum { AHEAD = 4 };
+
+/* Walks read every owner they come to. */
+static ALWAYS_INLINE void prefetch_ahead(const struct tree_node *leaf, unsigned at)
+{
+    if (at + AHEAD < leaf->count) {
+        const struct owner *owner = node_owners(leaf)[at + AHEAD];
+        __builtin_prefetch(owner);
+        __builtin_prefetch(owner->bytes + 48);
+    }
+}
+
 HOT void tree_path_next(struct zone_cursor_step *path, uint8_t *depth)
 {
     while (*depth > 0) {
@@ -196,6 +225,10 @@ HOT void tree_path_next(struct zone_cursor_step *path, uint8_t *depth)
         const struct tree_node *node = step->node;
         if (step->at + 1 < node->count) {
             step->at++;
+            if (LIKELY(node->level == 0)) {
+                prefetch_ahead(node, step->at);
+                return;
+            }
             descend(path, depth, false);
             return;
         }
