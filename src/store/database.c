@@ -2,11 +2,10 @@
 /*
  * LMDB, with its edges taken off.
  *
- * A file cut short would be a SIGBUS at the first touch of what is missing: so its length is held
- * against its meta pages before it is mapped. A map that is too small is grown when it is met
- * (writers abort, grow, and start again): growing needs that no transaction is open in the process,
- * so readers hold a read lock, and are meant to be short. LMDB trusts what is in its pages; what
- * stands in values is checked by their readers.
+ * LMDB trusts what is in its pages, so those are looked at before it is (database_check.c). A map
+ * that is too small is grown when it is met (writers abort, grow, and start again): growing needs
+ * that no transaction is open in the process, so readers hold a read lock, and are meant to be
+ * short. What stands in values is checked by their readers.
  *
  * Write transactions belong to the thread that begins them (LMDB's mutex is the thread's), read
  * transactions do not (MDB_NOTLS).
@@ -23,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "store/database_impl.h"
 
 enum { MAX_READERS = 126 };
 
@@ -52,65 +52,24 @@ static enum result fail(struct error *err, int code, const char *what)
 }
 
 /*
- * The meta pages are pages 0 and 1 of the file. A page header of 16 octets, then: magic u32,
- * version u32, address u64, map size u64, two tables of 48 octets (the first one starts with the
- * page size, u32), last page u64, transaction u64; all in the machine's order.
+ * LMDB maps its table of readers, a file made sparse: on a full disk the first touch is a SIGBUS.
+ * So its room is taken beforehand.
  */
-static enum result check_length(const char *path, struct error *err)
+static enum result take_lock_room(const char *path, struct error *err)
 {
-    enum { PAGE_HEADER = 16, META_SIZE = 136, LAST_PAGE = 120, TRANSACTION = 128, PAGE_SIZE = 24 };
-    uint8_t meta[PAGE_HEADER + META_SIZE];
-    struct stat status;
-    uint64_t newest = 0;
-    uint64_t needed = 0;
-    uint64_t page_size = 4096;
-    bool found = false;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    enum { LOCK_BYTES = 12288 };
+    char name[512];
+    snprintf(name, sizeof(name), "%s-lock", path);
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd < 0) {
-        return errno == ENOENT ? OK : error_set_os(err, ERR_IO, "%s cannot be opened", path);
+        return errno == EROFS || errno == EACCES
+                   ? OK
+                   : error_set_os(err, ERR_IO, "%s cannot be opened", name);
     }
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-        close(fd);
-        return error_set(err, ERR_IO, "%s is not a plain file", path);
-    }
-    for (unsigned i = 0; i < 2 && status.st_size != 0; i++) {
-        uint32_t magic;
-        uint32_t version;
-        uint32_t size;
-        uint64_t last_page;
-        uint64_t transaction;
-        if (pread(fd, meta, sizeof(meta), (off_t)(i * page_size)) != (ssize_t)sizeof(meta)) {
-            continue;
-        }
-        memcpy(&magic, meta + PAGE_HEADER, 4);
-        memcpy(&version, meta + PAGE_HEADER + 4, 4);
-        memcpy(&size, meta + PAGE_HEADER + PAGE_SIZE, 4);
-        memcpy(&last_page, meta + PAGE_HEADER + LAST_PAGE, 8);
-        memcpy(&transaction, meta + PAGE_HEADER + TRANSACTION, 8);
-        if (magic != 0xbeefc0de || version != 1 || size < 512 || size > 65536 ||
-            last_page > (UINT64_C(1) << 48)) {
-            continue;
-        }
-        page_size = size;
-        if (!found || transaction > newest) {
-            newest = transaction;
-            needed = (last_page + 1) * page_size;
-        }
-        found = true;
-    }
+    int failure = posix_fallocate(fd, 0, LOCK_BYTES);
     close(fd);
-    if (status.st_size == 0) {
-        return OK;
-    }
-    if (!found) {
-        return error_set(err, ERR_CORRUPT, "%s is damaged: neither of its first pages is sound",
-                         path);
-    }
-    if ((uint64_t)status.st_size < needed) {
-        return error_set(err, ERR_CORRUPT, "%s is cut short: %llu octets of %llu", path,
-                         (unsigned long long)status.st_size, (unsigned long long)needed);
-    }
-    return OK;
+    errno = failure;
+    return failure == 0 ? OK : error_set_os(err, ERR_IO, "%s cannot be made", name);
 }
 
 enum result database_set_aside(const char *path, char out_name[512], struct error *err)
@@ -126,10 +85,14 @@ enum result database_set_aside(const char *path, char out_name[512], struct erro
 }
 
 enum result database_open(const struct database_options *options, struct database **out,
-                          struct error *err)
+                          bool *out_mended, struct error *err)
 {
     struct stat status;
-    enum result result = check_length(options->path, err);
+    *out_mended = false;
+    enum result result = database_check(options->path, out_mended, err);
+    if (result == OK) {
+        result = take_lock_room(options->path, err);
+    }
     if (result != OK) {
         return result;
     }
@@ -220,6 +183,16 @@ enum result database_begin_write(struct database *db, struct database_txn *out, 
 
 enum result database_commit(struct database_txn *txn, struct error *err)
 {
+    uint8_t mark[DATABASE_MARK_SIZE];
+    struct slice key = slice_str("txn");
+    database_mark_write(mdb_txn_id(txn->handle), mark);
+    enum result result = database_put(txn, DATABASE_META, key, slice_of(mark, sizeof(mark)), err);
+    if (result != OK) {
+        bool is_full = txn->is_full;
+        database_abort(txn);
+        txn->is_full = is_full;
+        return result;
+    }
     int code = store_hook_call(&txn->db->hook, STORE_WRITE_COMMIT);
     if (code != 0) {
         mdb_txn_abort(txn->handle);

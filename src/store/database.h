@@ -26,11 +26,12 @@ struct database_options {
 };
 
 /*
- * ERR_CORRUPT  the file is cut or not a database: safe to set aside (database_set_aside)
+ * out_mended   the newest transaction was damaged; what is there is the state before it
+ * ERR_CORRUPT  the file is cut, damaged or no database: safe to set aside (database_set_aside)
  * ERR_IO       it cannot be opened
  */
 MUST_CHECK enum result database_open(const struct database_options *options, struct database **out,
-                                     struct error *err);
+                                     bool *out_mended, struct error *err);
 void database_close(struct database *db); /* NULL is fine; no transaction may be open */
 /* Renames the file at `path` to one that tells when, so that an operator can look at it.
  * `out_name` gets its path. */

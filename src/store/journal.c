@@ -86,13 +86,17 @@ static enum result segment_create(struct journal *journal, unsigned slot, uint64
         errno = failure;
         return error_set_os(err, ERR_IO, "the journal segment %s cannot be made", name);
     }
-    int fd = openat(journal->directory_fd, name,
+    /* Under its name a segment is always whole, so a short one is damage. */
+    int fd = openat(journal->directory_fd, "journal-new",
                     O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-    if (fd < 0 || !fill_with_zeros(fd, 2 * half_bytes) || fsync(journal->directory_fd) != 0) {
+    if (fd < 0 || !fill_with_zeros(fd, 2 * half_bytes) ||
+        renameat(journal->directory_fd, "journal-new", journal->directory_fd, name) != 0 ||
+        fsync(journal->directory_fd) != 0) {
         enum result result =
             error_set_os(err, ERR_IO, "the journal segment %s cannot be made", name);
         if (fd >= 0) {
             close(fd);
+            unlinkat(journal->directory_fd, "journal-new", 0);
             unlinkat(journal->directory_fd, name, 0);
         }
         return result;
@@ -135,11 +139,7 @@ enum result journal_open(const struct journal_options *options, uint64_t applied
             goto failed;
         }
         if (segment->fd >= 0 && fstat(segment->fd, &status) == 0) {
-            segment->half_bytes =
-                (uint64_t)status.st_size / 2 / SEGMENT_FIRST_GROUP * SEGMENT_FIRST_GROUP;
-        }
-        if (segment->fd >= 0 && segment->half_bytes < 2 * SEGMENT_FIRST_GROUP) {
-            segment_close(segment); /* cut off while it was made: made anew when needed */
+            segment->file_bytes = (uint64_t)status.st_size;
         }
     }
     uint64_t last;
@@ -149,10 +149,13 @@ enum result journal_open(const struct journal_options *options, uint64_t applied
         goto failed;
     }
     journal->next_sequence = last + 1;
-    journal->released = applied;
     for (unsigned i = 0; i < JOURNAL_MAX_SEGMENTS; i++) {
-        if (journal->segments[i].number >= journal->next_number) {
-            journal->next_number = journal->segments[i].number + 1;
+        struct segment *segment = &journal->segments[i];
+        if (segment->number >= journal->next_number) {
+            journal->next_number = segment->number + 1;
+        }
+        if (segment->fd >= 0 && segment->half_bytes < 2 * SEGMENT_FIRST_GROUP) {
+            segment_close(segment); /* cut to nothing: made anew when needed */
         }
     }
     for (unsigned i = 0; i < FIRST_SEGMENTS; i++) {

@@ -19,6 +19,7 @@ struct segment {
     int fd;       /* -1: no such file */
     bool is_used; /* holds, or may hold, groups that the database does not have */
     uint64_t half_bytes;
+    uint64_t file_bytes; /* as found at the start */
     uint64_t number;
     uint64_t first_sequence;
     uint64_t last_sequence; /* below first_sequence: none */

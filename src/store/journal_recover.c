@@ -186,12 +186,17 @@ static int by_number(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
+/* What a file that was cut lacks is zeros. */
 static bool read_all(int fd, uint8_t *out, uint64_t size)
 {
     for (uint64_t done = 0; done < size;) {
         ssize_t got = pread(fd, out + done, size - done, (off_t)done);
-        if (got <= 0) {
+        if (got < 0) {
             return false;
+        }
+        if (got == 0) {
+            memset(out + done, 0, size - done);
+            break;
         }
         done += (uint64_t)got;
     }
@@ -204,11 +209,26 @@ static bool read_header(struct segment *segment, const struct journal_recovery *
     struct segment_header header;
     uint8_t bytes[2][SEGMENT_HEADER_SIZE];
     bool blank = true;
+    segment->half_bytes = segment->file_bytes / 2 / SEGMENT_FIRST_GROUP * SEGMENT_FIRST_GROUP;
+    if (segment->half_bytes < 2 * SEGMENT_FIRST_GROUP) {
+        report(recovery, true, "a journal segment is cut short: %llu octets are left",
+               (unsigned long long)segment->file_bytes);
+    }
     memset(bytes, 0, sizeof(bytes));
     for (unsigned half = 0; half < 2; half++) {
         off_t offset = half == 0 ? 0 : (off_t)segment->half_bytes;
         if (pread(segment->fd, bytes[half], SEGMENT_HEADER_SIZE, offset) == SEGMENT_HEADER_SIZE &&
-            segment_header_read(bytes[half], &header) && header.half_bytes == segment->half_bytes) {
+            segment_header_read(bytes[half], &header) &&
+            header.half_bytes % SEGMENT_FIRST_GROUP == 0 &&
+            header.half_bytes >= 2 * SEGMENT_FIRST_GROUP &&
+            header.half_bytes <= 2 * (uint64_t)GROUP_MAX_BYTES) {
+            if (segment->file_bytes < 2 * header.half_bytes &&
+                segment->half_bytes >= 2 * SEGMENT_FIRST_GROUP) {
+                report(recovery, true, "a journal segment is cut short: %llu octets of %llu",
+                       (unsigned long long)segment->file_bytes,
+                       (unsigned long long)header.half_bytes * 2);
+            }
+            segment->half_bytes = header.half_bytes;
             segment->number = header.number;
             segment->first_sequence = header.first_sequence;
             segment->last_sequence = header.first_sequence - 1;
@@ -259,8 +279,8 @@ enum result journal_recover(struct segment *segments, unsigned count, uint64_t a
         uint64_t reached;
         recover_segment(segment, &image, end, applied, recovery, &reached);
         memory_free(image.bytes);
-        segment->is_used =
-            segment->last_sequence > applied && segment->last_sequence >= segment->first_sequence;
+        /* Also one that the database has: it is free after the next checkpoint. */
+        segment->is_used = segment->last_sequence >= segment->first_sequence;
         if (reached > next) {
             next = reached;
         }

@@ -23,6 +23,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "store/checksum.h"
 #include "store/number.h"
 #include "store/store_impl.h"
 
@@ -331,6 +332,58 @@ static void on_group(void *context, uint64_t sequence, struct slice payload)
     store_take_group(store, sequence, &copy);
 }
 
+/* A zone whose entry is damaged still has a name: it is there, and damaged. */
+static void keep_lost(struct store *store, struct slice key)
+{
+    store->has_lost_zones = true;
+    if (key.size >= 3 && name_check(slice_of(key.data + 2, key.size - 2)) == key.size - 2) {
+        text_add(&store->lost_zones, key.data, key.size);
+    }
+}
+
+static void add_lost_zones(struct store *store)
+{
+    struct slice rest = text_slice(&store->lost_zones);
+    while (rest.size != 0) {
+        struct name name;
+        uint16_t class = get_u16(rest.data);
+        size_t size = name_size(rest.data + 2);
+        name_copy(&name, rest.data + 2);
+        name_lower(name.wire);
+        if (table_find(store, &name, class) == NULL) {
+            struct store_zone *zone = store_zone_insert(store, store->next_id, name.wire, class);
+            zone->is_on_disk = true;
+            zone->is_loaded = true;
+            zone->is_damaged = true;
+            snprintf(zone->damage, sizeof(zone->damage),
+                     "the zone's entry in the store is damaged");
+        }
+        rest = slice_of(rest.data + 2 + size, rest.size - 2 - size);
+    }
+    text_deinit(&store->lost_zones);
+}
+
+/* What the lost zones have in the data table must never become another zone's. */
+static enum result skip_used_ids(struct store *store, struct database_txn *txn, struct error *err)
+{
+    for (;;) {
+        struct database_cursor cursor;
+        struct slice key;
+        struct slice value;
+        struct value_key k = {.zone_id = store->next_id};
+        uint8_t from[VALUE_KEY_SIZE];
+        value_key_write(&k, from);
+        enum result result = database_cursor_open(txn, DATABASE_DATA, slice_of(from, sizeof(from)),
+                                                  &cursor, &key, &value, err);
+        bool ends = result != OK || !value_key_read(key, &k) || k.zone_id > (1u << 28);
+        database_cursor_close(&cursor);
+        if (ends) {
+            return result == ERR_NOT_FOUND ? OK : result;
+        }
+        store->next_id = k.zone_id + 1;
+    }
+}
+
 static enum result read_zones(struct store *store, uint64_t *applied, struct error *err)
 {
     struct database_txn txn;
@@ -348,8 +401,12 @@ static enum result read_zones(struct store *store, uint64_t *applied, struct err
         return error_set(err, ERR_CORRUPT, "the store has a format this version does not know");
     }
     result = database_get(&txn, DATABASE_META, slice_str("applied"), &value, err);
-    if (result == OK && value.size == 8) {
+    if (result == OK && value.size == 12 &&
+        get_u32(value.data + 8) == checksum_add(0, value.data, 8)) {
         *applied = get_u64(value.data);
+    } else if (result == OK) {
+        /* Reading a group again that the database has changes nothing. */
+        report(store, NULL, "what the database has of the journal is damaged; all of it is read");
     }
     result =
         database_cursor_open(&txn, DATABASE_ZONES, slice_of(NULL, 0), &cursor, &key, &value, err);
@@ -360,14 +417,18 @@ static enum result read_zones(struct store *store, uint64_t *applied, struct err
             get_u32(content.data) > (1u << 28) ||
             store_zone_by_id(store, get_u32(content.data)) != NULL) {
             report(store, NULL, "the entry of a zone in the store is damaged");
+            keep_lost(store, key);
             continue;
         }
         store_zone_insert(store, get_u32(content.data), key.data + 2, get_u16(key.data))
             ->is_on_disk = true;
     }
     database_cursor_close(&cursor);
+    if (result == ERR_NOT_FOUND) {
+        result = store->has_lost_zones ? skip_used_ids(store, &txn, err) : OK;
+    }
     database_abort(&txn);
-    return result == ERR_NOT_FOUND ? OK : result;
+    return result;
 }
 
 static enum result make_directory(const char *path, struct error *err)
@@ -427,7 +488,12 @@ static enum result open_database(struct store *store, const struct store_options
     }
     struct database_options database = {path, options->map_bytes, options->max_bytes,
                                         options->hook};
-    enum result result = database_open(&database, &store->database, &inner);
+    bool is_mended = false;
+    enum result result = database_open(&database, &store->database, &is_mended, &inner);
+    if (is_mended) {
+        report(store, NULL,
+               "the newest state of history.mdb was damaged, the one before it is used");
+    }
     if (result != ERR_CORRUPT) {
         if (result != OK && err != NULL) {
             *err = inner;
@@ -440,7 +506,7 @@ static enum result open_database(struct store *store, const struct store_options
     }
     snprintf(text, sizeof(text), "%s; it is kept as %s and a new one is begun", inner.text, aside);
     report(store, NULL, text);
-    return database_open(&database, &store->database, err);
+    return database_open(&database, &store->database, &is_mended, err);
 }
 
 enum result store_open(const struct store_options *options, store_report *on_report, void *context,
@@ -449,6 +515,7 @@ enum result store_open(const struct store_options *options, store_report *on_rep
     struct store *store = memory_new_zeroed(1, sizeof(*store));
     uint64_t applied = 0;
     pthread_mutex_init(&store->lock, NULL);
+    text_init(&store->lost_zones, 0);
     store->directory_fd = store->lock_fd = -1;
     store->report = on_report;
     store->report_context = context;
@@ -467,6 +534,9 @@ enum result store_open(const struct store_options *options, store_report *on_rep
                                           options->hook};
         struct journal_recovery recovery = {store, on_group, on_damage};
         result = journal_open(&journal, applied, &recovery, &store->journal, err);
+    }
+    if (result == OK) {
+        add_lost_zones(store);
     }
     if (result != OK) {
         store_close(store);
@@ -509,6 +579,7 @@ void store_close(struct store *store)
     }
     memory_free(store->zones);
     memory_free(store->table);
+    text_deinit(&store->lost_zones);
     if (store->lock_fd >= 0) {
         close(store->lock_fd);
     }

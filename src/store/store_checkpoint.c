@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "store/checksum.h"
 #include "store/number.h"
 #include "store/store_impl.h"
 
@@ -113,7 +114,7 @@ static enum result put_one(struct database_txn *txn, const struct pending_put *p
 enum result store_put_pending(struct store *store, struct database_txn *txn, uint64_t *out_sequence,
                               struct error *err)
 {
-    uint8_t number[8];
+    uint8_t number[12];
     pthread_mutex_lock(&store->lock);
     const struct pending_group *group = store->first_group;
     uint64_t last = store->last_group == NULL ? 0 : store->last_group->sequence;
@@ -139,7 +140,8 @@ enum result store_put_pending(struct store *store, struct database_txn *txn, uin
         return result;
     }
     put_u64(number, last);
-    return database_put(txn, DATABASE_META, slice_str("applied"), slice_of(number, 8), err);
+    put_u32(number + 8, checksum_add(0, number, 8));
+    return database_put(txn, DATABASE_META, slice_str("applied"), slice_of(number, 12), err);
 }
 
 void store_drop_pending(struct store *store, uint64_t sequence)
@@ -194,7 +196,10 @@ void store_drop_pending(struct store *store, uint64_t sequence)
         memory_free(group->puts);
         memory_free(group);
     }
-    journal_release(store->journal, sequence);
+    /* One checkpoint late: should the database's newest state be found damaged, the one before it
+     * and the journal are still everything. */
+    journal_release(store->journal, store->released);
+    store->released = sequence;
 }
 
 /* --- Trimming. --- */

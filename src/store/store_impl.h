@@ -81,8 +81,11 @@ struct store {
     uint64_t pending_bytes;
     uint64_t history_bytes; /* of the loaded zones */
     uint64_t max_history_bytes;
+    uint64_t released;   /* groups up to it are in the database twice over; the keeper's */
     uint64_t generation; /* counts what moved from the journal to the database */
     struct store_statistics statistics;
+    struct text lost_zones; /* while opening: keys of those whose entry is damaged */
+    bool has_lost_zones;
     store_report *report; /* while opening */
     void *report_context;
 };

@@ -65,13 +65,17 @@ static void store_sets_a_cut_database_aside(void **state)
     struct stat status;
     struct store_zone *zone = zone_named(scene, "cut.example.");
     assert_int_equal(write_image(scene, zone, 0, 5, true, 3000), OK);
+    for (uint32_t i = 5; i < 7; i++) { /* both of the newest states need the image */
+        assert_int_equal(step_zone(scene, zone, i, i + 1, 10), OK);
+        assert_int_equal(store_checkpoint(scene->store, fresh(scene)), OK);
+    }
     store_close(scene->store);
     scene->store = NULL;
     snprintf(path, sizeof(path), "%s/history.mdb", scene->path);
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(truncate(path, status.st_size / 2), 0);
     open_store(scene);
-    assert_int_equal(scene->reports, 1);
+    assert_true(scene->reports >= 1);
     zone = zone_named(scene, "cut.example.");
     assert_int_equal(begin_zone(scene, zone, 9), OK);
     assert_zone_reaches(scene, zone, 9);
