@@ -188,7 +188,7 @@ static enum result sync_directory(const char *path, struct error *err)
     return result;
 }
 
-enum result master_write_file(const struct zone_version *version, const char *path,
+static enum result write_file(const struct zone_version *version, const char *path, bool syncs,
                               struct error *err)
 {
     char fresh[PATH_MAX];
@@ -208,7 +208,7 @@ enum result master_write_file(const struct zone_version *version, const char *pa
     text_init(&w.text, 0);
     enum result result = write_zone(&w, version, fresh, err);
     text_deinit(&w.text);
-    if (result == OK && fsync(w.fd) != 0) {
+    if (result == OK && syncs && fsync(w.fd) != 0) {
         result = error_set_os(err, ERR_IO, "cannot sync '%s'", fresh);
     }
     if (close(w.fd) != 0 && result == OK) {
@@ -221,5 +221,17 @@ enum result master_write_file(const struct zone_version *version, const char *pa
         unlink(fresh);
         return result;
     }
-    return sync_directory(path, err);
+    return syncs ? sync_directory(path, err) : OK;
+}
+
+enum result master_write_file(const struct zone_version *version, const char *path,
+                              struct error *err)
+{
+    return write_file(version, path, true, err);
+}
+
+enum result master_write_copy(const struct zone_version *version, const char *path,
+                              struct error *err)
+{
+    return write_file(version, path, false, err);
 }

@@ -87,6 +87,27 @@ static const char zone_text[] = "$TTL 60\n"
                                 "NS1 A 192.0.2.3\n"
                                 "NS1 AAAA ::1\n";
 
+static void copy_and_file_are_the_same_text(void **state)
+{
+    (void)state;
+    struct place p = place_new();
+    put(p.in, zone_text);
+    struct zone_version *version = load(p.in, apex);
+    struct error err = {0};
+    struct text file, copy;
+    text_init(&file, 0);
+    text_init(&copy, 0);
+    assert_int_equal(master_write_file(version, p.out, &err), OK);
+    read_whole(p.out, &file);
+    assert_int_equal(master_write_copy(version, p.out, &err), OK);
+    read_whole(p.out, &copy);
+    assert_string_equal(text_str(&copy), text_str(&file));
+    text_deinit(&file);
+    text_deinit(&copy);
+    zone_version_unref(version);
+    place_free(&p);
+}
+
 static void zone_file_has_soa_first_then_canonical_order_grouped_by_owner(void **state)
 {
     (void)state;
@@ -224,6 +245,7 @@ static void zone_file_that_cannot_be_written_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(copy_and_file_are_the_same_text),
         cmocka_unit_test(zone_file_has_soa_first_then_canonical_order_grouped_by_owner),
         cmocka_unit_test(zone_file_reads_back_as_the_same_version),
         cmocka_unit_test(zone_file_of_the_root_is_relative_to_the_root),
