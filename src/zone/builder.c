@@ -201,8 +201,10 @@ static const struct owner *base_owner(struct builder *builder, const uint8_t *na
     struct zone_cursor *cursor = &builder->base_cursor;
     if (!builder->unsorted) {
         while (cursor->owner != NULL) {
-            if (cursor->owner->hash == hash && name_equal(owner_name(cursor->owner), name)) {
-                return cursor->owner;
+            const struct owner *here = cursor->owner;
+            if (here->hash == hash && name_equal(owner_name(here), name)) {
+                zone_cursor_next(cursor); /* where the stream's next owner is likely to be */
+                return here;
             }
             if (name_compare(owner_name(cursor->owner), name) >= 0) {
                 return NULL;
