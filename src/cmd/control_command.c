@@ -6,6 +6,7 @@
  */
 #include "cmd/control_command.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 #include "base/memory.h"
 #include "cmd/control_connection.h"
+#include "cmd/history_text.h"
 #include "cmd/status_text.h"
 #include "conf/conf.h"
 #include "server/control_socket.h"
@@ -24,6 +26,8 @@ enum { ANSWER_S = 60 };
 
 struct control_options {
     const char *command, *zone, *socket, *config;
+    uint32_t serials[2];
+    unsigned serial_count;
     bool json;
 };
 
@@ -31,12 +35,21 @@ struct control_options {
 
 static const struct {
     const char *word;
-    unsigned least, most; /* arguments */
+    const char *arguments;
+    unsigned least, most; /* arguments: a zone, then serials */
     bool slow;            /* the answer comes when all is done: wait for ever */
 } words[] = {
-    {"notify", 1, 1, false},     {"refresh", 1, 1, false}, {"reload", 0, 1, true},
-    {"retransfer", 1, 1, false}, {"status", 0, 1, false},  {"stop", 0, 0, true},
-    {"zones", 0, 0, false},
+    {"adopt-serial", " ZONE SERIAL", 2, 2, true},
+    {"diff", " ZONE SERIAL [SERIAL]", 2, 3, true},
+    {"history", " ZONE", 1, 1, true},
+    {"notify", " ZONE", 1, 1, false},
+    {"refresh", " ZONE", 1, 1, false},
+    {"reload", " [ZONE]", 0, 1, true},
+    {"retransfer", " ZONE", 1, 1, false},
+    {"rollback", " ZONE SERIAL", 2, 2, true},
+    {"status", " [ZONE]", 0, 1, false},
+    {"stop", "", 0, 0, true},
+    {"zones", "", 0, 0, false},
 };
 
 static size_t find_word(const char *word)
@@ -55,11 +68,17 @@ static int usage(const char *word)
             "usage: lockstep %s [-s SOCKET | -c named.conf] [--json]%s\n"
             "  -s  the server's control socket;  -c  its configuration, which says where that is\n"
             "  -j, --json  the answer as it came, for programs\n",
-            word,
-            words[i].most == 0    ? ""
-            : words[i].least == 0 ? " [ZONE]"
-                                  : " ZONE");
+            word, words[i].arguments);
     return 2;
+}
+
+static bool read_serial(const char *text, uint32_t *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long number = strtoul(text, &end, 10);
+    *out = (uint32_t)number;
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && number <= UINT32_MAX;
 }
 
 static bool read_options(int argc, char **argv, struct control_options *out)
@@ -83,9 +102,16 @@ static bool read_options(int argc, char **argv, struct control_options *out)
     }
     size_t i = find_word(argv[0]);
     unsigned left = (unsigned)(argc - optind);
-    out->zone = left == 1 ? argv[optind] : NULL;
-    return left >= words[i].least && left <= words[i].most &&
-           (out->socket == NULL || out->config == NULL);
+    if (left < words[i].least || left > words[i].most) {
+        return false;
+    }
+    out->zone = left != 0 ? argv[optind] : NULL;
+    for (unsigned n = 1; n < left; n++) {
+        if (!read_serial(argv[(unsigned)optind + n], &out->serials[out->serial_count++])) {
+            return false;
+        }
+    }
+    return out->socket == NULL || out->config == NULL;
 }
 
 /* ---- the socket ---- */
@@ -197,6 +223,7 @@ static int finish(const struct control_options *options, const json_t *answer,
             status_text(answer, &text);
         } else {
             done_text(answer, &text);
+            history_done_text(answer, &text);
         }
         fputs(text_str(&text), stdout);
         text_deinit(&text);
@@ -204,11 +231,21 @@ static int finish(const struct control_options *options, const json_t *answer,
     return json_integer_value(json_object_get(answer, "failed")) == 0 ? 0 : 1;
 }
 
+static void print_part(const json_t *part)
+{
+    struct text text;
+    text_init(&text, 0);
+    history_part_text(part, &text);
+    fputs(text_str(&text), stdout);
+    text_deinit(&text);
+}
+
 static enum result converse(const struct control_options *options,
                             struct control_connection *connection, int *out_status,
                             struct error *err)
 {
-    enum result result = control_send(connection, options->command, options->zone, err);
+    enum result result = control_send(connection, options->command, options->zone, options->serials,
+                                      options->serial_count, err);
     struct zone_list list = {0};
     for (bool done = false; result == OK && !done;) {
         const char *line;
@@ -225,6 +262,8 @@ static enum result converse(const struct control_options *options,
             *out_status = finish(options, answer, &list, connection);
         } else if (!options->json && json_is_object(json_object_get(answer, "zone"))) {
             add_zone(&list, json_object_get(answer, "zone"));
+        } else if (!options->json) {
+            print_part(answer);
         }
         json_decref(answer);
     }

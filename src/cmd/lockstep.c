@@ -12,13 +12,22 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
-    {"check-conf", check_conf_command, "check-conf [-p] [-z] [FILE]         is the configuration sound?"},
+    {"adopt-serial", control_command,
+     "adopt-serial ZONE SERIAL            set the serial, also back"},
+    {"check-conf", check_conf_command,
+     "check-conf [-p] [-z] [FILE]         is the configuration sound?"},
     {"check-zone", check_zone_command, "check-zone [-s] [-o OUT] ZONE FILE  is the zone file?"},
+    {"diff", control_command, "diff ZONE SERIAL [SERIAL]           what changed between versions"},
+    {"history", control_command, "history ZONE                        the versions there were"},
     {"notify", control_command, "notify ZONE                         tell the secondaries again"},
     {"refresh", control_command, "refresh ZONE                        ask the primaries now"},
-    {"reload", control_command, "reload [ZONE]                       read configuration and zone files"},
+    {"reload", control_command,
+     "reload [ZONE]                       read configuration and zone files"},
     {"retransfer", control_command, "retransfer ZONE                     fetch the whole zone now"},
-    {"status", control_command, "status [ZONE]                       how the server, or a zone, is"},
+    {"rollback", control_command,
+     "rollback ZONE SERIAL                the records of an older version"},
+    {"status", control_command,
+     "status [ZONE]                       how the server, or a zone, is"},
     {"stop", control_command, "stop                                end the server"},
     {"zones", control_command, "zones                               all zones, one a line"},
 };
@@ -40,6 +49,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         fprintf(out, "  lockstep %s\n", commands[i].help);
     }
-    fprintf(out, "The last seven ask the running server: -s SOCKET or -c named.conf, --json\n");
+    fprintf(out, "All but check-conf and check-zone ask the running server: -s SOCKET or -c "
+                 "named.conf, --json\n");
     return asked ? 0 : 2;
 }

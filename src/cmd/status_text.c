@@ -216,6 +216,13 @@ static void version_text(const json_t *zone, int64_t now_s, struct text *out)
         add_ago(out, number(zone, "changed_at_s"), now_s);
     }
     text_add_char(out, '\n');
+    if (has(zone, "history_count")) {
+        label(out, "history");
+        add_count(out, number(zone, "history_count"), "change");
+        text_add_str(out, ", ");
+        add_count(out, number(zone, "history_bytes"), "octet");
+        text_add_str(out, json_is_true(json_object_get(zone, "saved")) ? "\n" : "; NOT SAVED\n");
+    }
     label(out, "content");
     add_count(out, number(zone, "records"), "record");
     text_add_str(out, ", ");

@@ -43,7 +43,7 @@ struct ledger_event {
     struct zone_version *version; /* borrowed; of LEDGER_PUBLISHED */
     struct serial from;           /* as `to` where there was none */
     struct serial to;
-    enum store_source source;
+    enum store_source source; /* 0: the zone was restored */
     bool is_first;           /* the zone had no version before */
     uint32_t commit_count;   /* how many commits became one event */
     const struct error *err; /* borrowed, or NULL */

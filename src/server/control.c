@@ -44,13 +44,17 @@ json_t *control_text(const char *text)
 }
 
 void control_job_start(struct control *control, const struct control_command *command,
-                       struct server_zone *zone, struct control_client *client)
+                       const struct control_request *request, struct server_zone *zone,
+                       struct control_client *client)
 {
     struct control_job *job = memory_new_zeroed(1, sizeof(*job));
     job->control = control;
     job->command = command;
     job->zone = zone;
     job->client = client;
+    job->asked[0] = request->serial;
+    job->asked[1] = request->to_serial;
+    job->asked_count = request->has_to_serial ? 2 : request->has_serial ? 1 : 0;
     job->next = control->jobs;
     job->link = &control->jobs;
     if (job->next != NULL) {
@@ -68,6 +72,7 @@ void control_job_free(struct control_job *job)
         job->next->link = job->link;
     }
     control_walk_free(job->walk);
+    control_past_free(job->past);
     sync_report_deinit(&job->report);
     server_zone_unref(job->zone);
     memory_free(job);

@@ -108,11 +108,17 @@ static void send_failure(struct control_client *client, const char *error, const
 /* ---- requests ---- */
 
 static void log_command(const struct control_client *client, const struct control_command *command,
-                        const struct server_zone *zone)
+                        const struct control_request *request, const struct server_zone *zone)
 {
-    char phrase[1200];
-    snprintf(phrase, sizeof(phrase), "received control channel command '%s%s%s'", command->name,
-             zone != NULL ? " " : "", zone != NULL ? zone->label : "");
+    char phrase[1200], serials[40] = "";
+    if (request->has_to_serial) {
+        snprintf(serials, sizeof(serials), " %u %u", request->serial.value,
+                 request->to_serial.value);
+    } else if (request->has_serial) {
+        snprintf(serials, sizeof(serials), " %u", request->serial.value);
+    }
+    snprintf(phrase, sizeof(phrase), "received control channel command '%s%s%s%s'", command->name,
+             zone != NULL ? " " : "", zone != NULL ? zone->label : "", serials);
     LOG_EVENT(client->control->server->logging, command->changes ? LOG_INFO : LOG_DEBUG,
               LOG_GENERAL, "control_command", phrase, LOG_NUM("uid", client->peer.uid),
               LOG_NUM("gid", client->peer.gid), LOG_NUM("pid", client->peer.pid),
@@ -146,6 +152,15 @@ static void start_command(struct control_client *client, const struct control_re
         send_failure(client, "bad-request", text);
         return;
     }
+    if (request->has_serial != (command->serial != CONTROL_SERIAL_NONE) ||
+        (request->has_to_serial && command->serial != CONTROL_SERIAL_ONE_OR_TWO)) {
+        snprintf(text, sizeof(text), "%s takes %s", command->name,
+                 command->serial == CONTROL_SERIAL_NONE  ? "no serial"
+                 : command->serial == CONTROL_SERIAL_ONE ? "one serial"
+                                                         : "one serial or two");
+        send_failure(client, "bad-request", text);
+        return;
+    }
     if (command->changes && client->door->options.read_only) {
         snprintf(text, sizeof(text), "%s is denied on this socket, which is read-only",
                  command->name);
@@ -161,8 +176,8 @@ static void start_command(struct control_client *client, const struct control_re
             return;
         }
     }
-    log_command(client, command, zone);
-    control_job_start(client->control, command, zone, client);
+    log_command(client, command, request, zone);
+    control_job_start(client->control, command, request, zone, client);
 }
 
 static void take_line(struct control_client *client, struct slice line)

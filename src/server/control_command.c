@@ -292,23 +292,29 @@ static void run_stop(struct control_job *job)
 static void run_commands(struct control_job *job);
 
 static const struct control_command commands[] = {
-    {"commands", CONTROL_ZONE_NONE, false, run_commands},
-    {"notify", CONTROL_ZONE_NEEDED, true, run_notify},
-    {"refresh", CONTROL_ZONE_NEEDED, true, run_refresh},
-    {"reload", CONTROL_ZONE_OPTIONAL, true, run_reload},
-    {"retransfer", CONTROL_ZONE_NEEDED, true, run_retransfer},
-    {"status", CONTROL_ZONE_OPTIONAL, false, control_status_run},
-    {"stop", CONTROL_ZONE_NONE, true, run_stop},
-    {"zones", CONTROL_ZONE_NONE, false, control_zones_run},
+    {"adopt-serial", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE, true, control_adopt_serial_run},
+    {"commands", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, run_commands},
+    {"diff", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE_OR_TWO, false, control_diff_run},
+    {"history", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, control_history_run},
+    {"notify", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, true, run_notify},
+    {"refresh", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, true, run_refresh},
+    {"reload", CONTROL_ZONE_OPTIONAL, CONTROL_SERIAL_NONE, true, run_reload},
+    {"retransfer", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, true, run_retransfer},
+    {"rollback", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE, true, control_rollback_run},
+    {"status", CONTROL_ZONE_OPTIONAL, CONTROL_SERIAL_NONE, false, control_status_run},
+    {"stop", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, true, run_stop},
+    {"zones", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, control_zones_run},
 };
 
 static void run_commands(struct control_job *job)
 {
     static const char *const uses[] = {"none", "optional", "needed"};
+    static const char *const serials[] = {"none", "one", "one-or-two"};
     json_t *list = json_array();
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-        json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "name", commands[i].name, "zone",
-                                              uses[commands[i].zone], "changes",
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b}", "name", commands[i].name,
+                                              "zone", uses[commands[i].zone], "serial",
+                                              serials[commands[i].serial], "changes",
                                               (int)commands[i].changes));
     }
     control_job_done(job, json_pack("{s:o}", "commands", list));

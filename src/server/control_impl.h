@@ -46,10 +46,12 @@ struct control {
 /* ---- commands ---- */
 
 enum control_zone_use { CONTROL_ZONE_NONE, CONTROL_ZONE_OPTIONAL, CONTROL_ZONE_NEEDED };
+enum control_serial_use { CONTROL_SERIAL_NONE, CONTROL_SERIAL_ONE, CONTROL_SERIAL_ONE_OR_TWO };
 
 struct control_command {
     const char *name;
     enum control_zone_use zone;
+    enum control_serial_use serial;
     bool changes; /* denied on a read-only socket, logged */
     /* Ends, now or later, with one control_job_done or control_job_fail. */
     void (*run)(struct control_job *job);
@@ -59,6 +61,10 @@ struct control_command {
 const struct control_command *control_command_find(const char *name);
 void control_status_run(struct control_job *job);
 void control_zones_run(struct control_job *job);
+void control_history_run(struct control_job *job);
+void control_diff_run(struct control_job *job);
+void control_rollback_run(struct control_job *job);
+void control_adopt_serial_run(struct control_job *job);
 
 /* ---- jobs ---- */
 
@@ -68,11 +74,14 @@ struct control_job {
     struct server_zone *zone;      /* a reference, or NULL */
     struct control_client *client; /* NULL: it has gone, nobody wants the answer */
     struct control_job *next, **link;
+    struct serial asked[2]; /* serials that the request names */
+    unsigned asked_count;
 
     /* Of the command that runs. */
     void (*more)(struct control_job *job); /* called when the client has taken what waits */
     void (*step)(struct control_job *job); /* where control_job_home leads */
     struct control_walk *walk;
+    struct control_past *past;
     struct sync_report report;
     struct error failure;
     struct serial serial; /* before the reload, where had_serial */
@@ -81,7 +90,8 @@ struct control_job {
 
 /* Runs the request for the client; it may be done with when this returns. `zone` is taken. */
 void control_job_start(struct control *control, const struct control_command *command,
-                       struct server_zone *zone, struct control_client *client);
+                       const struct control_request *request, struct server_zone *zone,
+                       struct control_client *client);
 /* Any thread: `step` runs in the control thread. Where that has ended, the job waits for
  * control_free. */
 void control_job_home(struct control_job *job, void (*step)(struct control_job *job));
@@ -102,6 +112,9 @@ void control_job_ask_report(struct control_job *job, void (*step)(struct control
 /* The rest of a list of zones that is being told. NULL is fine. */
 struct control_walk;
 void control_walk_free(struct control_walk *walk);
+/* What was found in a zone's history. NULL is fine. */
+struct control_past;
+void control_past_free(struct control_past *past);
 
 /* Never NULL: octets that are not UTF-8 are replaced. */
 json_t *control_text(const char *text);

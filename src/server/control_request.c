@@ -37,6 +37,18 @@ static enum result read_zone(const json_t *value, struct control_request *out, s
     return OK;
 }
 
+static enum result read_serial(const json_t *value, const char *key, struct serial *out, bool *has,
+                               struct error *err)
+{
+    json_int_t number = json_integer_value(value);
+    if (!json_is_integer(value) || number < 0 || number > UINT32_MAX) {
+        return error_set(err, ERR_FORMAT, "\"%s\" takes a number from 0 to 4294967295", key);
+    }
+    out->value = (uint32_t)number;
+    *has = true;
+    return OK;
+}
+
 static enum result read_members(json_t *object, struct control_request *out, struct error *err)
 {
     const char *key;
@@ -48,6 +60,10 @@ static enum result read_members(json_t *object, struct control_request *out, str
             result = read_command(value, out, err);
         } else if (strcmp(key, "zone") == 0) {
             result = read_zone(value, out, err);
+        } else if (strcmp(key, "serial") == 0) {
+            result = read_serial(value, key, &out->serial, &out->has_serial, err);
+        } else if (strcmp(key, "to_serial") == 0) {
+            result = read_serial(value, key, &out->to_serial, &out->has_to_serial, err);
         } else if (strcmp(key, "version") != 0) {
             result = error_set(err, ERR_FORMAT, "a request has no member \"%.40s\"", key);
         }
@@ -57,6 +73,9 @@ static enum result read_members(json_t *object, struct control_request *out, str
     }
     if (out->command[0] == '\0') {
         return error_set(err, ERR_FORMAT, "\"command\" is missing");
+    }
+    if (out->has_to_serial && !out->has_serial) {
+        return error_set(err, ERR_FORMAT, "\"to_serial\" stands beside \"serial\"");
     }
     return OK;
 }

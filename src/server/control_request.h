@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "wire/name.h"
+#include "wire/record.h"
 
 enum {
     CONTROL_VERSION = 1,
@@ -19,6 +20,8 @@ struct control_request {
     char command[CONTROL_COMMAND_SIZE];
     bool has_zone;
     struct name zone;
+    bool has_serial, has_to_serial; /* the second only beside the first */
+    struct serial serial, to_serial;
 };
 
 /*

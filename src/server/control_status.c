@@ -211,6 +211,11 @@ static void zone_reported(struct control_job *job)
         put_number(object, "memory_bytes", zone_version_bytes(version));
         json_object_set_new(object, "signed", json_boolean(zone_version_is_signed(version)));
     }
+    struct ledger_zone_status history;
+    ledger_zone_status(zone->history, &history);
+    put_number(object, "history_count", history.history_count);
+    put_number(object, "history_bytes", history.history_bytes);
+    json_object_set_new(object, "saved", json_boolean(history.has_version && history.is_saved));
     struct zone_settings *settings = server_zone_settings(zone);
     put_text(object, "file", settings->file);
     settings_unref(settings->settings);

@@ -60,7 +60,10 @@ static void note_commit(struct server_zone *zone, enum store_source source, int6
 static void published(const struct ledger_event *event)
 {
     struct server_zone *zone = ledger_zone_context(event->zone);
-    note_commit(zone, event->source, clock_wall_s());
+    bool is_restored = event->source == 0;
+    if (!is_restored) {
+        note_commit(zone, event->source, clock_wall_s());
+    }
     if (event->source == STORE_FROM_TRANSFER) {
         zone_copy_write(zone);
     } else if (event->source == STORE_FROM_UPDATE) {
@@ -74,7 +77,7 @@ static void published(const struct ledger_event *event)
         snprintf(phrase, sizeof(phrase), "zone %s: loaded serial %u", zone->label, event->to.value);
         LOG_EVENT(zone->server->logging, LOG_INFO, LOG_GENERAL, "zone_loaded", phrase,
                   LOG_NUM("records", zone_version_record_count(event->version)),
-                  LOG_KEY("from", store_source_name(event->source)));
+                  LOG_KEY("from", is_restored ? "store" : store_source_name(event->source)));
     }
     sync_published(zone->server->sync, zone, event->to);
 }

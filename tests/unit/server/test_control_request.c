@@ -109,6 +109,29 @@ static void request_zone_must_be_a_name(void **state)
     expect_refused(line, ERR_FORMAT, "not a domain name");
 }
 
+static void request_takes_serials(void **state)
+{
+    (void)state;
+    struct control_request request;
+    struct error err;
+    assert_int_equal(
+        parse("{\"version\":1,\"command\":\"diff\",\"serial\":4294967295}", &request, &err), OK);
+    assert_true(request.has_serial && !request.has_to_serial);
+    assert_int_equal(request.serial.value, 4294967295u);
+    assert_int_equal(
+        parse("{\"version\":1,\"command\":\"diff\",\"to_serial\":0,\"serial\":7}", &request, &err),
+        OK);
+    assert_true(request.has_serial && request.has_to_serial);
+    assert_int_equal(request.to_serial.value, 0);
+    expect_refused("{\"version\":1,\"command\":\"diff\",\"serial\":4294967296}", ERR_FORMAT,
+                   "\"serial\" takes");
+    expect_refused("{\"version\":1,\"command\":\"diff\",\"serial\":-1}", ERR_FORMAT,
+                   "\"serial\" takes");
+    expect_refused("{\"version\":1,\"command\":\"diff\",\"serial\":\"1\"}", ERR_FORMAT,
+                   "\"serial\" takes");
+    expect_refused("{\"version\":1,\"command\":\"diff\",\"to_serial\":1}", ERR_FORMAT, "beside");
+}
+
 static void request_has_a_largest_size(void **state)
 {
     (void)state;
@@ -145,6 +168,7 @@ int main(void)
         cmocka_unit_test(request_of_another_version_is_refused_before_its_members),
         cmocka_unit_test(request_with_a_misspelt_member_is_refused),
         cmocka_unit_test(request_zone_must_be_a_name),
+        cmocka_unit_test(request_takes_serials),
         cmocka_unit_test(request_has_a_largest_size),
         cmocka_unit_test(request_nested_deeply_is_refused),
     };
