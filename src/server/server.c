@@ -176,6 +176,7 @@ static void tell_same_listens(struct server *server, const struct settings *old,
 
 void server_log_reloaded(struct server *server)
 {
+    sync_zones_loaded(server->sync);
     LOG_EVENT(server->logging, LOG_INFO, LOG_GENERAL, "reload_done", "reloading zones succeeded",
               LOG_NUM("zones", zones_count(server->zones)));
 }
@@ -383,6 +384,7 @@ static void loaded(void *context)
 {
     struct process *process = context;
     struct server *server = &process->server;
+    sync_zones_loaded(server->sync);
     LOG_EVENT(server->logging, LOG_NOTICE, LOG_GENERAL, "zones_loaded", "all zones loaded",
               LOG_NUM("zones", zones_count(server->zones)));
     LOG_EVENT(server->logging, LOG_NOTICE, LOG_GENERAL, "running", "running",

@@ -436,6 +436,21 @@ static void run_transfer_ended(void *context)
     message_free(message);
 }
 
+static void run_zones_loaded(void *context)
+{
+    struct sync *sync = context;
+    for (size_t i = 0; i < sync->zone_count; i++) {
+        sync_notify_look_again(sync, sync->zones[i]);
+    }
+}
+
+void sync_zones_loaded(struct sync *sync)
+{
+    if (!loop_post(sync->loop, run_zones_loaded, sync)) {
+        /* the thread is ending */
+    }
+}
+
 void sync_configure(struct sync *sync, struct server_zone *zone, int64_t expires_in_s,
                     int64_t refresh_in_s)
 {

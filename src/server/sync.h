@@ -54,6 +54,8 @@ void sync_configure(struct sync *sync, struct server_zone *zone, int64_t expires
 void sync_detach(struct sync *sync, struct server_zone *zone);
 /* A new version is published: tell the targets. */
 void sync_published(struct sync *sync, struct server_zone *zone, struct serial serial);
+/* All zones of a start or reload are loaded: NS sets may find addresses in zones that came later. */
+void sync_zones_loaded(struct sync *sync);
 /* An allowed NOTIFY came in. */
 void sync_notified(struct sync *sync, struct server_zone *zone, const struct address *from,
                    bool has_serial, struct serial serial);

@@ -29,6 +29,7 @@ struct notify_target {
     struct tsig_key *key;     /* a reference, or NULL */
     bool from_ns_set;         /* found through the NS records, not configured */
     bool kept;                /* while the list is made anew */
+    bool fresh;               /* was told of no version yet */
     struct notify_out machine;
     struct notify_slot slot; /* held while `machine` has one in flight */
     struct ask *ask;
@@ -46,6 +47,8 @@ struct notify_target {
 void sync_notify_targets(struct sync *sync, struct server_zone *zone,
                          const struct zone_settings *settings);
 void sync_notify_publish(struct sync *sync, struct server_zone *zone, struct serial serial);
+/* Other zones, which may hold addresses of the NS set, have changed: new targets are told. */
+void sync_notify_look_again(struct sync *sync, struct server_zone *zone);
 /* Sends what is due; the earliest deadline of the zone's targets. */
 struct instant sync_notify_step(struct sync *sync, struct server_zone *zone, struct instant now);
 void sync_notify_forget(struct server_zone *zone);

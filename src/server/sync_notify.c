@@ -147,6 +147,29 @@ static void replace_targets(struct server_zone *zone, struct target_list *list)
     }
 }
 
+static void mark_behind(struct notify_target *target, struct serial serial)
+{
+    if (target->known_at_s != 0 && !serial_before(target->known, serial)) {
+        target->behind_since_s = 0;
+    } else if (target->behind_since_s == 0) {
+        target->behind_since_s = clock_wall_s();
+    }
+}
+
+static void publish_to_fresh(struct server_zone *zone)
+{
+    struct zone_version *version = zone_acquire(zone->zone);
+    for (size_t i = 0; version != NULL && i < zone->sync.target_count; i++) {
+        struct notify_target *target = zone->sync.targets[i];
+        if (target->fresh) {
+            target->fresh = false;
+            mark_behind(target, zone_version_serial(version));
+            notify_out_publish(&target->machine, zone_version_serial(version), clock_now());
+        }
+    }
+    zone_version_unref(version);
+}
+
 static void run_resolved(void *context)
 {
     struct resolved *resolved = context;
@@ -159,18 +182,12 @@ static void run_resolved(void *context)
         for (size_t i = 0; i < zone->sync.target_count; i++) {
             list_add(&list, zone, zone->sync.targets[i]);
         }
-        size_t known = list.count;
         for (size_t i = 0; i < resolved->answer.count; i++) {
             list_add_host(&list, zone, settings, resolved->answer.addresses[i]);
         }
         settings_unref(settings->settings);
         replace_targets(zone, &list);
-        struct zone_version *version = zone_acquire(zone->zone);
-        for (size_t i = known; version != NULL && i < zone->sync.target_count; i++) {
-            notify_out_publish(&zone->sync.targets[i]->machine, zone_version_serial(version),
-                               clock_now());
-        }
-        zone_version_unref(version);
+        publish_to_fresh(zone);
         sync_zone_step(resolved->sync, zone);
     }
     server_zone_unref(zone);
@@ -326,15 +343,6 @@ static void send_notify(struct sync *sync, struct notify_target *target,
     failed(target, err.text);
 }
 
-static void mark_behind(struct notify_target *target, struct serial serial)
-{
-    if (target->known_at_s != 0 && !serial_before(target->known, serial)) {
-        target->behind_since_s = 0;
-    } else if (target->behind_since_s == 0) {
-        target->behind_since_s = clock_wall_s();
-    }
-}
-
 void sync_notify_seen(struct server_zone *zone, struct notify_target *target, struct serial serial)
 {
     notify_out_seen(&target->machine, serial);
@@ -362,9 +370,21 @@ void sync_notify_publish(struct sync *sync, struct server_zone *zone, struct ser
               LOG_NUM("targets", zone->sync.target_count));
     for (size_t i = 0; i < zone->sync.target_count; i++) {
         zone->sync.targets[i]->told = 0;
+        zone->sync.targets[i]->fresh = false;
         mark_behind(zone->sync.targets[i], serial);
         notify_out_publish(&zone->sync.targets[i]->machine, serial, clock_now());
     }
+}
+
+void sync_notify_look_again(struct sync *sync, struct server_zone *zone)
+{
+    struct zone_settings *settings = server_zone_settings(zone);
+    if (settings->notify_mode == NOTIFY_ON || settings->notify_mode == NOTIFY_PRIMARY_ONLY) {
+        sync_notify_targets(sync, zone, settings);
+        publish_to_fresh(zone);
+        sync_zone_step(sync, zone);
+    }
+    settings_unref(settings->settings);
 }
 
 struct instant sync_notify_step(struct sync *sync, struct server_zone *zone, struct instant now)

@@ -38,6 +38,7 @@ static void free_later(void *context)
         settings_unref(atomic_load(&zone->settings)->settings);
     }
     memory_free(atomic_load(&zone->load_error));
+    included_files_clear(&zone->included);
     ledger_zone_unref(zone->history);
     zone_unref(zone->zone);
     memory_free(zone);
