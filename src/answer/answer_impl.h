@@ -72,7 +72,7 @@ struct asked_name {
  * Whether `name` (exactly its octets) is `top` or below it: name_is_subdomain() for names whose
  * sizes are known. What is elsewhere, as most servers of a delegation are, costs one comparison.
  */
-static inline bool name_is_below(struct slice name, const uint8_t *top, size_t top_size)
+static ALWAYS_INLINE bool name_is_below(struct slice name, const uint8_t *top, size_t top_size)
 {
     if (name.size < top_size) {
         return false;

@@ -23,12 +23,13 @@ static void write_glue(struct answering *a, const struct owner *cut, const struc
     struct slice target;
     bool siblings = false;
     while (!a->truncated && rrset_next_rdata(ns, &offset, &target)) {
-        if (name_is_below(target, owner_name(cut), cut->name_size)) {
-            if (!write_server(a, cut, target)) {
-                answering_truncate(a);
-            }
-        } else {
-            siblings |= name_is_below(target, owner_name(a->apex), a->apex->name_size);
+        if (!name_is_below(target, owner_name(a->apex), a->apex->name_size)) {
+            continue; /* as most are */
+        }
+        if (!name_is_below(target, owner_name(cut), cut->name_size)) {
+            siblings = true;
+        } else if (!write_server(a, cut, target)) {
+            answering_truncate(a);
         }
     }
     if (!siblings || a->options->extras == ANSWER_MINIMAL) {

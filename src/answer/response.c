@@ -146,7 +146,7 @@ HOT static bool write_name(struct response *r, const uint8_t *name, size_t size)
         out[literal] = 0;
     }
     r->last_name = target;
-    if (literal != 0) {
+    if (LIKELY(literal != 0)) {
         remember(r, name, size, literal, r->size);
         r->last_name = (uint16_t)(r->size < POINTER_LIMIT ? r->size : 0);
     }
