@@ -114,6 +114,9 @@ static void insert(struct touched *touched, size_t at, const struct record *reco
 
 static void take_out(struct touched *touched, size_t at, size_t count)
 {
+    if (count == 0) {
+        return; /* perhaps of a name without records: no array to point into */
+    }
     memmove(touched->records + at, touched->records + at + count,
             (touched->count - at - count) * sizeof(*touched->records));
     touched->count -= count;
