@@ -18,7 +18,7 @@
 #include "server/zones.h"
 #include "store/store.h"
 
-enum { TIMERS_SIZE = 17, FILE_SIZE = 29, META_FORMAT = 1 };
+enum { TIMERS_SIZE = 17, FILE_SIZE = 38, META_FORMAT = 1 };
 
 /* ---- commits ---- */
 
@@ -224,6 +224,9 @@ void zone_history_put_file(struct server_zone *zone, const struct file_mark *mar
     put_u64(bytes + 9, mark->size);
     put_u64(bytes + 17, mark->inode);
     put_u32(bytes + 25, mark->serial);
+    put_u32(bytes + 29, mark->served);
+    put_u32(bytes + 33, mark->pure);
+    bytes[37] = mark->is_merged;
     ledger_put_meta(zone->history, LEDGER_META_FILE, slice_of(bytes, sizeof(bytes)), NULL, NULL);
 }
 
@@ -236,7 +239,11 @@ void zone_history_get_file(struct server_zone *zone, struct file_mark *out)
                                   .size = get_u64(bytes + 9),
                                   .inode = get_u64(bytes + 17),
                                   .serial = get_u32(bytes + 25),
+                                  .served = get_u32(bytes + 29),
+                                  .pure = get_u32(bytes + 33),
+                                  .is_merged = bytes[37] != 0,
                                   .known = true,
-                                  .serial_known = true};
+                                  .serial_known = true,
+                                  .served_known = true};
     }
 }

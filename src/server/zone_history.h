@@ -42,8 +42,11 @@ struct file_mark {
     int64_t modified_ns;
     uint64_t size, inode;
     uint32_t serial; /* that stood in it; what is served may have been advanced */
+    uint32_t served; /* under which the zone was served, right after it was read */
+    uint32_t pure;   /* the last version that was a file and nothing else; `served` unless merged */
     bool known;      /* it was read without error, and is served */
-    bool serial_known;
+    bool serial_known, served_known;
+    bool is_merged;  /* what was served had other changes beside the file's */
 };
 void zone_history_put_file(struct server_zone *zone, const struct file_mark *mark);
 /* out->known tells. */

@@ -19,8 +19,8 @@
 #include "server/loader.h"
 #include "server/server_impl.h"
 #include "server/sync.h"
+#include "server/zone_merge.h"
 #include "server/zones.h"
-#include "zone/builder.h"
 #include "zone/check.h"
 
 struct load_round {
@@ -95,85 +95,6 @@ static void log_refused(struct server_zone *zone, const struct zone_version *pre
     server_zone_set_load_error(zone, text);
 }
 
-/* ---- serials ---- */
-
-/* `version` at another serial: its SOA replaced. */
-static enum result with_serial(struct zone_version *version, struct serial serial,
-                               struct zone_version **out, struct error *err)
-{
-    struct rrset rrset;
-    REQUIRE(owner_find_rrset(zone_version_apex(version), TYPE_SOA, &rrset));
-    size_t offset = 0;
-    struct record soa = {.owner = owner_name(zone_version_apex(version)),
-                         .type = TYPE_SOA,
-                         .class = zone_version_class(version),
-                         .ttl = rrset.ttl};
-    REQUIRE(rrset_next_rdata(&rrset, &offset, &soa.rdata));
-    uint8_t changed[2 * NAME_MAX_SIZE + 20];
-    REQUIRE(soa.rdata.size <= sizeof(changed));
-    memcpy(changed, soa.rdata.data, soa.rdata.size);
-    put_u32(changed + soa.rdata.size - 20, serial.value);
-    struct delta *delta = delta_new(zone_version_name(version), zone_version_class(version));
-    enum result result = delta_remove(delta, &soa, err);
-    soa.rdata.data = changed;
-    if (result == OK) {
-        result = delta_add(delta, &soa, err);
-    }
-    if (result == OK) {
-        result = delta_seal(delta, err);
-    }
-    if (result == OK) {
-        result = delta_apply(version, delta, NULL, out, err);
-    }
-    delta_free(delta);
-    return result;
-}
-
-/*
- * The author did not raise the serial: where the records differ from those of `present`, it moves on
- * by one from there, and the delta is taken anew. *version becomes NULL where nothing differs.
- */
-static enum result advance(struct server_zone *zone, struct zone_version *present,
-                           struct zone_version **version, struct delta **delta, struct error *err)
-{
-    struct serial old = zone_version_serial(present);
-    struct serial in_file = zone_version_serial(*version);
-    struct serial next = {old.value + 1};
-    struct zone_version *advanced;
-    enum result result = with_serial(*version, next, &advanced, err);
-    if (result != OK) {
-        return result;
-    }
-    zone_version_unref(*version);
-    delta_free(*delta);
-    *version = advanced;
-    *delta = delta_diff(present, advanced);
-    struct zone_version *unchanged;
-    result = with_serial(present, next, &unchanged, err);
-    if (result != OK) {
-        return result;
-    }
-    struct delta *content = delta_diff(unchanged, advanced);
-    bool differs = delta_count(content) != 0;
-    delta_free(content);
-    zone_version_unref(unchanged);
-    if (!differs) {
-        zone_version_unref(*version);
-        delta_free(*delta);
-        *version = NULL;
-        *delta = NULL;
-        return OK;
-    }
-    char phrase[1400];
-    snprintf(phrase, sizeof(phrase),
-             "zone %s: zone file changed but its serial %u did not: serving it as %u", zone->label,
-             in_file.value, next.value);
-    LOG_EVENT(zone->server->logging, LOG_WARNING, LOG_ZONELOAD, "serial_advanced", phrase,
-              LOG_NUM("from", old.value),
-              LOG_KEY("advice", "raise the serial in the file with each change"));
-    return OK;
-}
-
 /* ---- a primary's file ---- */
 
 static bool same_file(const struct file_mark *state, const struct stat *st)
@@ -192,24 +113,11 @@ static struct file_mark mark_of(const struct stat *st)
     };
 }
 
-/* Loads, or says why not. *version stays NULL where there is nothing new. */
-static enum result load_file(struct server_zone *zone, const struct zone_settings *settings,
-                             struct zone_version *present, struct zone_version **version,
-                             struct delta **delta, struct error *err)
+/* Reads the file as it is; shares with `base` (may be NULL) what is equal. */
+static enum result read_file(struct server_zone *zone, const struct zone_settings *settings,
+                             struct zone_version *base, struct zone_version **version,
+                             struct error *err)
 {
-    struct stat st;
-    *version = NULL;
-    *delta = NULL;
-    if (stat(settings->file, &st) != 0) {
-        return error_set_os(err, ERR_NOT_FOUND, "file not found");
-    }
-    if (same_file(&zone->file, &st) && !included_files_changed(&zone->included)) {
-        return OK;
-    }
-    struct file_mark last = zone->file;
-    zone->file = mark_of(&st);
-    zone->file.serial = last.serial;
-    zone->file.serial_known = last.serial_known;
     included_files_clear(&zone->included);
     struct zone_load_options options = {
         .path = settings->file,
@@ -224,65 +132,108 @@ static enum result load_file(struct server_zone *zone, const struct zone_setting
         .include_context = &zone->included,
     };
     struct reporter reporter = {.zone = zone};
-    enum result result =
-        zone_load_file(&options, present, version, delta, report_finding, &reporter, err);
-    if (result != OK) {
-        return result;
-    }
-    struct serial new = zone_version_serial(*version);
-    zone->file.serial = new.value;
-    zone->file.serial_known = true;
-    zone->file.known = true;
-    if (present == NULL || serial_before(zone_version_serial(present), new)) {
-        return OK;
-    }
-    struct serial old = zone_version_serial(present);
-    if (serial_equal(old, new) || (last.serial_known && last.serial == new.value)) {
-        return advance(zone, present, version, delta, err);
-    }
-    zone->file.known = false; /* said again at the next reload */
-    zone->file.serial = last.serial;
-    zone_version_unref(*version);
-    delta_free(*delta);
-    *version = NULL;
-    *delta = NULL;
-    return error_set(err, ERR_STALE,
-                     "serial %u is before %u, which is being served; secondaries would not take it: "
-                     "raise it above %u",
-                     new.value, old.value, old.value);
+    return zone_load_file(&options, base, version, NULL, report_finding, &reporter, err);
 }
 
-static void load_primary(struct server_zone *zone, const struct zone_settings *settings)
+static void keep_version(struct server_zone *zone, struct zone_version *version)
+{
+    zone_version_unref(zone->file_version);
+    zone->file_version = version;
+}
+
+/* What is in the file becomes what is served; `mark` is filled in. */
+static enum result take_file(struct server_zone *zone, const struct zone_settings *settings,
+                             struct zone_version *present, struct file_mark *mark,
+                             struct error *err)
+{
+    struct zone_version *base = present == NULL ? NULL : zone_merge_base(zone, present);
+    struct zone_version *version = NULL;
+    enum result result = read_file(zone, settings, base != NULL ? base : present, &version, err);
+    if (result == OK) {
+        mark->serial = mark->served = mark->pure = zone_version_serial(version).value;
+        mark->known = mark->serial_known = mark->served_known = true;
+        result = present == NULL
+                     ? zones_commit(zone, zone_version_ref(version), NULL, 0, SOURCE_FILE, err)
+                     : zone_merge_commit(zone, settings, base, version, &zone->file, mark, err);
+    }
+    if (result == OK) {
+        keep_version(zone, mark->is_merged ? zone_version_ref(version) : NULL);
+    }
+    zone_version_unref(version);
+    zone_version_unref(base);
+    return result;
+}
+
+/* After a restart, of a zone that had other changes than the file's: what the file says, so that
+ * its next edit is known from them. Its findings were told when it was taken. */
+static void remember_file(struct server_zone *zone, const struct zone_settings *settings,
+                          struct zone_version *present)
+{
+    struct zone_version *version = NULL;
+    if (zone->file.is_merged && zone->file_version == NULL &&
+        read_file(zone, settings, present, &version, &(struct error){0}) == OK) {
+        keep_version(zone, version);
+    }
+}
+
+/* The file where it changed. On success zone->file is what was read. */
+static enum result load_file(struct server_zone *zone, const struct zone_settings *settings,
+                             struct zone_version *present, struct error *err)
+{
+    struct stat st;
+    if (stat(settings->file, &st) != 0) {
+        return error_set_os(err, ERR_NOT_FOUND, "file not found");
+    }
+    if (same_file(&zone->file, &st) && !included_files_changed(&zone->included)) {
+        remember_file(zone, settings, present);
+        return OK;
+    }
+    struct file_mark mark = mark_of(&st);
+    enum result result = take_file(zone, settings, present, &mark, err);
+    if (result != OK) {
+        zone->file.known = false; /* said again at the next reload */
+        return result;
+    }
+    zone->file_before = zone->file;
+    zone->file = mark;
+    if (zone->included.count != 0) { /* of several files the store knows none: read at a restart */
+        mark.size = mark.inode = 0;
+        mark.modified_ns = 0;
+    }
+    zone_history_put_file(zone, &mark);
+    return OK;
+}
+
+/* What is known of the file, in the store and from a change that was lost. */
+static void recall_file(struct server_zone *zone)
 {
     if (!zone->restored) {
         zone->restored = true;
         if (zone_history_restore(zone, false)) {
+            struct zone_version *head = ledger_zone_head(zone->history);
             zone_history_get_file(zone, &zone->file);
+            if (zone->file.known &&
+                serial_before(zone_version_serial(head), (struct serial){zone->file.served})) {
+                zone->file = (struct file_mark){0}; /* what it made did not reach the disk */
+            }
+            zone_version_unref(head);
         }
     }
+    if (atomic_exchange(&zone->file_lost, false)) {
+        keep_version(zone, NULL);
+        zone->file = zone->file_before;
+        zone->file.known = false;
+    }
+}
+
+static void load_primary(struct server_zone *zone, const struct zone_settings *settings)
+{
+    recall_file(zone);
     struct zone_version *present = ledger_zone_head(zone->history);
-    struct zone_version *version;
-    struct delta *delta;
     struct error err = {0};
-    enum result result = load_file(zone, settings, present, &version, &delta, &err);
-    bool was_read = result == OK && zone->file.known;
-    if (result == OK && version != NULL) {
-        struct delta **deltas = NULL;
-        if (delta != NULL) {
-            deltas = memory_new(sizeof(delta));
-            deltas[0] = delta;
-        }
-        result = zones_commit(zone, version, deltas, delta != NULL, SOURCE_FILE, &err);
-    }
-    if (result == OK) {
+    if (load_file(zone, settings, present, &err) == OK) {
         server_zone_set_load_error(zone, NULL);
-        if (was_read) {
-            /* Of several files the store knows none: a restart reads them again. */
-            struct file_mark durable = {.serial = zone->file.serial};
-            zone_history_put_file(zone, zone->included.count == 0 ? &zone->file : &durable);
-        }
-    }
-    if (result != OK) {
+    } else {
         log_refused(zone, present, settings->file, &err);
     }
     zone_version_unref(present);

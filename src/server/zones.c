@@ -41,6 +41,7 @@ static void free_later(void *context)
     included_files_clear(&zone->included);
     ledger_zone_unref(zone->history);
     zone_unref(zone->zone);
+    zone_version_unref(zone->file_version);
     memory_free(zone);
 }
 

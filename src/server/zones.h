@@ -34,7 +34,10 @@ struct server_zone {
     bool sync_begun;                          /* main thread: sync knows it, or will */
     bool copy_loaded;                         /* a secondary reads its copy once */
     struct file_mark file;                    /* as the zone file was last read */
+    struct zone_version *file_version;        /* what it said, where the zone is merged; or NULL */
     struct included_files included;           /* ... and what it included */
+    struct file_mark file_before;             /* ... and the time before that */
+    _Atomic bool file_lost;                   /* the ledger could not keep what the file made */
     bool restored;                            /* the store was asked */
 
     /* What status tells; written by zone_history.c and by the loader, read by anybody. */
