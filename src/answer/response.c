@@ -5,10 +5,10 @@
  * Compression. A name is written as its labels up to the longest tail that stands in the message
  * already. The names that were written are kept in a small list: where each was read from, where it
  * stands, and how much of it was written out. A new name is compared with each of them, by whole
- * tails and only where their last two octets agree, which most do not; so a name costs some ten
- * instructions for each one that is foreign to it, where a table of hashed tails costs two hundred
- * for every name. Of each name in the list only what was written out counts: the rest of it is the
- * tail of another. When the list is full, later names only use what is in it.
+ * tails and only where their last two octets agree, which most do not: less than half of what a
+ * table of hashed tails costs (docs/decisions/answer-path.md). Of each name in the list only what
+ * was written out counts: the rest of it is the tail of another. When the list is full, later names
+ * only use what is in it.
  *
  * Matching ignores case, so a name may take over the case of the question: it is equal by RFC 4343,
  * and the densest. Offsets from 0x4000 on cannot be pointed at and are not remembered.
