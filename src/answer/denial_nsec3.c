@@ -5,8 +5,9 @@
  *   closest encloser proof   the NSEC3 that matches the encloser, and the one that covers the next
  *                            closer name (the encloser with one more label of the name asked for)
  *   name error               that, and the NSEC3 that covers *.encloser
- *   no such type             the NSEC3 that matches the name; where there is none (opt-out: DS of
- * an unsigned delegation, or an empty non-terminal above only such), the closest encloser proof
+ *   no such type             the NSEC3 that matches the name; where there is none (opt-out: DS of an
+ *                            unsigned delegation, or an empty non-terminal above only such), the
+ *                            closest encloser proof
  *   wildcard no data         closest encloser proof, and the NSEC3 that matches the wildcard
  *   wildcard answer          the NSEC3 that covers the next closer name
  *

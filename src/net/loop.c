@@ -6,10 +6,10 @@
  * - A callback may remove any watch, also one whose event lies further back in the batch the kernel
  *   gave: its entry is struck out, so no freed watch is ever called.
  * - Posted tasks form a lock-free stack: a push links itself in front, the loop takes the whole
- * stack with one exchange and runs it from the back. Only the push that finds the stack empty
- * writes to the eventfd, so a burst of posts costs one wakeup. A closed loop has a marker in place
- * of the stack, which makes "taken means run" exact: the marker is set only in exchange for
- * emptiness.
+ *   stack with one exchange and runs it from the back. Only the push that finds the stack empty
+ *   writes to the eventfd, so a burst of posts costs one wakeup. A closed loop has a marker in place
+ *   of the stack, which makes "taken means run" exact: the marker is set only in exchange for
+ *   emptiness.
  * - The hooks stand around a wait only if it may sleep; a loop that is busy stays on line.
  */
 #include "net/loop.h"

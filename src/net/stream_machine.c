@@ -8,9 +8,9 @@
  * open        messages go both ways
  * finishing   (stream_finish) the queue is written, nothing is read
  * lingering   our direction is closed; what the peer still sends is read and thrown away for a
- * moment, since closing with unread octets would reset the connection and could take the end of our
- * own data with it broken      the end is certain and its reason noted; `closed` is called from the
- * loop
+ *             moment, since closing with unread octets would reset the connection and could take the
+ *             end of our own data with it
+ * broken      the end is certain and its reason noted; `closed` is called from the loop
  *
  * Any state goes to broken by an error or a timeout. Callbacks are made only from stream_ready and
  * stream_due, which the loop calls; both end in settle(), the one place where a stream is freed by

@@ -8,12 +8,13 @@
  * does.
  *
  *   of the apex  at least two NS; targets in the zone have addresses and are no CNAMEs;
- *                SOA timers that make sense (RFC 1912 2.2): retry < refresh, refresh + retry <
- * expire, expire of a week or more of a cut     targets at or below it, or below another cut, have
- * glue (RFC 1034 4.2.1) of MX, SRV   targets in the zone that are ours to answer have addresses and
- * are no CNAMEs of owners    host names where the type asks for one; "*" first or not at all (RFC
- * 4592) occluded     records below a cut (addresses aside) or a DNAME, or beside a cut's NS: kept,
- * but never answered (RFC 2136 7.18 calls for keeping them)
+ *                SOA timers that make sense (RFC 1912 2.2): retry < refresh, refresh + retry < expire,
+ *                expire of a week or more
+ *   of a cut     targets at or below it, or below another cut, have glue (RFC 1034 4.2.1)
+ *   of MX, SRV   targets in the zone that are ours to answer have addresses and are no CNAMEs
+ *   of owners    host names where the type asks for one; "*" first or not at all (RFC 4592)
+ *   occluded     records below a cut (addresses aside) or a DNAME, or beside a cut's NS: kept, but
+ *                never answered (RFC 2136 7.18 calls for keeping them)
  *
  * Owners below a name follow it in canonical order, so one remembered name (`occluder`) tells
  * whether an owner is occluded; targets are looked up, O(labels) each.
