@@ -66,6 +66,9 @@ struct answer_options {
     /* May this query be answered from this zone? NULL: any may. Called from answer_batch, in its
      * thread, once a query; `query` has its inputs and `query->query` set. */
     bool (*allow_query)(void *context, const struct zone *zone, const struct answer_query *query);
+    /* May this client know the zone's fingerprint? Likewise; only where the query asks for it. */
+    bool (*allow_fingerprint)(void *context, const struct zone *zone,
+                              const struct answer_query *query);
     void *allow_context;
 };
 

@@ -5,9 +5,10 @@
  *
  * NSID (RFC 5001), EXPIRE (RFC 7314: in answers to SOA questions, from a primary the SOA's field,
  * from a secondary what is left), TCP keepalive (RFC 7828, over TCP and TLS only), ZONEVERSION
- * (RFC 9660, the serial) have room kept for them before anything else is written. An extended error
- * (RFC 8914) goes in where room is left, first without its text; errors of the message format get
- * none of them, so that no error is longer than what it answers.
+ * (RFC 9660, the serial), and our own FINGERPRINT (docs/formats.md: in answers to SOA questions,
+ * for those who may transfer the zone) have room kept for them before anything else is written. An
+ * extended error (RFC 8914) goes in where room is left, first without its text; errors of the
+ * message format get none of them, so that no error is longer than what it answers.
  */
 #include "answer/answer_impl.h"
 
@@ -18,6 +19,8 @@ enum {
     KEEPALIVE_SIZE = 2,
     ZONEVERSION_SIZE = 6,
     ZONEVERSION_SOA_SERIAL = 0,
+    FINGERPRINT_FORMAT = 1,
+    FINGERPRINT_OPTION_SIZE = 5 + FINGERPRINT_DIGEST_SIZE,
     UDP_SIZE_DEFAULT = 1232,
 };
 
@@ -54,6 +57,13 @@ static bool says_zoneversion(const struct answering *a)
            a->version != NULL;
 }
 
+/* Room is kept for it also while it is not known: it may be by the time it is written. */
+static bool wants_fingerprint(const struct answering *a)
+{
+    return (a->query->wants & QUERY_WANTS_FINGERPRINT) != 0 && a->query->qtype == TYPE_SOA &&
+           a->version != NULL;
+}
+
 size_t opt_size(const struct answering *a)
 {
     size_t size = OPT_FIXED_SIZE;
@@ -67,6 +77,7 @@ size_t opt_size(const struct answering *a)
     size += says_expire(a) ? OPTION_HEAD + EXPIRE_SIZE : 0;
     size += says_keepalive(a) ? OPTION_HEAD + KEEPALIVE_SIZE : 0;
     size += says_zoneversion(a) ? OPTION_HEAD + ZONEVERSION_SIZE : 0;
+    size += wants_fingerprint(a) ? OPTION_HEAD + FINGERPRINT_OPTION_SIZE : 0;
     return size;
 }
 
@@ -92,6 +103,20 @@ static uint32_t seconds_to_expiry(const struct answering *a)
                                           : UINT32_MAX;
 }
 
+static void add_fingerprint(struct answering *a)
+{
+    const struct answer_options *options = a->options;
+    const struct zone_fingerprint *known =
+        zone_find_fingerprint(a->zone, zone_version_serial(a->version));
+    if (known != NULL && (options->allow_fingerprint == NULL ||
+                          options->allow_fingerprint(options->allow_context, a->zone, a->asked))) {
+        uint8_t *out = add_option(&a->response, EDNS_FINGERPRINT, FINGERPRINT_OPTION_SIZE);
+        out[0] = FINGERPRINT_FORMAT;
+        put_u32(out + 1, known->serial.value);
+        memcpy(out + 5, known->digest, FINGERPRINT_DIGEST_SIZE);
+    }
+}
+
 static void add_options(struct answering *a)
 {
     struct response *r = &a->response;
@@ -110,6 +135,9 @@ static void add_options(struct answering *a)
         out[0] = (uint8_t)name_label_count(zone_version_name(a->version));
         out[1] = ZONEVERSION_SOA_SERIAL;
         put_u32(out + 2, zone_version_serial(a->version).value);
+    }
+    if (wants_fingerprint(a)) {
+        add_fingerprint(a);
     }
 }
 

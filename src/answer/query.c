@@ -80,6 +80,9 @@ static bool read_options(struct slice options, struct query *q)
         case EDNS_ZONEVERSION:
             q->wants |= QUERY_WANTS_ZONEVERSION;
             break;
+        case EDNS_FINGERPRINT:
+            q->wants |= QUERY_WANTS_FINGERPRINT;
+            break;
         case EDNS_PADDING:
             q->wants |= QUERY_WANTS_PADDING;
             break;

@@ -22,6 +22,7 @@ enum {
     QUERY_WANTS_KEEPALIVE = 4,
     QUERY_WANTS_ZONEVERSION = 8,
     QUERY_WANTS_PADDING = 16, /* sent padding itself: may be padded to (RFC 7830) */
+    QUERY_WANTS_FINGERPRINT = 32,
 };
 
 struct query {

@@ -166,6 +166,7 @@ static void state_text(const json_t *zone, int64_t now_s, struct text *out)
         {"no-copy", "no copy yet, answering SERVFAIL"},
         {"unconfirmed", "serving the copy; no primary was reached since the start"},
         {"ahead", "ahead: the primary's serial is before ours; keeping ours"},
+        {"diverged", "diverged: same serial as the primary, other records; transferring anew"},
         {"failing", "serving the copy; no primary could be asked"},
         {"expired", "expired, answering SERVFAIL"},
         {"not-loaded", "not loaded, answering SERVFAIL"},
@@ -229,6 +230,23 @@ static void version_text(const json_t *zone, int64_t now_s, struct text *out)
     add_count(out, number(zone, "names"), "name");
     text_printf(out, ", %lld octets%s\n", number(zone, "memory_bytes"),
                 json_is_true(json_object_get(zone, "signed")) ? ", signed" : "");
+}
+
+/* The digest's beginning, enough for the eye; programs compare it whole. */
+static void fingerprint_text(const json_t *zone, int64_t now_s, struct text *out)
+{
+    const char *digest = json_string_value(json_object_get(zone, "fingerprint"));
+    const json_t *proof = json_object_get(zone, "proof");
+    label(out, "fingerprint");
+    text_printf(out, "%.16s", digest == NULL ? "not known yet" : digest);
+    if (proof != NULL) {
+        text_add_str(out, is(proof, "verdict", "identical") ? ", proved identical to "
+                                                            : ", differs from ");
+        add_member(out, proof, "primary");
+        text_add_char(out, ' ');
+        add_ago(out, number(proof, "at_s"), now_s);
+    }
+    text_add_char(out, '\n');
 }
 
 static void refresh_text(const json_t *zone, const json_t *refresh, int64_t now_s, struct text *out)
@@ -360,6 +378,9 @@ static void zone_text(const json_t *zone, int64_t now_s, struct text *out)
     state_text(zone, now_s, out);
     text_add_char(out, '\n');
     version_text(zone, now_s, out);
+    if (has(zone, "serial")) {
+        fingerprint_text(zone, now_s, out);
+    }
     if (has(zone, "file")) {
         label(out, "file");
         add_member(out, zone, "file");

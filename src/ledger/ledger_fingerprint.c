@@ -6,9 +6,22 @@
  * walked by the keeper: it takes the durable version and its lanes, and then follows the deltas
  * that were kept since; where those are not all there any more, it walks again. So no commit ever
  * waits for a walk.
+ *
+ * What is known is shown in struct zone, for whoever asks whether two copies are the same. It is
+ * told apart by its serial there; so it is shown only while no other version with that serial is on
+ * its way (a copy that is replaced because it is not its primary's).
  */
 #include "base/memory.h"
 #include "ledger/ledger_impl.h"
+
+/* Under the lock. */
+static void set_digest(struct ledger_zone *zone, const uint8_t digest[FINGERPRINT_DIGEST_SIZE],
+                       struct serial serial)
+{
+    memcpy(zone->digest, digest, sizeof(zone->digest));
+    zone->digest_serial = serial;
+    zone->has_digest = true;
+}
 
 /* Under the lock. */
 static void set_lanes(struct ledger_zone *zone, const struct fingerprint *lanes,
@@ -22,50 +35,48 @@ static void set_lanes(struct ledger_zone *zone, const struct fingerprint *lanes,
     zone->fingerprint_state = FINGERPRINT_READY;
 }
 
-void ledger_follow_fingerprint(struct ledger_zone *zone, const struct commit *commit,
-                               struct store_entry *entries)
+/* Under the lock: the digest is that of the durable version, and no other one has its serial. */
+static bool is_of_durable(const struct ledger_zone *zone)
 {
-    bool restarts = commit->kind == COMMIT_RESTART || commit->mends;
-    bool is_small = zone_version_record_count(commit->version) <= FINGERPRINT_AT_ONCE;
-    struct fingerprint lanes;
-    struct fingerprint *followed = NULL;
-    pthread_mutex_lock(&zone->lock);
-    if (zone->fingerprint_state == FINGERPRINT_READY && !restarts &&
-        serial_equal(zone->fingerprint_serial, commit->from)) {
-        lanes = *zone->lanes;
-        followed = &lanes;
-    } else if (zone->fingerprint_state == FINGERPRINT_READY) {
-        zone->fingerprint_state = FINGERPRINT_NONE;
+    if (!zone->has_digest || zone->durable == NULL ||
+        !serial_equal(zone_version_serial(zone->durable), zone->digest_serial)) {
+        return false;
     }
-    pthread_mutex_unlock(&zone->lock);
-    if (followed != NULL) {
-        for (size_t i = 0; i < commit->chunk_count; i++) {
-            chunk_apply_fingerprint(commit->chunks[i], &lanes);
-            fingerprint_digest(&lanes, entries[i].digest);
-            entries[i].has_digest = true;
-        }
-    } else if (is_small) {
-        size_t last = restarts ? 0 : commit->chunk_count - 1;
-        fingerprint_of_version(&lanes, commit->version);
-        fingerprint_digest(&lanes, entries[last].digest);
-        entries[last].has_digest = true;
-    } else {
-        return;
-    }
-    /* Of many small zones most never change, and the lanes would weigh more than the zone. */
-    bool keeps = !restarts || zone_version_record_count(commit->version) > LANES_WORTH_KEEPING;
-    pthread_mutex_lock(&zone->lock);
-    if (keeps && commit->epoch == zone->epoch) {
-        set_lanes(zone, &lanes, commit->to);
-    }
-    pthread_mutex_unlock(&zone->lock);
+    return zone->head == zone->durable || zone->head == NULL ||
+           !serial_equal(zone_version_serial(zone->head), zone->digest_serial);
 }
 
-/* Under the lock: the kept deltas that lead from `at` to the durable version, shared. NULL: not all
- * of them are kept. */
-static struct chunk **chunks_since(struct ledger_zone *zone, struct serial at, size_t *count)
+/* Under the lock. */
+static void show(struct ledger_zone *zone)
 {
-    struct serial end = zone_version_serial(zone->durable);
+    struct zone_fingerprint shown = {.serial = zone->digest_serial};
+    memcpy(shown.digest, zone->digest, sizeof(shown.digest));
+    zone_publish_fingerprint(zone->zone, &shown);
+}
+
+void ledger_show_fingerprint(struct ledger_zone *zone)
+{
+    pthread_mutex_lock(&zone->lock);
+    bool asks = false;
+    if (is_of_durable(zone)) {
+        show(zone);
+    } else if (!zone->has_digest && zone->fingerprint_state == FINGERPRINT_NONE) {
+        asks = zone->stored != NULL && !zone->is_removed && zone->durable != NULL;
+    }
+    if (asks) {
+        zone->fingerprint_state = FINGERPRINT_COMPUTING;
+    }
+    pthread_mutex_unlock(&zone->lock);
+    if (asks) {
+        ledger_ask_keeper(zone->ledger, KEEPER_FINGERPRINT, zone, NULL);
+    }
+}
+
+/* Under the lock: the kept deltas that lead from `at` to `end`, shared. NULL: not all of them are
+ * kept. */
+static struct chunk **kept_chunks(struct ledger_zone *zone, struct serial at, struct serial end,
+                                  size_t *count)
+{
     size_t first = zone->kept_count;
     size_t last = zone->kept_count;
     *count = 0;
@@ -94,9 +105,71 @@ static struct chunk **chunks_since(struct ledger_zone *zone, struct serial at, s
     return chunks;
 }
 
+static void apply_chunks(struct chunk **chunks, size_t count, struct fingerprint *lanes)
+{
+    for (size_t i = 0; i < count; i++) {
+        chunk_apply_fingerprint(chunks[i], lanes);
+        chunk_unref(chunks[i]);
+    }
+    memory_free(chunks);
+}
+
+void ledger_follow_fingerprint(struct ledger_zone *zone, const struct commit *commit,
+                               struct store_entry *entries)
+{
+    bool restarts = commit->kind == COMMIT_RESTART || commit->mends;
+    bool is_small = zone_version_record_count(commit->version) <= FINGERPRINT_AT_ONCE;
+    struct fingerprint lanes;
+    bool follows = false;
+    struct chunk **missed = NULL;
+    size_t missed_count = 0;
+    pthread_mutex_lock(&zone->lock);
+    zone->has_digest = false;
+    if (zone->fingerprint_state == FINGERPRINT_READY) {
+        follows = !restarts && serial_equal(zone->fingerprint_serial, commit->from);
+        if (!restarts && !follows) {
+            /* The keeper was done while commits that it did not know of were under way. */
+            missed = kept_chunks(zone, zone->fingerprint_serial, commit->from, &missed_count);
+            follows = missed != NULL;
+        }
+        if (follows) {
+            lanes = *zone->lanes;
+        } else {
+            zone->fingerprint_state = FINGERPRINT_NONE;
+        }
+    }
+    pthread_mutex_unlock(&zone->lock);
+    apply_chunks(missed, missed_count, &lanes);
+    size_t last = restarts ? 0 : commit->chunk_count - 1;
+    if (follows) {
+        for (size_t i = 0; i < commit->chunk_count; i++) {
+            chunk_apply_fingerprint(commit->chunks[i], &lanes);
+            fingerprint_digest(&lanes, entries[i].digest);
+            entries[i].has_digest = true;
+        }
+    } else if (is_small) {
+        fingerprint_of_version(&lanes, commit->version);
+        fingerprint_digest(&lanes, entries[last].digest);
+        entries[last].has_digest = true;
+    } else {
+        return;
+    }
+    /* Of many small zones most never change, and the lanes would weigh more than the zone. */
+    bool keeps = !restarts || zone_version_record_count(commit->version) > LANES_WORTH_KEEPING;
+    pthread_mutex_lock(&zone->lock);
+    if (commit->epoch == zone->epoch) {
+        set_digest(zone, entries[last].digest, commit->to);
+        if (keeps) {
+            set_lanes(zone, &lanes, commit->to);
+        }
+    }
+    pthread_mutex_unlock(&zone->lock);
+}
+
 void ledger_compute_fingerprint(struct ledger_zone *zone)
 {
     struct fingerprint lanes;
+    uint8_t digest[FINGERPRINT_DIGEST_SIZE];
     struct zone_version *version = NULL;
     for (;;) {
         size_t count = 0;
@@ -105,12 +178,16 @@ void ledger_compute_fingerprint(struct ledger_zone *zone)
         bool is_done = zone->durable == NULL || zone->is_removed ||
                        zone->fingerprint_state == FINGERPRINT_READY;
         if (!is_done && version != NULL) {
-            struct serial at = zone_version_serial(version);
             if (version == zone->durable) {
-                set_lanes(zone, &lanes, at);
+                set_lanes(zone, &lanes, zone_version_serial(version));
+                set_digest(zone, digest, zone_version_serial(version));
                 is_done = true;
+                if (is_of_durable(zone)) {
+                    show(zone);
+                }
             } else {
-                chunks = chunks_since(zone, at, &count);
+                chunks = kept_chunks(zone, zone_version_serial(version),
+                                     zone_version_serial(zone->durable), &count);
             }
         }
         if (is_done && zone->fingerprint_state == FINGERPRINT_COMPUTING) {
@@ -126,31 +203,42 @@ void ledger_compute_fingerprint(struct ledger_zone *zone)
         if (chunks == NULL) {
             fingerprint_of_version(&lanes, version);
         }
-        for (size_t i = 0; i < count; i++) {
-            chunk_apply_fingerprint(chunks[i], &lanes);
-            chunk_unref(chunks[i]);
-        }
-        memory_free(chunks);
+        apply_chunks(chunks, count, &lanes);
+        fingerprint_digest(&lanes, digest);
     }
+}
+
+void ledger_restore_digest(struct ledger_zone *zone, const uint8_t digest[FINGERPRINT_DIGEST_SIZE],
+                           struct serial serial)
+{
+    pthread_mutex_lock(&zone->lock);
+    set_digest(zone, digest, serial);
+    pthread_mutex_unlock(&zone->lock);
+}
+
+/* Under the lock. */
+static bool is_known(const struct ledger_zone *zone)
+{
+    return zone->has_digest &&
+           (zone->fingerprint_state == FINGERPRINT_READY || is_of_durable(zone));
 }
 
 enum result ledger_fingerprint(struct ledger_zone *zone, struct serial *out_serial,
                                uint8_t out[FINGERPRINT_DIGEST_SIZE], struct error *err)
 {
-    struct fingerprint lanes;
     bool is_ready = false;
     bool asks = false;
     bool is_small = true;
     pthread_mutex_lock(&zone->lock);
     bool has_version = zone->durable != NULL;
     if (has_version) {
-        is_ready = zone->fingerprint_state == FINGERPRINT_READY;
+        is_ready = is_known(zone);
         is_small =
             zone_version_record_count(zone->durable) <= FINGERPRINT_AT_ONCE || zone->stored == NULL;
-        asks = !is_small && zone->fingerprint_state == FINGERPRINT_NONE;
+        asks = !is_ready && !is_small && zone->fingerprint_state == FINGERPRINT_NONE;
         if (is_ready) {
-            lanes = *zone->lanes;
-            *out_serial = zone->fingerprint_serial;
+            memcpy(out, zone->digest, FINGERPRINT_DIGEST_SIZE);
+            *out_serial = zone->digest_serial;
         } else if (asks) {
             zone->fingerprint_state = FINGERPRINT_COMPUTING;
         }
@@ -165,16 +253,15 @@ enum result ledger_fingerprint(struct ledger_zone *zone, struct serial *out_seri
     if (!is_ready && is_small) {
         ledger_compute_fingerprint(zone);
         pthread_mutex_lock(&zone->lock);
-        is_ready = zone->fingerprint_state == FINGERPRINT_READY;
+        is_ready = is_known(zone);
         if (is_ready) {
-            lanes = *zone->lanes;
-            *out_serial = zone->fingerprint_serial;
+            memcpy(out, zone->digest, FINGERPRINT_DIGEST_SIZE);
+            *out_serial = zone->digest_serial;
         }
         pthread_mutex_unlock(&zone->lock);
     }
     if (!is_ready) {
         return error_set(err, ERR_BUSY, "the fingerprint is being computed");
     }
-    fingerprint_digest(&lanes, out);
     return OK;
 }

@@ -105,7 +105,10 @@ struct ledger_zone {
     enum fingerprint_state fingerprint_state;
     struct fingerprint *lanes; /* of `fingerprint_serial`, while READY */
     struct serial fingerprint_serial;
-    struct kept_delta *kept; /* oldest first */
+    bool has_digest; /* of `digest_serial`; also where the lanes are not kept */
+    struct serial digest_serial;
+    uint8_t digest[FINGERPRINT_DIGEST_SIZE];
+    struct kept_delta *kept;                 /* oldest first */
     size_t kept_count;
     size_t kept_room;
     uint64_t kept_bytes;
@@ -196,5 +199,11 @@ void ledger_drop_kept(struct ledger_zone *zone);
 void ledger_follow_fingerprint(struct ledger_zone *zone, const struct commit *commit,
                                struct store_entry *entries);
 void ledger_compute_fingerprint(struct ledger_zone *zone);
+/* The digest that was stored with the version that was restored. */
+void ledger_restore_digest(struct ledger_zone *zone, const uint8_t digest[FINGERPRINT_DIGEST_SIZE],
+                           struct serial serial);
+/* After a version became durable and published: shows its fingerprint in struct zone; has the
+ * keeper find it out where it is not known. */
+void ledger_show_fingerprint(struct ledger_zone *zone);
 
 #endif

@@ -139,6 +139,9 @@ static void restart(struct ledger *ledger, struct keeper_job *job)
         }
         if (publishes) {
             zone_publish(zone->zone, zone_version_ref(commit->version));
+        }
+        ledger_show_fingerprint(zone);
+        if (publishes) {
             ledger_tell(ledger, &(struct ledger_event){.kind = LEDGER_PUBLISHED,
                                                        .zone = zone,
                                                        .version = commit->version,
@@ -204,6 +207,7 @@ static bool retry(struct ledger *ledger, struct keeper_job *job)
         pthread_mutex_unlock(&zone->lock);
         ledger_tell(ledger,
                     &(struct ledger_event){.kind = LEDGER_SAVED, .zone = zone, .to = entry.to});
+        ledger_show_fingerprint(zone);
     }
     zone_version_unref(version);
     end_restart(ledger, zone);

@@ -30,6 +30,7 @@ struct restoring {
     uint64_t step;
     struct fingerprint *lanes;
     bool has_lanes;
+    struct store_entry last; /* of the version */
 };
 
 static enum result read_image(struct ledger_zone *zone, struct restoring *r,
@@ -49,6 +50,7 @@ static enum result read_image(struct ledger_zone *zone, struct restoring *r,
     builder_free(builder);
     if (result == OK) {
         r->step = entry.step;
+        r->last = entry;
         out->source = entry.source;
         out->time_s = entry.time_s;
     }
@@ -78,6 +80,7 @@ static enum result apply_step(struct ledger_zone *zone, struct restoring *r,
         zone_version_unref(r->version);
         r->version = next;
         r->step = entry->step;
+        r->last = *entry;
         if (r->has_lanes) {
             chunk_apply_fingerprint(chunk, r->lanes);
         }
@@ -120,11 +123,17 @@ static void publish(struct ledger_zone *zone, struct restoring *r, bool is_broke
         memory_free(zone->lanes);
         zone->lanes = r->lanes;
         r->lanes = NULL;
+        fingerprint_digest(zone->lanes, r->last.digest);
+        r->last.has_digest = true;
         zone->fingerprint_serial = zone_version_serial(r->version);
         zone->fingerprint_state = FINGERPRINT_READY;
     }
     pthread_mutex_unlock(&zone->lock);
     zone_version_unref(before);
+    if (r->last.has_digest) {
+        ledger_restore_digest(zone, r->last.digest, zone_version_serial(r->version));
+    }
+    ledger_show_fingerprint(zone);
     ledger_tell(zone->ledger, &(struct ledger_event){.kind = LEDGER_PUBLISHED,
                                                      .zone = zone,
                                                      .version = r->version,

@@ -221,10 +221,13 @@ static void publish(struct ledger *ledger, struct ledger_zone *zone)
         ledger_tell(ledger,
                     &(struct ledger_event){.kind = LEDGER_SAVED, .zone = zone, .to = commit->to});
     }
+    if (!commit->is_published && !is_removed) {
+        zone_publish(zone->zone, zone_version_ref(commit->version));
+    }
+    ledger_show_fingerprint(zone);
     if (commit->is_published || is_removed) {
         return;
     }
-    zone_publish(zone->zone, zone_version_ref(commit->version));
     ledger_tell(ledger, &(struct ledger_event){.kind = LEDGER_PUBLISHED,
                                                .zone = zone,
                                                .version = commit->version,

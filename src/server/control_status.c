@@ -55,6 +55,7 @@ static const char *state_word(const struct sync_report *report, bool loaded, boo
         [SYNC_UNCONFIRMED] = "unconfirmed", [SYNC_IN_SYNC] = "in-sync",
         [SYNC_BEHIND] = "behind",           [SYNC_AHEAD] = "ahead",
         [SYNC_FAILING] = "failing",         [SYNC_EXPIRED] = "expired",
+        [SYNC_DIVERGED] = "diverged",
     };
     if (report->state != SYNC_PRIMARY) {
         return words[report->state];
@@ -197,6 +198,29 @@ static json_t *targets_array(const struct sync_report *report, const struct zone
     return array;
 }
 
+static void put_fingerprint(json_t *object, struct zone *zone)
+{
+    struct zone_fingerprint known;
+    char text[2 * FINGERPRINT_DIGEST_SIZE + 1];
+    if (zone_get_fingerprint(zone, &known)) {
+        for (size_t i = 0; i < FINGERPRINT_DIGEST_SIZE; i++) {
+            snprintf(text + 2 * i, 3, "%02x", known.digest[i]);
+        }
+        put_text(object, "fingerprint", text);
+    }
+}
+
+static void put_proof(json_t *object, const struct sync_report *report)
+{
+    if (report->proof == PROOF_IDENTICAL || report->proof == PROOF_DIVERGED) {
+        json_t *proof = json_object();
+        put_text(proof, "verdict", report->proof == PROOF_IDENTICAL ? "identical" : "diverged");
+        put_address(proof, "primary", &report->proof_primary);
+        put_time(proof, "at_s", report->proof_at_s);
+        json_object_set_new(object, "proof", proof);
+    }
+}
+
 static void zone_reported(struct control_job *job)
 {
     struct sync_report *report = &job->report;
@@ -210,6 +234,7 @@ static void zone_reported(struct control_job *job)
         put_number(object, "names", zone_version_owner_count(version));
         put_number(object, "memory_bytes", zone_version_bytes(version));
         json_object_set_new(object, "signed", json_boolean(zone_version_is_signed(version)));
+        put_fingerprint(object, zone->zone);
     }
     struct ledger_zone_status history;
     ledger_zone_status(zone->history, &history);
@@ -220,6 +245,7 @@ static void zone_reported(struct control_job *job)
     put_text(object, "file", settings->file);
     settings_unref(settings->settings);
     if (report->state != SYNC_PRIMARY) {
+        put_proof(object, report);
         json_object_set_new(object, "refresh", refresh_object(report));
         json_object_set_new(object, "primaries", primaries_array(report));
     }
@@ -274,6 +300,7 @@ static json_t *counters_object(const struct server_counters *counters)
     put_number(object, "updates_refused", atomic_load(&counters->updates_refused));
     put_number(object, "updates_done", atomic_load(&counters->updates_done));
     put_number(object, "updates_failed", atomic_load(&counters->updates_failed));
+    put_number(object, "copies_diverged", atomic_load(&counters->copies_diverged));
     return object;
 }
 

@@ -43,8 +43,21 @@ static bool may_query(void *context, const struct zone *zone, const struct answe
                           &subject, NULL, 0);
 }
 
+/* Whoever may have the records may know what they come to; others could test guesses by it. */
+static bool may_know_fingerprint(void *context, const struct zone *zone,
+                                 const struct answer_query *query)
+{
+    (void)context;
+    const struct server_zone *own = zone->context;
+    struct access_subject subject = {
+        .peer = query->peer, .key = query->key, .transport = query->transport};
+    return access_allowed(atomic_load_explicit(&own->settings, memory_order_acquire),
+                          ACCESS_TRANSFER, &subject, NULL, 0);
+}
+
 void request_prepare_settings(struct settings *settings)
 {
+    settings->answer.allow_fingerprint = may_know_fingerprint;
     settings->answer.allow_query = settings->anybody_may_query ? NULL : may_query;
 }
 

@@ -34,6 +34,7 @@ struct server_counters {
     _Atomic uint64_t updates_done;   /* answered with NOERROR */
     _Atomic uint64_t updates_failed; /* with anything else, once taken */
     _Atomic uint64_t signatures_refused;
+    _Atomic uint64_t copies_diverged; /* found to differ from the primary's at the same serial */
     _Atomic uint32_t transfers_out_running;
     _Atomic uint32_t streams_open;
 };

@@ -18,6 +18,7 @@
 #include "server/resolver.h"
 #include "server/server_impl.h"
 #include "server/sync_impl.h"
+#include "server/sync_proof.h"
 #include "server/transfer_in.h"
 #include "server/zone_copy.h"
 #include "xfr/soa_query.h"
@@ -104,6 +105,7 @@ static void soa_done(void *context, struct slice reply, const struct error *fail
                                           .expire_s = answer.expire_option_s};
         refresh_soa_answered(state->refresh, state->soa_ticket, &contact, now);
         contacted(zone);
+        sync_proof_shown(zone, state->soa_primary, &answer, now);
     }
     sync_zone_step(sync, zone);
 }
@@ -117,6 +119,7 @@ static void query_soa(struct sync *sync, struct server_zone *zone,
     state->soa_ask = NULL;
     state->soa_ticket = action->ticket;
     state->soa_edns = action->edns;
+    state->soa_primary = action->primary;
     uint8_t buffer[600];
     struct error err = {0};
     if (asker_draw_id(sync->asker, &state->soa_id, &err) == OK) {
@@ -217,6 +220,7 @@ void sync_zone_step(struct sync *sync, struct server_zone *zone)
     struct zone_settings *settings = server_zone_settings(zone);
     struct instant next = sync_notify_step(sync, zone, clock_now());
     if (zone->sync.refresh != NULL) {
+        next = instant_min(next, sync_proof_step(zone, settings, clock_now()));
         next = instant_min(next, step_refresh(sync, zone, settings));
     }
     loop_timer_set(sync->loop, &zone->sync.timer, next);
@@ -273,6 +277,7 @@ static void configure_refresh(struct server_zone *zone, const struct zone_settin
         state->soa_ask = NULL;
         refresh_free(state->refresh);
     }
+    state->proof = (struct sync_proof){.state = PROOF_NONE};
     state->refresh = refresh_new(&settings->refresh, (uint32_t)settings->primary_count,
                                  hash_bytes(zone->zone->hash, "refresh", 7));
     state->primaries_mark = mark;
@@ -421,6 +426,7 @@ static void run_transfer_ended(void *context)
             refresh_transferred(zone->sync.refresh, message->ticket, &result->soa, &result->contact,
                                 now);
             contacted(zone);
+            sync_proof_replaced(zone, result->soa.serial, now);
             break;
         case TRANSFER_NOT_NEWER:
             refresh_transfer_not_newer(zone->sync.refresh, message->ticket, &result->contact, now);

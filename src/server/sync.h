@@ -12,12 +12,32 @@
 #include "net/loop.h"
 #include "wire/record.h"
 #include "xfr/refresh.h"
+#include "zone/zone_set.h"
 
 struct server;
 struct server_zone;
 struct sync;
 struct ask;
 struct notify_target;
+
+/* Whether a copy is its primary's, record for record (sync_proof.h). */
+enum proof_state {
+    PROOF_NONE,      /* no primary showed a fingerprint of the serial that we have */
+    PROOF_WAITING,   /* one did; ours is not known yet, or its serial is still to come */
+    PROOF_IDENTICAL, /* at the serial shown */
+    PROOF_DIVERGED,
+};
+struct sync_proof {
+    enum proof_state state;
+    uint32_t primary; /* index of who showed it */
+    struct zone_fingerprint shown;
+    struct zone_fingerprint
+        healed; /* what the zone was last transferred anew for, where has_healed */
+    bool has_healed;
+    uint32_t wait_ms; /* until ours is looked for again */
+    struct instant look_at;
+    int64_t compared_at_s;
+};
 
 /* A zone's state in the sync thread. */
 struct sync_zone {
@@ -29,7 +49,9 @@ struct sync_zone {
     struct ask *soa_ask;
     uint32_t soa_ticket;
     uint16_t soa_id;
+    uint32_t soa_primary;
     bool soa_edns;
+    struct sync_proof proof; /* secondaries */
     uint32_t told_rounds; /* failed rounds in a row that the log knows of */
     struct notify_target **targets;
     size_t target_count;

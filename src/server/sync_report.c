@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "server/sync_impl.h"
+#include "server/sync_proof.h"
 
 struct inquiry {
     struct sync_report *reports;
@@ -39,15 +40,16 @@ static char *copy_text(const char *text)
 
 /* ---- the copy ---- */
 
-static enum sync_state state_of(const struct refresh_status *status)
+static enum sync_state state_of(const struct refresh_status *status, enum proof_state proof)
 {
-    return !status->has_copy       ? SYNC_NO_COPY
-           : status->expired       ? SYNC_EXPIRED
-           : status->wants_newer   ? SYNC_BEHIND
-           : status->behind        ? SYNC_AHEAD
-           : status->failed_rounds ? SYNC_FAILING
-           : !status->confirmed    ? SYNC_UNCONFIRMED
-                                   : SYNC_IN_SYNC;
+    return !status->has_copy         ? SYNC_NO_COPY
+           : status->expired         ? SYNC_EXPIRED
+           : status->wants_newer     ? SYNC_BEHIND
+           : status->behind          ? SYNC_AHEAD
+           : proof == PROOF_DIVERGED ? SYNC_DIVERGED
+           : status->failed_rounds   ? SYNC_FAILING
+           : !status->confirmed      ? SYNC_UNCONFIRMED
+                                     : SYNC_IN_SYNC;
 }
 
 static enum sync_activity activity_of(enum refresh_state state)
@@ -104,7 +106,12 @@ static void fill_copy(const struct inquiry *inquiry, const struct zone_settings 
     struct server_zone *zone = report->zone;
     const struct refresh *refresh = zone->sync.refresh;
     struct refresh_status status = refresh_status(refresh);
-    report->state = state_of(&status);
+    report->proof = sync_proof_state(zone);
+    if (report->proof == PROOF_IDENTICAL || report->proof == PROOF_DIVERGED) {
+        report->proof_primary = settings->primaries[zone->sync.proof.primary].address;
+        report->proof_at_s = zone->sync.proof.compared_at_s;
+    }
+    report->state = state_of(&status, report->proof);
     report->activity = activity_of(status.state);
     report->wants_newer = status.wants_newer;
     report->wanted = status.wants_newer ? status.wanted_serial : status.behind_serial;

@@ -8,6 +8,7 @@
 #define SERVER_SYNC_REPORT_H
 
 #include "base/address.h"
+#include "server/sync.h"
 #include "wire/record.h"
 
 struct server_zone;
@@ -19,9 +20,10 @@ enum sync_state {
     SYNC_NO_COPY,     /* the first transfer has not come through */
     SYNC_UNCONFIRMED, /* a copy from before the start, not compared with a primary yet */
     SYNC_IN_SYNC,
-    SYNC_BEHIND,  /* a newer serial is known to exist */
-    SYNC_AHEAD,   /* the primary's serial is before ours: it went back there */
-    SYNC_FAILING, /* no primary could be asked; the copy serves on until it expires */
+    SYNC_BEHIND,   /* a newer serial is known to exist */
+    SYNC_DIVERGED, /* the serial is the primary's, the records are not */
+    SYNC_AHEAD,    /* the primary's serial is before ours: it went back there */
+    SYNC_FAILING,  /* no primary could be asked; the copy serves on until it expires */
     SYNC_EXPIRED,
 };
 
@@ -67,6 +69,9 @@ struct sync_report {
     struct serial wanted; /* where behind or ahead: the primary's */
     int64_t wanted_since_s, contacted_at_s, expires_at_s, next_refresh_at_s, error_at_s;
     uint32_t failed_rounds;
+    enum proof_state proof; /* IDENTICAL, DIVERGED: as compared with proof_primary at proof_at_s */
+    struct address proof_primary;
+    int64_t proof_at_s;
     char *error; /* the last one since the last success, with its step; NULL: none */
     struct address error_primary;
     struct settings *settings; /* a reference; NULL without detail */

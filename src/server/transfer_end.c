@@ -120,6 +120,11 @@ static void finish_axfr(struct transfer *transfer)
         return;
     }
     struct delta **deltas = NULL;
+    if (delta != NULL && !serial_before(zone_version_serial(transfer->base), serial)) {
+        /* A step to the same serial, or back, is none for IXFR: history begins anew. */
+        delta_free(delta);
+        delta = NULL;
+    }
     if (delta != NULL) {
         deltas = memory_new(sizeof(delta));
         deltas[0] = delta;

@@ -66,8 +66,14 @@ MUST_CHECK enum result message_record_read(struct slice message, size_t *offset,
 
 /* EDNS (RFC 6891) of a message. */
 enum {
-    EDNS_NSID = 3, EDNS_EXPIRE = 9, EDNS_COOKIE = 10, EDNS_TCP_KEEPALIVE = 11, EDNS_PADDING = 12,
-    EDNS_EDE = 15, EDNS_ZONEVERSION = 19,
+    EDNS_NSID = 3,
+    EDNS_EXPIRE = 9,
+    EDNS_COOKIE = 10,
+    EDNS_TCP_KEEPALIVE = 11,
+    EDNS_PADDING = 12,
+    EDNS_EDE = 15,
+    EDNS_ZONEVERSION = 19,
+    EDNS_FINGERPRINT = 65242, /* ours, of the local range (RFC 6891 9); docs/formats.md */
 };
 
 struct edns {

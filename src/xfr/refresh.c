@@ -218,6 +218,17 @@ void refresh_retransfer(struct refresh *r, struct instant now)
     refresh_now(r, now);
 }
 
+void refresh_retransfer_from(struct refresh *r, uint32_t primary, struct instant now)
+{
+    REQUIRE(primary < r->primary_count);
+    refresh_retransfer(r, now);
+    if (!refresh_is_busy(r)) {
+        r->first_choice = primary;
+    } else if (!r->queued_has_serial) {
+        r->queued_from = primary;
+    }
+}
+
 void refresh_soa_answered(struct refresh *r, uint32_t ticket, const struct refresh_contact *contact,
                           struct instant now)
 {

@@ -85,6 +85,8 @@ enum refresh_notify refresh_notified(struct refresh *refresh, uint32_t primary, 
 /* The operator's word: look now; or fetch the whole zone now whatever its serial. */
 void refresh_now(struct refresh *refresh, struct instant now);
 void refresh_retransfer(struct refresh *refresh, struct instant now);
+/* The copy is not that of `primary`: as refresh_retransfer, and this one is asked first. */
+void refresh_retransfer_from(struct refresh *refresh, uint32_t primary, struct instant now);
 
 struct refresh_contact {
     struct serial serial; /* that the primary has */

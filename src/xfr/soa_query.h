@@ -5,12 +5,13 @@
 #define XFR_SOA_QUERY_H
 
 #include "wire/message.h"
+#include "zone/fingerprint.h"
 
 struct soa_query {
     const uint8_t *zone; /* borrowed */
     uint16_t class;
     uint16_t id;
-    bool with_edns; /* asks for EXPIRE too (RFC 7314) */
+    bool with_edns; /* asks for EXPIRE (RFC 7314) and FINGERPRINT (docs/formats.md) too */
 };
 
 /* Returns the size, 0 where `limit` is too small; 512 is always enough. */
@@ -24,6 +25,8 @@ struct soa_answer {
     uint32_t minimum_s;
     bool has_expire_option;
     uint32_t expire_option_s;
+    bool has_fingerprint; /* of all records of the version with `serial` */
+    uint8_t fingerprint[FINGERPRINT_DIGEST_SIZE];
     bool truncated; /* TC: nothing else is known, ask over TCP */
     bool no_edns;   /* on error: the peer may dislike EDNS; ask again without */
 };

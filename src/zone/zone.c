@@ -6,7 +6,8 @@
  * `current` owns one reference to the version. Publishing exchanges the pointer and leaves the old
  * reference to RCU, so a reader that loaded the old version may use it until its next quiescent
  * state, and may take a reference of its own until then (zone_acquire): the count cannot have
- * reached zero before.
+ * reached zero before. A fingerprint is told apart by its serial; publishing forgets it first,
+ * since a version may be replaced by another one with the same serial (a copy transferred anew).
  */
 #include "zone/zone_set.h"
 
@@ -40,6 +41,7 @@ void zone_unref(struct zone *zone)
     if (zone != NULL &&
         atomic_fetch_sub_explicit(&zone->references, 1, memory_order_acq_rel) == 1) {
         zone_version_unref(atomic_load_explicit(&zone->current, memory_order_relaxed));
+        memory_free(atomic_load_explicit(&zone->fingerprint, memory_order_relaxed));
         memory_free(zone);
     }
 }
@@ -49,8 +51,43 @@ static void drop_version(void *context)
     zone_version_unref(context);
 }
 
+void zone_publish_fingerprint(struct zone *zone, const struct zone_fingerprint *fingerprint)
+{
+    struct zone_fingerprint *copy = NULL;
+    if (fingerprint != NULL) {
+        copy = memory_new(sizeof(*copy));
+        *copy = *fingerprint;
+    }
+    struct zone_fingerprint *old =
+        atomic_exchange_explicit(&zone->fingerprint, copy, memory_order_acq_rel);
+    if (old != NULL) {
+        rcu_defer(memory_free, old);
+    }
+}
+
+const struct zone_fingerprint *zone_find_fingerprint(const struct zone *zone, struct serial serial)
+{
+    const struct zone_fingerprint *found =
+        atomic_load_explicit(&zone->fingerprint, memory_order_acquire);
+    return found != NULL && serial_equal(found->serial, serial) ? found : NULL;
+}
+
+bool zone_get_fingerprint(struct zone *zone, struct zone_fingerprint *out)
+{
+    rcu_read_begin();
+    const struct zone_version *version = atomic_load_explicit(&zone->current, memory_order_acquire);
+    const struct zone_fingerprint *found =
+        version == NULL ? NULL : zone_find_fingerprint(zone, zone_version_serial(version));
+    if (found != NULL) {
+        *out = *found;
+    }
+    rcu_read_end();
+    return found != NULL;
+}
+
 void zone_publish(struct zone *zone, struct zone_version *version)
 {
+    zone_publish_fingerprint(zone, NULL);
     struct zone_version *old =
         atomic_exchange_explicit(&zone->current, version, memory_order_acq_rel);
     atomic_store_explicit(&zone->state, version == NULL ? ZONE_EMPTY : ZONE_SERVING,

@@ -13,12 +13,19 @@
 #include <stdatomic.h>
 
 #include "base/error.h"
+#include "zone/fingerprint.h"
 #include "zone/version.h"
 
 enum zone_state {
     ZONE_EMPTY,   /* nothing loaded or transferred yet: SERVFAIL */
     ZONE_SERVING,
     ZONE_EXPIRED, /* a secondary without contact for too long: SERVFAIL */
+};
+
+/* The digest of all records of the version with this serial. Never changes. */
+struct zone_fingerprint {
+    struct serial serial;
+    uint8_t digest[FINGERPRINT_DIGEST_SIZE];
 };
 
 struct zone {
@@ -30,6 +37,7 @@ struct zone {
     uint64_t hash;                          /* name_hash of the name under the process key */
     void *context;                          /* the server's own, borrowed */
     _Atomic(uint64_t) expires_at_s;         /* wall clock; 0: does not expire (EDNS EXPIRE) */
+    _Atomic(struct zone_fingerprint *) fingerprint; /* RCU; NULL: not known (yet) */
     _Atomic(uint32_t) references;
     uint8_t name[];                         /* wire form, as configured */
 };
@@ -39,10 +47,17 @@ enum { ZONE_SECONDARY = 1, ZONE_MINIMAL_ANY = 2 };
 struct zone *zone_new(const uint8_t *name, uint16_t class, uint8_t flags);
 struct zone *zone_ref(struct zone *zone);
 void zone_unref(struct zone *zone);
-/* Makes `version` (takes one reference) the current one and the zone ZONE_SERVING; NULL: ZONE_EMPTY.
- * The old one's reference is dropped after all readers have moved on. One thread at a time per zone;
- * never blocks. */
+/* Makes `version` (takes one reference) the current one and the zone ZONE_SERVING; NULL:
+ * ZONE_EMPTY. Its fingerprint is not known then. The old one's reference is dropped after all
+ * readers have moved on. One thread at a time per zone; never blocks. */
 void zone_publish(struct zone *zone, struct zone_version *version);
+/* Shows what is known of a version; `fingerprint` is copied, NULL: nothing. Readers see it while
+ * the current version has its serial. Any thread; never blocks. */
+void zone_publish_fingerprint(struct zone *zone, const struct zone_fingerprint *fingerprint);
+/* That of a version with `serial`, or NULL. Inside a read section, for as long as that lasts. */
+const struct zone_fingerprint *zone_find_fingerprint(const struct zone *zone, struct serial serial);
+/* The current version's, copied. False: it is not known, or there is no version. */
+bool zone_get_fingerprint(struct zone *zone, struct zone_fingerprint *out);
 /* For what lasts longer than a read section: the current version with a reference, or NULL. */
 struct zone_version *zone_acquire(struct zone *zone);
 

@@ -73,6 +73,8 @@ static void read_word(struct spec *spec, const char *word, unsigned index)
             add_option(spec, EDNS_TCP_KEEPALIVE);
         } else if (strcmp(word, "+zoneversion") == 0) {
             add_option(spec, EDNS_ZONEVERSION);
+        } else if (strcmp(word, "+fingerprint") == 0) {
+            add_option(spec, EDNS_FINGERPRINT);
         } else {
             assert_string_equal(word, "+edns");
         }

@@ -2,6 +2,8 @@
 /* OPT of responses: there when asked for, with the options that were asked for. */
 #include "support/ask.h"
 
+#include "base/rcu.h"
+
 static const char zone_text[] = "@ SOA ns hostmaster 77 3600 600 86400 300\n"
                                 "  NS ns.other.test.\n";
 
@@ -94,6 +96,38 @@ static void zoneversion_is_the_serial(void **state)
     ask_expect(set, &plain, ANSWER_UDP, "a.example. SOA +zoneversion", ANSWER "opt 1232\n");
 }
 
+static bool refuse(void *context, const struct zone *refused, const struct answer_query *query)
+{
+    assert_ptr_equal(refused, zone);
+    assert_ptr_equal(context, set);
+    assert_int_equal(query->query.qtype, TYPE_SOA);
+    return false;
+}
+
+static void fingerprint_is_said_for_the_serial_it_belongs_to(void **state)
+{
+    (void)state;
+    static const char known[] =
+        ANSWER "opt 1232 65242=010000004dab000000000000000000000000000000000000000000000000000000"
+               "000000cd\n";
+    struct zone_fingerprint fingerprint = {.serial = {77}, .digest = {[0] = 0xab, [31] = 0xcd}};
+    ask_expect(set, &plain, ANSWER_UDP, "a.example. SOA +fingerprint", ANSWER "opt 1232\n");
+    zone_publish_fingerprint(zone, &fingerprint);
+    ask_expect(set, &plain, ANSWER_UDP, "a.example. SOA +fingerprint", known);
+    ask_expect(set, &plain, ANSWER_TCP, "a.example. SOA +fingerprint", known);
+    ask_expect(set, &plain, ANSWER_UDP, "a.example. SOA +edns", ANSWER "opt 1232\n");
+    ask_expect(set, &plain, ANSWER_UDP, "a.example. NS +fingerprint",
+               "NOERROR aa\n? a.example. IN NS\n= a.example. 3600 IN NS ns.other.test.\n"
+               "opt 1232\n");
+    struct answer_options options = {.allow_fingerprint = refuse, .allow_context = set};
+    ask_expect(set, &options, ANSWER_UDP, "a.example. SOA +fingerprint", ANSWER "opt 1232\n");
+    fingerprint.serial.value = 76;
+    zone_publish_fingerprint(zone, &fingerprint);
+    ask_expect(set, &plain, ANSWER_UDP, "a.example. SOA +fingerprint", ANSWER "opt 1232\n");
+    zone_publish_fingerprint(zone, NULL);
+    rcu_drain();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +137,7 @@ int main(void)
         cmocka_unit_test(expire_of_a_primary_is_the_field_of_its_soa),
         cmocka_unit_test(keepalive_is_said_over_tcp_only),
         cmocka_unit_test(zoneversion_is_the_serial),
+        cmocka_unit_test(fingerprint_is_said_for_the_serial_it_belongs_to),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -47,13 +47,14 @@ static void query_parse_reads_a_plain_question(void **state)
 static void query_parse_reads_edns(void **state)
 {
     (void)state;
-    struct query query = parse_text(". NS +do +size=4096 +nsid +expire +keepalive +zoneversion");
+    struct query query = parse_text(". NS +do +size=4096 +nsid +expire +keepalive +zoneversion "
+                                    "+fingerprint");
     assert_int_equal(query.kind, QUERY_ASK);
     assert_true(query.edns.present);
     assert_true(query.edns.dnssec_ok);
     assert_int_equal(query.edns.udp_size, 4096);
     assert_int_equal(query.wants, QUERY_WANTS_NSID | QUERY_WANTS_EXPIRE | QUERY_WANTS_KEEPALIVE |
-                                      QUERY_WANTS_ZONEVERSION);
+                                      QUERY_WANTS_ZONEVERSION | QUERY_WANTS_FINGERPRINT);
     query = parse_text("a. A +size=100");
     assert_int_equal(query.edns.udp_size, 512);
     assert_false(query.edns.dnssec_ok);

@@ -283,6 +283,21 @@ static void assert_fingerprint_is_true(struct scene *scene)
     fingerprint_digest(&walked, expected);
     zone_version_unref(version);
     assert_memory_equal(digest, expected, sizeof(digest));
+    struct zone_fingerprint shown;
+    assert_true(zone_get_fingerprint(scene->zone, &shown));
+    assert_int_equal(shown.serial.value, serial.value);
+    assert_memory_equal(shown.digest, expected, sizeof(expected));
+}
+
+/* Shown without anybody asking for it, and true. */
+static void await_shown_fingerprint(struct scene *scene)
+{
+    struct zone_fingerprint shown;
+    for (unsigned ms = 0; ms < LONG_ENOUGH_MS && !zone_get_fingerprint(scene->zone, &shown); ms++) {
+        nap();
+    }
+    assert_true(zone_get_fingerprint(scene->zone, &shown));
+    assert_fingerprint_is_true(scene);
 }
 
 /* --- Tests; each with and without store where that makes sense. --- */
@@ -531,6 +546,45 @@ struct client {
     unsigned count;
 };
 
+static void shows_fingerprints(struct scene *scene, unsigned count)
+{
+    struct outcome outcome = {0};
+    start(scene, true);
+    assert_int_equal(begin_zone(scene, 10, count, LEDGER_PERSIST_FIRST, &outcome), OK);
+    for (unsigned i = 0; i < 100; i++) {
+        while (i == 0 && served(scene) == 0) {
+            nap();
+        }
+        assert_int_equal(edit(scene, 100000 + i, &outcome), OK);
+    }
+    await_end(&outcome, 101);
+    assert_int_equal(outcome.failed, 0);
+    await_shown_fingerprint(scene);
+    stop(scene);
+    start(scene, true);
+    struct ledger_restored restored;
+    assert_int_equal(ledger_restore(scene->in_ledger, false, &restored, NULL), OK);
+    await_shown_fingerprint(scene);
+    /* Other records under the serial that is served: what was shown is not true of them. */
+    struct ledger_change change = {.version = version_of(scene, 110, count + 1),
+                                   .source = STORE_FROM_TRANSFER,
+                                   .order = LEDGER_PUBLISH_FIRST,
+                                   .adopts = true};
+    assert_int_equal(ledger_commit(scene->in_ledger, &change, on_done, &outcome, NULL), OK);
+    await_end(&outcome, 102);
+    await_shown_fingerprint(scene);
+}
+
+static void ledger_shows_the_fingerprint_of_a_small_zone(void **state)
+{
+    shows_fingerprints(*state, 30);
+}
+
+static void ledger_shows_the_fingerprint_of_a_large_zone(void **state)
+{
+    shows_fingerprints(*state, 20000);
+}
+
 static void *run_client(void *context)
 {
     struct client *client = context;
@@ -681,6 +735,8 @@ int main(void)
         SCENE(ledger_commits_together_what_arrives_together),
         SCENE(ledger_rebuilds_an_older_version),
         SCENE(ledger_keeps_metadata),
+        SCENE(ledger_shows_the_fingerprint_of_a_small_zone),
+        SCENE(ledger_shows_the_fingerprint_of_a_large_zone),
         SCENE(ledger_forgets_a_removed_zone),
         SCENE(ledger_says_what_is_damaged_and_starts_anew),
     };

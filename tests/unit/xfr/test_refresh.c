@@ -561,6 +561,21 @@ static void retransfer_takes_any_serial(void **state)
     refresh_free(r);
 }
 
+static void retransfer_from_asks_that_primary_first(void **state)
+{
+    (void)state;
+    struct refresh *r = start_loaded(3);
+    refresh_retransfer_from(r, 2, at_s(10));
+    struct refresh_action action = expect_step(r, REFRESH_TRANSFER, at_s(10));
+    assert_true(action.any_serial);
+    assert_int_equal(action.primary, 2);
+    refresh_retransfer_from(r, 1, at_s(11)); /* while busy: after that */
+    refresh_transferred(r, action.ticket, &soa42, NULL, at_s(12));
+    action = refresh_step(r, at_s(20));
+    assert_int_equal(action.primary, 1);
+    refresh_free(r);
+}
+
 static void jitter_follows_from_the_seed(void **state)
 {
     (void)state;
@@ -631,6 +646,7 @@ int main(void)
         cmocka_unit_test(lagging_primary_does_not_hide_a_notified_serial),
         cmocka_unit_test(status_keeps_what_each_primary_showed),
         cmocka_unit_test(retransfer_takes_any_serial),
+        cmocka_unit_test(retransfer_from_asks_that_primary_first),
         cmocka_unit_test(jitter_follows_from_the_seed),
         cmocka_unit_test(timers_are_clamped),
     };

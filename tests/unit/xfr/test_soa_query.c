@@ -51,6 +51,8 @@ static void query_asks_for_soa_and_expire(void **state)
     assert_int_equal(request.id, ID);
     assert_int_equal(request.question.type, TYPE_SOA);
     assert_true(request.wants_expire);
+    static const uint8_t fingerprint[] = {EDNS_FINGERPRINT >> 8, EDNS_FINGERPRINT & 0xff, 0, 0};
+    assert_memory_equal(buffer + size - sizeof(fingerprint), fingerprint, sizeof(fingerprint));
     struct soa_query plain = query;
     plain.with_edns = false;
     size = soa_query_write(&plain, buffer, sizeof(buffer));
@@ -72,25 +74,73 @@ static void good_answer_gives_serial_and_timers(void **state)
     assert_false(answer.has_expire_option);
 }
 
-static void expire_option_is_read(void **state)
+/* An answer with SOA and `options` in its OPT. */
+static struct slice reply_options(struct slice options)
 {
-    (void)state;
     uint8_t *buffer = malloc(512);
     struct message_writer w;
     message_writer_init(&w, buffer, 512, ID, FLAG_QR | FLAG_AA);
     struct line_record *line = malloc(sizeof(*line));
     line_read(SOA, zone, CLASS_IN, line);
-    uint8_t option[EXPIRE_OPTION_SIZE];
     assert_true(message_write_question(&w, zone, TYPE_SOA, CLASS_IN));
     assert_true(message_write_record(&w, SECTION_ANSWER, &line->record));
-    assert_true(message_write_opt(&w, 1232, 0, 0, false, expire_option_write(option, 4242)));
+    assert_true(message_write_opt(&w, 1232, 0, 0, false, options));
     free(line);
     size_t size = message_writer_finish(&w).size;
+    return slice_of(realloc(buffer, size), size);
+}
+
+static void expire_option_is_read(void **state)
+{
+    (void)state;
+    uint8_t option[EXPIRE_OPTION_SIZE];
     struct soa_answer answer;
     struct error err = {0};
-    assert_int_equal(read_answer(slice_of(realloc(buffer, size), size), &answer, &err), OK);
+    assert_int_equal(read_answer(reply_options(expire_option_write(option, 4242)), &answer, &err),
+                     OK);
     assert_true(answer.has_expire_option);
     assert_int_equal(answer.expire_option_s, 4242);
+    assert_false(answer.has_fingerprint);
+}
+
+enum { FINGERPRINT_SIZE = 5 + FINGERPRINT_DIGEST_SIZE };
+
+/* Whether an option of `size` octets with this beginning is taken for a fingerprint. */
+static bool takes_fingerprint(uint8_t format, uint32_t serial, size_t size, struct soa_answer *out)
+{
+    uint8_t options[4 + FINGERPRINT_SIZE + 1] = {EDNS_FINGERPRINT >> 8, EDNS_FINGERPRINT & 0xff};
+    struct error err = {0};
+    put_u16(options + 2, (uint16_t)size);
+    options[4] = format;
+    put_u32(options + 5, serial);
+    for (size_t i = 0; i < FINGERPRINT_DIGEST_SIZE; i++) {
+        options[9 + i] = (uint8_t)(i * 7);
+    }
+    assert_int_equal(read_answer(reply_options(slice_of(options, 4 + size)), out, &err), OK);
+    assert_int_equal(out->serial.value, 2026031802);
+    return out->has_fingerprint;
+}
+
+static void fingerprint_option_is_read(void **state)
+{
+    (void)state;
+    struct soa_answer answer;
+    assert_true(takes_fingerprint(1, 2026031802, FINGERPRINT_SIZE, &answer));
+    for (size_t i = 0; i < FINGERPRINT_DIGEST_SIZE; i++) {
+        assert_int_equal(answer.fingerprint[i], (uint8_t)(i * 7));
+    }
+}
+
+static void fingerprint_option_that_is_none_is_passed_over(void **state)
+{
+    (void)state;
+    struct soa_answer answer;
+    for (size_t size = 0; size <= FINGERPRINT_SIZE + 1; size++) {
+        assert_int_equal(takes_fingerprint(1, 2026031802, size, &answer), size == FINGERPRINT_SIZE);
+    }
+    assert_false(takes_fingerprint(0, 2026031802, FINGERPRINT_SIZE, &answer));
+    assert_false(takes_fingerprint(2, 2026031802, FINGERPRINT_SIZE, &answer));
+    assert_false(takes_fingerprint(1, 2026031801, FINGERPRINT_SIZE, &answer));
 }
 
 static void truncated_answer_says_so(void **state)
@@ -161,6 +211,8 @@ int main(void)
         cmocka_unit_test(query_asks_for_soa_and_expire),
         cmocka_unit_test(good_answer_gives_serial_and_timers),
         cmocka_unit_test(expire_option_is_read),
+        cmocka_unit_test(fingerprint_option_is_read),
+        cmocka_unit_test(fingerprint_option_that_is_none_is_passed_over),
         cmocka_unit_test(truncated_answer_says_so),
         cmocka_unit_test(every_other_answer_is_told_apart),
         cmocka_unit_test(answer_must_be_authoritative),
