@@ -27,12 +27,13 @@
 #include <pthread.h>
 
 #include "base/memory.h"
+#include "base/pool.h"
 #include "wire/rrtype.h"
 #include "xfr/axfr_out.h"
 #include "xfr/axfr_walk_impl.h"
 #include "xfr/record_writer_impl.h"
 
-enum { BUCKETS = 256, SPARES_MAX = 64, QUESTION_FIXED_SIZE = 4, DEFAULT_SWEEP_MS = 5000 };
+enum { BUCKETS = 256, QUESTION_FIXED_SIZE = 4, DEFAULT_SWEEP_MS = 5000 };
 #define DEFAULT_BYTES       ((uint64_t)256 << 20)
 #define DEFAULT_TRAIL_BYTES ((uint64_t)8 << 20)
 
@@ -70,9 +71,10 @@ struct axfr_cache {
     struct instant sweep_at;
     struct axfr_cache_stats stats;
     uint64_t alive; /* pieces, kept or only referred to */
+    struct pool
+        *pool; /* of pieces: gives memory back when a crowd is gone, which a heap does not */
+    struct pool_cache pool_cache;
     struct axfr_piece *newest, *oldest;
-    struct axfr_piece *spares; /* of the usual size; linked by `older` */
-    unsigned spare_count;
     struct axfr_rendering *buckets[BUCKETS];
 };
 
@@ -86,58 +88,50 @@ struct axfr_cache *axfr_cache_new(const struct axfr_cache_options *options)
     o->max_bytes = o->max_bytes != 0 ? o->max_bytes : DEFAULT_BYTES;
     o->trail_bytes = o->trail_bytes != 0 ? o->trail_bytes : DEFAULT_TRAIL_BYTES;
     o->sweep_ms = o->sweep_ms != 0 ? o->sweep_ms : DEFAULT_SWEEP_MS;
-    o->soft_size = o->soft_size != 0 ? o->soft_size : AXFR_OUT_SOFT_SIZE;
+    /* With what stands before it a full piece fills a block. */
+    o->soft_size =
+        o->soft_size != 0 ? o->soft_size : AXFR_OUT_SOFT_SIZE - sizeof(struct axfr_piece);
     pthread_mutex_init(&cache->mutex, NULL);
+    cache->pool = pool_new();
+    pool_cache_init(&cache->pool_cache, cache->pool);
     return cache;
 }
 
-/* ---- pieces; all with the mutex but piece_new ---- */
+/* ---- pieces; all with the mutex but piece_new and axfr_piece_unref ---- */
+
+static size_t piece_bytes(const struct axfr_piece *piece)
+{
+    return sizeof(*piece) + piece->room;
+}
 
 static struct axfr_piece *piece_new(struct axfr_cache *cache, size_t room)
 {
-    struct axfr_piece *piece = NULL;
     pthread_mutex_lock(&cache->mutex);
     cache->alive++;
-    if (room == cache->options.soft_size && cache->spares != NULL) {
-        piece = cache->spares;
-        cache->spares = piece->older;
-        cache->spare_count--;
-    }
+    struct axfr_piece *piece = pool_alloc(&cache->pool_cache, sizeof(*piece) + room);
     pthread_mutex_unlock(&cache->mutex);
-    if (piece == NULL) {
-        piece = memory_new(sizeof(*piece) + room);
-    }
     piece->cache = cache;
     piece->room = (uint32_t)room;
-    atomic_init(&piece->references, 1);
+    piece->references = 1;
     return piece;
 }
 
-/* The last reference is gone. True where the memory is to be freed, better without the mutex. */
-static bool piece_end(struct axfr_cache *cache, struct axfr_piece *piece)
+/* A reference less; the last one ends it. */
+static void piece_release(struct axfr_cache *cache, struct axfr_piece *piece)
 {
-    cache->alive--;
-    if (piece->room != cache->options.soft_size || cache->spare_count == SPARES_MAX) {
-        return true;
+    if (--piece->references == 0) {
+        cache->alive--;
+        pool_release(&cache->pool_cache, piece, piece_bytes(piece));
     }
-    piece->older = cache->spares;
-    cache->spares = piece;
-    cache->spare_count++;
-    return false;
 }
 
 void axfr_piece_unref(void *context)
 {
     struct axfr_piece *piece = context;
     struct axfr_cache *cache = piece->cache;
-    if (atomic_fetch_sub_explicit(&piece->references, 1, memory_order_acq_rel) == 1) {
-        pthread_mutex_lock(&cache->mutex);
-        bool is_free = piece_end(cache, piece);
-        pthread_mutex_unlock(&cache->mutex);
-        if (is_free) {
-            memory_free(piece);
-        }
-    }
+    pthread_mutex_lock(&cache->mutex);
+    piece_release(cache, piece);
+    pthread_mutex_unlock(&cache->mutex);
 }
 
 static void list_add(struct axfr_cache *cache, struct axfr_piece *piece)
@@ -155,15 +149,10 @@ static void list_remove(struct axfr_cache *cache, struct axfr_piece *piece)
     *(piece->older != NULL ? &piece->older->newer : &cache->oldest) = piece->newer;
 }
 
-static size_t piece_bytes(const struct axfr_piece *piece)
-{
-    return sizeof(*piece) + piece->room;
-}
-
 static void keep(struct axfr_cache *cache, struct axfr_rendering *rendering,
                  struct axfr_piece *piece)
 {
-    atomic_fetch_add_explicit(&piece->references, 1, memory_order_relaxed);
+    piece->references++;
     rendering->slots[piece->index].piece = piece;
     rendering->bytes += piece_bytes(piece);
     if (piece->index < rendering->lowest) {
@@ -180,10 +169,7 @@ static void drop(struct axfr_cache *cache, struct axfr_piece *piece)
     rendering->bytes -= piece_bytes(piece);
     cache->stats.bytes -= piece_bytes(piece);
     list_remove(cache, piece);
-    if (atomic_fetch_sub_explicit(&piece->references, 1, memory_order_acq_rel) == 1 &&
-        piece_end(cache, piece)) {
-        memory_free(piece);
-    }
+    piece_release(cache, piece);
 }
 
 /* ---- renderings ---- */
@@ -333,10 +319,13 @@ static struct axfr_piece *render(struct axfr_cache *cache, struct axfr_rendering
             too_large(&walk->record, err);
             return NULL;
         }
-        piece->room = (uint32_t)writer->size; /* no other record comes with it */
-        writer->limit = writer->size;
-        piece = memory_resize(piece, sizeof(*piece) + piece->room);
+        /* No other record comes with it. */
+        struct axfr_piece *large = piece;
+        piece = piece_new(cache, writer->size);
+        memcpy(piece->message + offset, large->message + offset, writer->size - offset);
+        axfr_piece_unref(large);
         writer->data = piece->message;
+        writer->limit = writer->size;
     }
     axfr_walk_next(walk);
     while (walk->phase != AXFR_END && record_writer_add(writer, &walk->record)) {
@@ -401,7 +390,7 @@ static struct axfr_piece *find(struct axfr_cache *cache, const struct axfr_reade
 {
     struct axfr_piece *piece = reader->rendering->slots[reader->at].piece;
     if (piece != NULL) {
-        atomic_fetch_add_explicit(&piece->references, 1, memory_order_relaxed);
+        piece->references++;
         list_remove(cache, piece);
         list_add(cache, piece);
         cache->stats.shared++;
@@ -471,12 +460,9 @@ void axfr_cache_sweep(struct axfr_cache *cache, struct instant now)
         while (cache->oldest != NULL && cache->oldest->epoch + 1 < cache->epoch) {
             drop_oldest(cache, &gone);
         }
-        while (cache->stats.bytes == 0 && cache->spares != NULL) {
-            struct axfr_piece *spare = cache->spares;
-            cache->spares = spare->older;
-            cache->spare_count--;
-            memory_free(spare);
-        }
+        pool_cache_deinit(&cache->pool_cache);
+        pool_cache_init(&cache->pool_cache, cache->pool);
+        pool_trim(cache->pool, cache->options.trail_bytes);
     }
     pthread_mutex_unlock(&cache->mutex);
     renderings_free(gone);
@@ -504,11 +490,8 @@ void axfr_cache_free(struct axfr_cache *cache)
         }
     }
     REQUIRE(cache->alive == 0);
-    while (cache->spares != NULL) {
-        struct axfr_piece *spare = cache->spares;
-        cache->spares = spare->older;
-        memory_free(spare);
-    }
+    pool_cache_deinit(&cache->pool_cache);
+    pool_free(cache->pool);
     pthread_mutex_destroy(&cache->mutex);
     memory_free(cache);
 }

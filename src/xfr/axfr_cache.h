@@ -9,8 +9,6 @@
 #ifndef XFR_AXFR_CACHE_H
 #define XFR_AXFR_CACHE_H
 
-#include <stdatomic.h>
-
 #include "base/clock.h"
 #include "xfr/step.h"
 #include "zone/version.h"
@@ -23,7 +21,7 @@ struct axfr_cache_options {
     uint64_t max_bytes;   /* of all pieces that are kept; 256 MiB */
     uint64_t trail_bytes; /* of those behind the only reader of a version; 8 MiB */
     uint32_t sweep_ms;    /* what nobody used for once to twice as long is dropped; 5 s */
-    size_t soft_size;     /* messages end at about this size; AXFR_OUT_SOFT_SIZE */
+    size_t soft_size;     /* messages end at about this size; a little below AXFR_OUT_SOFT_SIZE */
 };
 
 struct axfr_cache *axfr_cache_new(const struct axfr_cache_options *options); /* NULL: defaults */
@@ -47,7 +45,7 @@ struct axfr_cache_stats axfr_cache_stats(struct axfr_cache *cache);
  */
 struct axfr_piece {
     struct axfr_cache *cache;
-    _Atomic uint32_t references;
+    uint32_t references;
     uint32_t room;         /* octets of `message` */
     uint32_t offset;       /* of the first record in its message */
     uint32_t size;         /* of the records */

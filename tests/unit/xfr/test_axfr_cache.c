@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/hash.h"
 #include "unit/xfr/zone_text.h"
