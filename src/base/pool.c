@@ -125,7 +125,7 @@ NO_SANITIZE_ADDRESS static inline void *link_get(void *block)
 
 NO_SANITIZE_ADDRESS static inline void link_set(void *block, void *next)
 {
-    *(void **)block = next; /* NOLINT(clang-analyzer-core.NullDereference): blocks of a span */
+    *(void **)block = next;
 }
 
 /* A magazine is a list of free blocks as a cache keeps it. Its first block's second word tells of

@@ -51,9 +51,9 @@ struct param {
 
 static bool key_parse(const char *text, size_t size, uint16_t *out, bool *is_raw)
 {
-    for (uint16_t i = 0; i < ARRAY_SIZE(key_names); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(key_names); i++) {
         if (strlen(key_names[i]) == size && memcmp(key_names[i], text, size) == 0) {
-            *out = i;
+            *out = (uint16_t)i;
             *is_raw = false;
             return true;
         }

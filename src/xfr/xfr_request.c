@@ -29,6 +29,7 @@ static enum result read_authority(struct slice message, const struct message_rec
     }
     size_t at = record->rdata_offset;
     struct name name;
+    /* NOLINTNEXTLINE(misc-redundant-expression): two names, each call moves `at` */
     if (message_name_read(message, &at, &name, err) != OK ||
         message_name_read(message, &at, &name, err) != OK ||
         at + 20 != record->rdata_offset + record->rdata_size) {
@@ -140,6 +141,7 @@ size_t xfr_refusal_write(const struct xfr_request *request, unsigned rcode, int 
         put_u16(option, EDNS_EDE);
         put_u16(option + 2, (uint16_t)(2 + length));
         put_u16(option + 4, (uint16_t)ede);
+        /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): a length stands before it */
         memcpy(option + 6, text, length);
         size = 6 + length;
     }
