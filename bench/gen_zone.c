@@ -43,11 +43,12 @@ static int compare_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* All labels in the order of the zone: files of registries come sorted. */
-static char **sorted_labels(uint32_t n)
+/* All labels in the order of the zone: files of registries come sorted. Free both. */
+static char **sorted_labels(uint32_t n, char **out_room)
 {
     char **labels = calloc(n, sizeof(*labels));
     char *room = malloc((size_t)n * 24);
+    *out_room = room;
     for (uint32_t k = 0; labels != NULL && room != NULL && k < n; k++) {
         labels[k] = room + (size_t)k * 24;
         label(k, labels[k]);
@@ -70,7 +71,8 @@ static void head(FILE *out, const char *zone)
 
 static void tld(uint32_t n)
 {
-    char **labels = sorted_labels(n);
+    char *room;
+    char **labels = sorted_labels(n, &room);
     head(stdout, "tld.test");
     for (uint32_t k = 0; k < n; k++) {
         const char *name = labels[k];
@@ -95,6 +97,8 @@ static void tld(uint32_t n)
             printf("ns%u.%s\tIN\tA\t198.51.%u.%u\n", i + 1, name, draw(256), draw(256));
         }
     }
+    free(labels);
+    free(room);
 }
 
 static void host(uint32_t n)

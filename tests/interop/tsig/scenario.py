@@ -243,6 +243,7 @@ def test_each_mismatch_is_named(test):
     with mock.patch("time.time", lambda: real() - 1000):
         assert refused(test, ours, **ring(KEY, "hmac-sha256", SECRET)) == "BADTIME"
     assert refused(test, ours, **ring(KEY, "hmac-sha256-128", SECRET)) in ("BADKEY", "BADTRUNC")
+    test.wait_for("the last line", lambda: "the clock differs" in ours.log(), 10)
     log = ours.log()
     for code, name, reason in (
             ("BADKEY", "elsewhere", "unknown key name: there is no key 'elsewhere' here"),
