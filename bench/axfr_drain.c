@@ -161,8 +161,10 @@ int main(int argc, char **argv)
     if (save != NULL) {
         fclose(save);
     }
-    printf("{\"seconds\": %.4f, \"octets\": %llu, \"messages\": %llu, \"records\": %llu, \"failed\": %u}\n",
-           (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) / 1e9, (unsigned long long)octets,
-           (unsigned long long)messages, (unsigned long long)records, failed);
+    printf("{\"seconds\": %.4f, \"octets\": %llu, \"messages\": %llu, \"records\": %llu, "
+           "\"failed\": %u}\n",
+           (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) / 1e9,
+           (unsigned long long)octets, (unsigned long long)messages, (unsigned long long)records,
+           failed);
     return failed != 0;
 }

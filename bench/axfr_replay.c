@@ -38,7 +38,8 @@ int main(int argc, char **argv)
     inet_pton(AF_INET, argv[1], &here.sin_addr);
     int listener = socket(AF_INET, SOCK_STREAM, 0), one = 1;
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (bind(listener, (struct sockaddr *)&here, sizeof(here)) != 0 || listen(listener, CLIENTS) != 0) {
+    if (bind(listener, (struct sockaddr *)&here, sizeof(here)) != 0 ||
+        listen(listener, CLIENTS) != 0) {
         perror("bind");
         return 1;
     }
@@ -51,7 +52,8 @@ int main(int argc, char **argv)
     for (;;) {
         polls[0] = (struct pollfd){.fd = count < CLIENTS ? listener : -1, .events = POLLIN};
         for (unsigned i = 0; i < count; i++) {
-            polls[i + 1] = (struct pollfd){.fd = clients[i].fd, .events = clients[i].at == SIZE_MAX ? POLLIN : POLLOUT};
+            polls[i + 1] = (struct pollfd){.fd = clients[i].fd,
+                                           .events = clients[i].at == SIZE_MAX ? POLLIN : POLLOUT};
         }
         unsigned polled = count;
         if (poll(polls, polled + 1, -1) < 0) {
@@ -72,8 +74,8 @@ int main(int argc, char **argv)
                 clients[i].at = 0;
             } else {
                 size_t left = size - clients[i].at;
-                ssize_t sent = send(clients[i].fd, stream + clients[i].at, left < 1 << 20 ? left : 1 << 20,
-                                    MSG_DONTWAIT | MSG_NOSIGNAL);
+                ssize_t sent = send(clients[i].fd, stream + clients[i].at,
+                                    left < 1 << 20 ? left : 1 << 20, MSG_DONTWAIT | MSG_NOSIGNAL);
                 clients[i].at += sent > 0 ? (size_t)sent : 0;
                 over = sent < 0 || clients[i].at == size;
             }

@@ -113,12 +113,15 @@ static void host(uint32_t n)
             printf("%s IN CNAME ns1\n", name);
             break;
         case 2:
-            printf("%s IN MX 10 mail.example.net.\n%s IN TXT \"v=spf1 include:%s.example.net -all\"\n", name, name, name);
+            printf(
+                "%s IN MX 10 mail.example.net.\n%s IN TXT \"v=spf1 include:%s.example.net -all\"\n",
+                name, name, name);
             break;
         case 3:
         case 4:
         case 5:
-            printf("%s IN AAAA 2001:db8::%x:%x\n", name, draw(65536), draw(65536)); /* fall through */
+            printf("%s IN AAAA 2001:db8::%x:%x\n", name, draw(65536),
+                   draw(65536)); /* fall through */
             __attribute__((fallthrough));
         default:
             printf("%s IN A 203.0.%u.%u\n", name, draw(256), draw(256));
@@ -138,8 +141,11 @@ static void many(uint32_t n, const char *folder)
             exit(1);
         }
         head(out, zone);
-        fprintf(out, "@ IN MX 10 mail\n@ IN A 203.0.113.%u\nwww IN A 203.0.113.%u\nmail IN A 203.0.113.%u\n"
-                     "ftp IN CNAME www\n", k % 256, k % 256, (k + 1) % 256);
+        fprintf(
+            out,
+            "@ IN MX 10 mail\n@ IN A 203.0.113.%u\nwww IN A 203.0.113.%u\nmail IN A 203.0.113.%u\n"
+            "ftp IN CNAME www\n",
+            k % 256, k % 256, (k + 1) % 256);
         fclose(out);
     }
 }
@@ -183,7 +189,8 @@ int main(int argc, char **argv)
     } else if (argc == 4 && strncmp(argv[1], "questions-", 10) == 0) {
         questions(argv[1], n, (uint32_t)strtoul(argv[3], NULL, 10));
     } else {
-        fprintf(stderr, "usage: gen_zone tld|host N | many N DIR | questions-tld|questions-host|questions-many N M\n");
+        fprintf(stderr, "usage: gen_zone tld|host N | many N DIR | "
+                        "questions-tld|questions-host|questions-many N M\n");
         return 2;
     }
     return 0;

@@ -35,8 +35,10 @@ int main(int argc, char **argv)
         memset(messages, 0, sizeof(messages));
         for (int i = 0; i < BATCH; i++) {
             vectors[i] = (struct iovec){bytes[i], SIZE};
-            messages[i].msg_hdr = (struct msghdr){.msg_name = &peers[i], .msg_namelen = sizeof(peers[i]),
-                                                  .msg_iov = &vectors[i], .msg_iovlen = 1};
+            messages[i].msg_hdr = (struct msghdr){.msg_name = &peers[i],
+                                                  .msg_namelen = sizeof(peers[i]),
+                                                  .msg_iov = &vectors[i],
+                                                  .msg_iovlen = 1};
         }
         int got = recvmmsg(fd, messages, BATCH, MSG_WAITFORONE, NULL);
         for (int i = 0; i < got; i++) {

@@ -36,7 +36,8 @@ static uint16_t type_number(const char *word)
     static const struct {
         const char *word;
         uint16_t number;
-    } types[] = {{"A", 1}, {"NS", 2}, {"SOA", 6}, {"MX", 15}, {"TXT", 16}, {"AAAA", 28}, {"DS", 43}, {"ANY", 255}};
+    } types[] = {{"A", 1},    {"NS", 2},    {"SOA", 6}, {"MX", 15},
+                 {"TXT", 16}, {"AAAA", 28}, {"DS", 43}, {"ANY", 255}};
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         if (strcmp(word, types[i].word) == 0) {
             return types[i].number;
@@ -138,7 +139,7 @@ int main(int argc, char **argv)
         }
     }
     /* A slot is one question in flight; its number is the message ID, its socket the slot modulo 8. */
-    static int64_t sent_at[SLOTS]; /* 0: free */
+    static int64_t sent_at[SLOTS];            /* 0: free */
     static uint32_t histogram[HISTOGRAM + 1]; /* of microseconds */
     static uint8_t out[BATCH][300], in[BATCH][4096];
     unsigned slots = rate > 0 ? SLOTS : outstanding;
@@ -151,7 +152,8 @@ int main(int argc, char **argv)
             struct iovec vectors[BATCH];
             struct mmsghdr messages[BATCH];
             unsigned fill = 0;
-            for (unsigned slot = s; slot < slots && fill < BATCH && sent + fill < due; slot += SOCKETS) {
+            for (unsigned slot = s; slot < slots && fill < BATCH && sent + fill < due;
+                 slot += SOCKETS) {
                 if (sent_at[slot] != 0 && now - sent_at[slot] < LOST_NS) {
                     continue;
                 }
@@ -161,7 +163,8 @@ int main(int argc, char **argv)
                 out[fill][0] = (uint8_t)(slot >> 8);
                 out[fill][1] = (uint8_t)slot;
                 vectors[fill] = (struct iovec){out[fill], q->size};
-                messages[fill] = (struct mmsghdr){.msg_hdr = {.msg_iov = &vectors[fill], .msg_iovlen = 1}};
+                messages[fill] =
+                    (struct mmsghdr){.msg_hdr = {.msg_iov = &vectors[fill], .msg_iovlen = 1}};
                 sent_at[slot] = now;
                 fill++;
             }
@@ -173,7 +176,8 @@ int main(int argc, char **argv)
             for (;;) {
                 for (unsigned i = 0; i < BATCH; i++) {
                     vectors[i] = (struct iovec){in[i], sizeof(in[i])};
-                    messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &vectors[i], .msg_iovlen = 1}};
+                    messages[i] =
+                        (struct mmsghdr){.msg_hdr = {.msg_iov = &vectors[i], .msg_iovlen = 1}};
                 }
                 int got = recvmmsg(fds[s], messages, BATCH, MSG_DONTWAIT, NULL);
                 if (got <= 0) {
@@ -213,10 +217,13 @@ int main(int argc, char **argv)
             worst = i;
         }
     }
-    printf("{\"seconds\": %.3f, \"sent\": %llu, \"answered\": %llu, \"lost\": %llu, \"qps\": %.0f, \"p50_us\": %d, "
-           "\"p99_us\": %d, \"max_us\": %d, \"mean_size\": %.1f, \"noerror\": %llu, \"nxdomain\": %llu, \"other\": %llu}\n",
-           took, (unsigned long long)sent, (unsigned long long)answered, (unsigned long long)lost, (double)answered / took,
-           p50, p99, worst, answered ? (double)bytes / (double)answered : 0, (unsigned long long)rcodes[0],
+    printf("{\"seconds\": %.3f, \"sent\": %llu, \"answered\": %llu, \"lost\": %llu, \"qps\": %.0f, "
+           "\"p50_us\": %d, "
+           "\"p99_us\": %d, \"max_us\": %d, \"mean_size\": %.1f, \"noerror\": %llu, \"nxdomain\": "
+           "%llu, \"other\": %llu}\n",
+           took, (unsigned long long)sent, (unsigned long long)answered, (unsigned long long)lost,
+           (double)answered / took, p50, p99, worst,
+           answered ? (double)bytes / (double)answered : 0, (unsigned long long)rcodes[0],
            (unsigned long long)rcodes[3], (unsigned long long)(answered - rcodes[0] - rcodes[3]));
     return 0;
 }

@@ -10,10 +10,10 @@
 #include "base/error.h"
 
 struct address {
-    uint8_t family;   /* 0: none, 4, 6 */
-    uint16_t port;    /* host order; 0: not given */
+    uint8_t family;    /* 0: none, 4, 6 */
+    uint16_t port;     /* host order; 0: not given */
     uint8_t bytes[16]; /* network order; 4 or 16 of them count */
-    uint32_t scope;   /* IPv6 interface index of a link-local address, else 0 */
+    uint32_t scope;    /* IPv6 interface index of a link-local address, else 0 */
 };
 
 struct prefix {
@@ -32,13 +32,14 @@ bool prefix_contains(const struct prefix *prefix, const struct address *address)
 /* The same host; ports are not compared. IPv4-mapped IPv6 equals the IPv4. */
 bool address_same_host(const struct address *a, const struct address *b);
 bool address_equal(const struct address *a, const struct address *b); /* host and port */
-bool address_is_wildcard(const struct address *address); /* 0.0.0.0 or :: */
+bool address_is_wildcard(const struct address *address);              /* 0.0.0.0 or :: */
 /* Total order over host and port, for sorting. */
 int address_compare(const struct address *a, const struct address *b);
 /* "192.0.2.1" / with_port: "192.0.2.1#53" as BIND's logs print it. Returns out. */
 const char *address_format(const struct address *a, bool with_port, char out[ADDRESS_TEXT_SIZE]);
 /* Returns the length of the socket address. IPv4-mapped IPv6 becomes IPv4 on the way in. */
 socklen_t address_to_sockaddr(const struct address *a, struct sockaddr_storage *out);
-bool address_from_sockaddr(const struct sockaddr *sa, struct address *out); /* false: other family */
+bool address_from_sockaddr(const struct sockaddr *sa,
+                           struct address *out); /* false: other family */
 
 #endif

@@ -7,28 +7,29 @@
 #include <stdint.h>
 
 #define MUST_CHECK __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format_index, first_arg) __attribute__((format(printf, format_index, first_arg)))
-#define NORETURN __attribute__((noreturn))
-#define UNUSED __attribute__((unused))
+#define PRINTF_LIKE(format_index, first_arg)                                                       \
+    __attribute__((format(printf, format_index, first_arg)))
+#define NORETURN            __attribute__((noreturn))
+#define UNUSED              __attribute__((unused))
 #define NO_SANITIZE_ADDRESS __attribute__((no_sanitize_address))
-#define ALIGNED(bytes) __attribute__((aligned(bytes)))
-#define PACKED __attribute__((packed))
-#define HOT __attribute__((hot))
-#define COLD __attribute__((cold))
-#define ALWAYS_INLINE inline __attribute__((always_inline))
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define ALIGNED(bytes)      __attribute__((aligned(bytes)))
+#define PACKED              __attribute__((packed))
+#define HOT                 __attribute__((hot))
+#define COLD                __attribute__((cold))
+#define ALWAYS_INLINE       inline __attribute__((always_inline))
+#define LIKELY(x)           __builtin_expect(!!(x), 1)
+#define UNLIKELY(x)         __builtin_expect(!!(x), 0)
+#define ARRAY_SIZE(a)       (sizeof(a) / sizeof((a)[0]))
 
 /*
  * Ends the process with a line that names the place. For our own mistakes only: no byte from the
  * network or the disk may be able to reach one. Stays on in release builds.
  */
-#define REQUIRE(condition) \
-    do { \
-        if (UNLIKELY(!(condition))) { \
-            require_failed(#condition, __FILE__, __LINE__); \
-        } \
+#define REQUIRE(condition)                                                                         \
+    do {                                                                                           \
+        if (UNLIKELY(!(condition))) {                                                              \
+            require_failed(#condition, __FILE__, __LINE__);                                        \
+        }                                                                                          \
     } while (0)
 
 NORETURN COLD void require_failed(const char *condition, const char *file, int line);

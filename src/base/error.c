@@ -9,8 +9,8 @@
 
 void require_failed(const char *condition, const char *file, int line)
 {
-    fprintf(stderr, "lockstep: %s:%d: REQUIRE(%s) failed; this is a defect, please report it\n", file,
-            line, condition);
+    fprintf(stderr, "lockstep: %s:%d: REQUIRE(%s) failed; this is a defect, please report it\n",
+            file, line, condition);
     abort();
 }
 

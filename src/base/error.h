@@ -31,13 +31,13 @@ enum result {
 
 struct error {
     enum result code;
-    int os_errno;       /* 0 where the system had no part in it */
-    unsigned line;      /* 0: none; first line is 1 */
-    unsigned column;    /* 0: none; first column is 1 */
-    char file[256];     /* "" where there is none */
-    char zone[256];     /* "" where there is none */
-    char peer[64];      /* "" where there is none */
-    char text[512];     /* one sentence without a final stop */
+    int os_errno;    /* 0 where the system had no part in it */
+    unsigned line;   /* 0: none; first line is 1 */
+    unsigned column; /* 0: none; first column is 1 */
+    char file[256];  /* "" where there is none */
+    char zone[256];  /* "" where there is none */
+    char peer[64];   /* "" where there is none */
+    char text[512];  /* one sentence without a final stop */
 };
 
 /* Fills in code and sentence and returns `code`. A NULL err is allowed; an err that already has a

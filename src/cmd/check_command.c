@@ -67,9 +67,11 @@ static int check_zones(const struct conf *conf)
         struct error err = {0};
         char line[1024];
         if (zone_load_file(&options, NULL, &version, NULL, print_zone_finding, NULL, &err) == OK) {
-            printf("zone %s/IN: loaded serial %u\n", zone->name, zone_version_serial(version).value);
+            printf("zone %s/IN: loaded serial %u\n", zone->name,
+                   zone_version_serial(version).value);
         } else {
-            printf("zone %s/IN: not loaded: %s\n", zone->name, error_format(&err, line, sizeof(line)));
+            printf("zone %s/IN: not loaded: %s\n", zone->name,
+                   error_format(&err, line, sizeof(line)));
             status = 1;
         }
         zone_version_unref(version);

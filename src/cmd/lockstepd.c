@@ -11,7 +11,8 @@
 #include "server/server.h"
 
 static const char usage[] =
-    "usage: lockstepd [-c FILE] [-f | -g] [-u USER] [-p PORT] [-4 | -6] [-n THREADS] [-d LEVEL] [-V]\n"
+    "usage: lockstepd [-c FILE] [-f | -g] [-u USER] [-p PORT] [-4 | -6] [-n THREADS] [-d LEVEL] "
+    "[-V]\n"
     "  -c FILE   configuration (default /etc/lockstep/named.conf)\n"
     "  -f        stay in the foreground;  -g  also log to standard error\n"
     "  -u USER   run as this user after the sockets are open\n"
@@ -25,8 +26,8 @@ static unsigned number(const char *flag, const char *text, unsigned long low, un
     char *end;
     unsigned long value = strtoul(text, &end, 10);
     if (*text < '0' || *text > '9' || *end != '\0' || value < low || value > high) {
-        fprintf(stderr, "lockstepd: %s takes a number from %lu to %lu, not \"%s\"\n", flag, low, high,
-                text);
+        fprintf(stderr, "lockstepd: %s takes a number from %lu to %lu, not \"%s\"\n", flag, low,
+                high, text);
         exit(2);
     }
     return (unsigned)value;

@@ -44,9 +44,9 @@ struct ledger_event {
     struct serial from;           /* as `to` where there was none */
     struct serial to;
     enum store_source source; /* 0: the zone was restored */
-    bool is_first;           /* the zone had no version before */
-    uint32_t commit_count;   /* how many commits became one event */
-    const struct error *err; /* borrowed, or NULL */
+    bool is_first;            /* the zone had no version before */
+    uint32_t commit_count;    /* how many commits became one event */
+    const struct error *err;  /* borrowed, or NULL */
 };
 
 /* On the writer, the keeper, or inside ledger_commit of the calling thread; must not call back into

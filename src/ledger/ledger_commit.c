@@ -162,8 +162,8 @@ static void hand_over(struct commit *commit)
         ledger_process(ledger, &queue);
         return;
     }
-    bool is_awaited = commit->done != NULL || (commit->kind != COMMIT_META &&
-                                               commit->order == LEDGER_PERSIST_FIRST);
+    bool is_awaited = commit->done != NULL ||
+                      (commit->kind != COMMIT_META && commit->order == LEDGER_PERSIST_FIRST);
     pthread_mutex_lock(&ledger->lock);
     bool wakes = ledger->queue.first == NULL || (is_awaited && !ledger->is_awaited) ||
                  ledger->queued_count == GROUP_FULL;

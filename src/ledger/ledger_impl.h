@@ -22,12 +22,12 @@ enum {
     CHECKPOINT_IDLE_MS = 10000,
     KEEPER_TURN_MS = 1000,
     RETRY_MS = 2000,
-    GROUP_REST_MS = 10, /* from one group to the next, where nobody waits for it … */
-    GROUP_FULL = 1024,  /* … and it has no more commits than this */
+    GROUP_REST_MS = 10,            /* from one group to the next, where nobody waits for it … */
+    GROUP_FULL = 1024,             /* … and it has no more commits than this */
     IMAGE_RENEWAL_BYTES = 1 << 20, /* deltas behind the image, at least, before it is renewed */
     FINGERPRINT_AT_ONCE = 4096,    /* records; larger zones are the keeper's */
-    LANES_WORTH_KEEPING = 64,      /* records; of smaller zones lanes are kept after a first delta */
-    LANES_WORTH_STORING = 1024,    /* records; smaller zones are walked again */
+    LANES_WORTH_KEEPING = 64,   /* records; of smaller zones lanes are kept after a first delta */
+    LANES_WORTH_STORING = 1024, /* records; smaller zones are walked again */
     MAX_WATCHERS = 8,
     RECENT_CHUNKS = 4,
     RECENT_CHUNK_BYTES = 16 << 20, /* a larger one is read from the store again */
@@ -108,7 +108,7 @@ struct ledger_zone {
     bool has_digest; /* of `digest_serial`; also where the lanes are not kept */
     struct serial digest_serial;
     uint8_t digest[FINGERPRINT_DIGEST_SIZE];
-    struct kept_delta *kept;                 /* oldest first */
+    struct kept_delta *kept; /* oldest first */
     size_t kept_count;
     size_t kept_room;
     uint64_t kept_bytes;
@@ -149,7 +149,8 @@ struct ledger {
     pthread_cond_t keeper_wakes;
     struct commit_queue queue;
     uint32_t queued_count;
-    bool is_awaited; /* something in the queue is not seen, or not acknowledged, until it is on disk */
+    bool
+        is_awaited; /* something in the queue is not seen, or not acknowledged, until it is on disk */
     struct keeper_job *first_job;
     struct keeper_job *last_job;
     uint32_t restarts_running; /* commits parked at the keeper */

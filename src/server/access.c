@@ -34,8 +34,8 @@ bool access_allowed(const struct zone_settings *zone, enum access_kind kind,
         .local_networks = settings->local_networks,
         .local_network_count = settings->local_count,
     };
-    const struct acl *acl = kind == ACCESS_QUERY ? zone->allow_query
-                                                 : conf_acl(settings->conf, zone->conf, ids[kind]);
+    const struct acl *acl =
+        kind == ACCESS_QUERY ? zone->allow_query : conf_acl(settings->conf, zone->conf, ids[kind]);
     struct acl_verdict verdict = {0};
     if (acl != NULL) {
         verdict = acl_match(acl, &who);

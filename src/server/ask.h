@@ -38,9 +38,10 @@ typedef void ask_done(void *context, struct slice message, const struct error *e
  * A datagram from the peer that is not the reply (other ID) is not handed up.
  */
 MUST_CHECK enum result ask_start(struct asker *asker, const struct address *peer,
-                                 const struct address *source, bool tcp, uint32_t tcp_ms, uint16_t id,
-                                 struct slice message, struct tsig_key *key, ask_done *done,
-                                 void *context, struct ask **out, struct error *err);
+                                 const struct address *source, bool tcp, uint32_t tcp_ms,
+                                 uint16_t id, struct slice message, struct tsig_key *key,
+                                 ask_done *done, void *context, struct ask **out,
+                                 struct error *err);
 /* No callback follows. NULL is fine. */
 void ask_cancel(struct ask *ask);
 

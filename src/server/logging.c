@@ -28,7 +28,7 @@ enum {
     BATCH_LINES = 256, /* written with one call where they go to the same file */
     REST_MS = 5,       /* between two batches: what a busy server says comes in batches */
     MAX_CHANNELS = 32,
-    LIMIT_NAMES = 64,     /* event names that are told apart by the rate limit */
+    LIMIT_NAMES = 64, /* event names that are told apart by the rate limit */
     LIMIT_PER_SECOND = 10,
 };
 
@@ -66,7 +66,7 @@ struct logging {
     unsigned used;
     uint64_t lost;
     struct limit limits[LIMIT_NAMES];
-    bool writing; /* the thread is outside the lock with the channels' state */
+    bool writing;  /* the thread is outside the lock with the channels' state */
     bool sleeping; /* the thread waits for the first line of a batch */
     bool stopping;
 };
@@ -224,8 +224,8 @@ static enum result channel_open(struct channel_state *channel, struct error *err
     if (channel->options.sink != LOG_SINK_FILE) {
         return OK;
     }
-    channel->fd = open(channel->options.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
-                       0640);
+    channel->fd =
+        open(channel->options.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (channel->fd < 0) {
         return error_set_os(err, ERR_IO, "cannot open log file %s", channel->options.path);
     }
@@ -425,10 +425,8 @@ static void queue_line(struct logging *logging, unsigned channel, const struct l
     logging_format(event, &logging->channels[channel].options, wall_ms, &text);
     text_add_char(&text, '\n');
     unsigned at = (logging->head + logging->used) % QUEUE_LINES;
-    logging->queue[at] = (struct line){.text = text.bytes,
-                                       .size = text.size,
-                                       .channel = channel,
-                                       .level = event->level};
+    logging->queue[at] = (struct line){
+        .text = text.bytes, .size = text.size, .channel = channel, .level = event->level};
     logging->used++;
 }
 
@@ -437,7 +435,8 @@ static void emit_locked(struct logging *logging, const struct log_event *event)
     int64_t wall_ms = wall_ms_now();
     if (logging->lost != 0 && logging->used < QUEUE_LINES / 2) {
         char phrase[80];
-        snprintf(phrase, sizeof(phrase), "%llu log lines were lost: more came than could be written",
+        snprintf(phrase, sizeof(phrase),
+                 "%llu log lines were lost: more came than could be written",
                  (unsigned long long)logging->lost);
         logging->lost = 0;
         emit_locked(logging, &(struct log_event){.level = LOG_WARNING,

@@ -15,7 +15,7 @@ enum log_sink { LOG_SINK_STDERR, LOG_SINK_FILE, LOG_SINK_SYSLOG, LOG_SINK_NULL }
 struct log_channel {
     enum log_sink sink;
     enum log_format format;
-    enum log_level level;    /* events below it are left out */
+    enum log_level level; /* events below it are left out */
     bool print_time;
     bool print_severity;
     bool print_category;
@@ -56,16 +56,16 @@ void logging_format(const struct log_event *event, const struct log_channel *cha
                     int64_t wall_ms, struct text *out);
 
 /* LOG_EVENT(logging, LOG_INFO, LOG_GENERAL, "zone_loaded", phrase, LOG_KEY(…), LOG_NUM(…)) */
-#define LOG_EVENT(logging, level_, category_, name_, phrase_, ...) \
+#define LOG_EVENT(logging, level_, category_, name_, phrase_, ...)                                 \
     logging_emit((logging), LOG_VALUE(level_, category_, name_, phrase_, __VA_ARGS__))
-#define LOG_EVENT_LIMITED(logging, level_, category_, name_, phrase_, ...) \
+#define LOG_EVENT_LIMITED(logging, level_, category_, name_, phrase_, ...)                         \
     logging_emit_limited((logging), LOG_VALUE(level_, category_, name_, phrase_, __VA_ARGS__))
-#define LOG_VALUE(level_, category_, name_, phrase_, ...) \
-    &(struct log_event) \
-    { \
-        .level = (level_), .category = (category_), .name = (name_), .phrase = (phrase_), \
-        .keys = (const struct log_key[]){__VA_ARGS__}, \
-        .key_count = sizeof((const struct log_key[]){__VA_ARGS__}) / sizeof(struct log_key), \
+#define LOG_VALUE(level_, category_, name_, phrase_, ...)                                          \
+    &(struct log_event)                                                                            \
+    {                                                                                              \
+        .level = (level_), .category = (category_), .name = (name_), .phrase = (phrase_),          \
+        .keys = (const struct log_key[]){__VA_ARGS__},                                             \
+        .key_count = sizeof((const struct log_key[]){__VA_ARGS__}) / sizeof(struct log_key),       \
     }
 
 #endif

@@ -37,8 +37,8 @@ static void resolve_name(const struct name *name, struct resolver_answer *answer
     if (getaddrinfo(name_format(name->wire, text), NULL, &hints, &found) != 0) {
         return;
     }
-    for (const struct addrinfo *one = found;
-         one != NULL && answer->count < RESOLVER_ADDRESSES; one = one->ai_next) {
+    for (const struct addrinfo *one = found; one != NULL && answer->count < RESOLVER_ADDRESSES;
+         one = one->ai_next) {
         struct address address;
         if (address_from_sockaddr(one->ai_addr, &address)) {
             answer->addresses[answer->count++] = address;

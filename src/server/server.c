@@ -50,8 +50,8 @@ struct process {
     struct loop_watch signals;
     struct loop_timer sweep;
     int signal_fd;
-    char *pid_path;     /* NULL: not written */
-    char *config_path;  /* absolute: a reload runs in another directory */
+    char *pid_path;    /* NULL: not written */
+    char *config_path; /* absolute: a reload runs in another directory */
 };
 
 void server_thread_begin(const char *name)
@@ -353,8 +353,8 @@ static enum result open_sockets(struct process *process, const struct settings *
                                                   : 1;
     process->server.worker_count = count < MAX_WORKERS ? count : MAX_WORKERS;
     for (unsigned i = 0; i < process->server.worker_count; i++) {
-        enum result result = udp_worker_new(server, settings->listen, settings->listen_count,
-                                            &process->udp[i], err);
+        enum result result =
+            udp_worker_new(server, settings->listen, settings->listen_count, &process->udp[i], err);
         if (result == OK) {
             result = stream_worker_new(server, settings->listen, settings->listen_count,
                                        &process->streams[i], err);
@@ -458,8 +458,9 @@ static enum result start(struct process *process, struct error *err)
     }
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned threads = cores > 1 ? (unsigned)cores : 1;
-    LOG_EVENT(server->logging, LOG_NOTICE, LOG_GENERAL, "starting", "starting Lockstep " LOCKSTEP_VERSION,
-              LOG_KEY("config", server->options.config_path), LOG_NUM("pid", getpid()));
+    LOG_EVENT(server->logging, LOG_NOTICE, LOG_GENERAL, "starting",
+              "starting Lockstep " LOCKSTEP_VERSION, LOG_KEY("config", server->options.config_path),
+              LOG_NUM("pid", getpid()));
     tell_unused(server, settings->conf);
     log_listens(server, settings);
     server->zones = zones_new(server);

@@ -141,8 +141,9 @@ static uint32_t ms_of(int64_t seconds)
 struct tsig_key *settings_peer_key(const struct settings *settings, const struct address *peer)
 {
     const struct conf_server *server = conf_server_find(settings->conf, peer);
-    return server == NULL || server->key == NULL ? NULL
-                                                 : key_table_find(&settings->keys, server->key->wire);
+    return server == NULL || server->key == NULL
+               ? NULL
+               : key_table_find(&settings->keys, server->key->wire);
 }
 
 static struct remote *copy_remotes(const struct settings *settings, const struct conf_zone *zone,
@@ -174,7 +175,9 @@ static struct remote *copy_remotes(const struct settings *settings, const struct
 
 static enum check_mode check_mode_of(int64_t value)
 {
-    return value == CONF_CHECK_FAIL ? CHECK_FAIL : value == CONF_CHECK_WARN ? CHECK_WARN : CHECK_IGNORE;
+    return value == CONF_CHECK_FAIL   ? CHECK_FAIL
+           : value == CONF_CHECK_WARN ? CHECK_WARN
+                                      : CHECK_IGNORE;
 }
 
 static enum notify_mode notify_mode_of(int64_t value)
@@ -223,12 +226,12 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
         zone->allow_query = NULL;
     }
     settings->anybody_may_query = settings->anybody_may_query && zone->allow_query == NULL;
-    zone->primaries = copy_remotes(settings, from, conf_remotes(conf, from, CONF_PRIMARIES),
-                                   CONF_TRANSFER_SOURCE, CONF_TRANSFER_SOURCE_V6, default_port,
-                                   &zone->primary_count);
-    zone->notify = copy_remotes(settings, from, conf_remotes(conf, from, CONF_ALSO_NOTIFY),
-                                CONF_NOTIFY_SOURCE, CONF_NOTIFY_SOURCE_V6, default_port,
-                                &zone->notify_count);
+    zone->primaries =
+        copy_remotes(settings, from, conf_remotes(conf, from, CONF_PRIMARIES), CONF_TRANSFER_SOURCE,
+                     CONF_TRANSFER_SOURCE_V6, default_port, &zone->primary_count);
+    zone->notify =
+        copy_remotes(settings, from, conf_remotes(conf, from, CONF_ALSO_NOTIFY), CONF_NOTIFY_SOURCE,
+                     CONF_NOTIFY_SOURCE_V6, default_port, &zone->notify_count);
     zone->notify_mode = notify_mode_of(conf_number(conf, from, CONF_NOTIFY));
     zone->notify_source4 = conf_address(conf, from, CONF_NOTIFY_SOURCE);
     zone->notify_source6 = conf_address(conf, from, CONF_NOTIFY_SOURCE_V6);
@@ -277,7 +280,8 @@ static void fill_answer(struct settings *settings)
     settings->answer = (struct answer_options){
         .udp_size = (uint16_t)conf_number(conf, NULL, CONF_MAX_UDP_SIZE),
         .extras = extras_of(conf_number(conf, NULL, CONF_MINIMAL_RESPONSES)),
-        .version = version == NULL ? "Lockstep " LOCKSTEP_VERSION : conf_text(conf, NULL, CONF_VERSION),
+        .version =
+            version == NULL ? "Lockstep " LOCKSTEP_VERSION : conf_text(conf, NULL, CONF_VERSION),
         .hostname = hostname == NULL ? settings->hostname : conf_text(conf, NULL, CONF_HOSTNAME),
         .server_id = server_id == NULL ? NULL
                      : server_id->special == CONF_SPECIAL_HOSTNAME
@@ -301,8 +305,9 @@ enum result settings_new(struct conf *conf, uint16_t default_port, bool ipv4, bo
     atomic_init(&settings->references, 1);
     settings->conf = conf;
     key_table_init(&settings->keys, conf);
-    uint16_t port = conf_is_set(conf, NULL, CONF_PORT) ? (uint16_t)conf_number(conf, NULL, CONF_PORT)
-                                                       : default_port;
+    uint16_t port = conf_is_set(conf, NULL, CONF_PORT)
+                        ? (uint16_t)conf_number(conf, NULL, CONF_PORT)
+                        : default_port;
     enum result result = find_listens(settings, port, ipv4, ipv6, err);
     if (result != OK) {
         settings_unref(settings);
@@ -339,9 +344,8 @@ enum result settings_new(struct conf *conf, uint16_t default_port, bool ipv4, bo
 void settings_logging(struct settings *settings, bool to_stderr, unsigned debug_level,
                       struct logging_options *out)
 {
-    static const struct log_channel on_stderr = {.sink = LOG_SINK_STDERR,
-                                                 .level = LOG_INFO,
-                                                 .print_time = true};
+    static const struct log_channel on_stderr = {
+        .sink = LOG_SINK_STDERR, .level = LOG_INFO, .print_time = true};
     *out = (struct logging_options){0};
     if (to_stderr) {
         settings->channels = memory_resize(settings->channels, sizeof(settings->channels[0]));
@@ -355,8 +359,8 @@ void settings_logging(struct settings *settings, bool to_stderr, unsigned debug_
         return;
     }
     const struct conf_logging *logging = &settings->conf->logging;
-    settings->channels = memory_resize(settings->channels,
-                                       (logging->channel_count + 1) * sizeof(settings->channels[0]));
+    settings->channels = memory_resize(settings->channels, (logging->channel_count + 1) *
+                                                               sizeof(settings->channels[0]));
     for (uint32_t i = 0; i < logging->channel_count; i++) {
         static const enum log_sink sinks[] = {LOG_SINK_STDERR, LOG_SINK_FILE, LOG_SINK_SYSLOG,
                                               LOG_SINK_NULL};

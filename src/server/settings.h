@@ -35,17 +35,17 @@ enum notify_mode { NOTIFY_OFF, NOTIFY_EXPLICIT, NOTIFY_ON, NOTIFY_PRIMARY_ONLY }
 /* One zone's share. Lives as long as the settings it belongs to. */
 struct zone_settings {
     struct settings *settings; /* borrowed */
-    const uint8_t *name; /* borrowed from `conf` */
+    const uint8_t *name;       /* borrowed from `conf` */
     uint16_t class;
     enum zone_role role;
     enum serial_method serial_method;
     struct update_policy *update_policy; /* NULL: allow-update decides */
-    const char *file;          /* absolute, or NULL: a secondary without a file of its own */
+    const char *file; /* absolute, or NULL: a secondary without a file of its own */
     const struct conf_zone *conf;
     const struct acl *allow_query; /* NULL: anybody */
     struct remote *primaries;
     size_t primary_count;
-    struct remote *notify;     /* also-notify */
+    struct remote *notify; /* also-notify */
     size_t notify_count;
     enum notify_mode notify_mode;
     struct address notify_source4, notify_source6; /* family 0: any */
@@ -56,24 +56,24 @@ struct zone_settings {
     uint32_t max_records_per_type;
     uint32_t max_types_per_name;
     bool provide_ixfr;
-    uint32_t max_ixfr_percent; /* of the zone; UINT32_MAX: no limit */
+    uint32_t max_ixfr_percent;  /* of the zone; UINT32_MAX: no limit */
     uint64_t max_journal_bytes; /* 0: the store's own bound */
 };
 
 struct settings {
     _Atomic uint32_t references;
-    struct conf *conf;         /* owned */
+    struct conf *conf; /* owned */
     struct key_table keys;
     struct answer_options answer;
-    struct address *listen;    /* every address and port to answer on */
+    struct address *listen; /* every address and port to answer on */
     size_t listen_count;
-    const char *pid_file;      /* absolute, or NULL */
-    const char *directory;     /* as written, or NULL: where the process stands */
+    const char *pid_file;  /* absolute, or NULL */
+    const char *directory; /* as written, or NULL: where the process stands */
     const char *store_directory;
     struct address *local_addresses; /* of the interfaces, for localhost and localnets */
     struct prefix *local_networks;
     size_t local_count;
-    struct log_channel *channels;    /* made by settings_logging */
+    struct log_channel *channels; /* made by settings_logging */
     char hostname[256];
     struct zone_settings *zones;
     size_t zone_count;
@@ -82,7 +82,7 @@ struct settings {
     uint32_t tcp_clients;
     uint32_t update_quota;
     uint32_t tcp_idle_ms;
-    uint64_t generation;       /* 1 for the first */
+    uint64_t generation; /* 1 for the first */
 };
 
 /*

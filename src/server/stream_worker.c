@@ -139,8 +139,8 @@ static void deliver(void *context)
         if (answer->next != NULL) {
             answer->next->link = answer->link;
         }
-        if (answer->size != 0 && stream_send(client->stream, slice_of(answer->message, answer->size)) ==
-                                     ERR_LIMIT) {
+        if (answer->size != 0 &&
+            stream_send(client->stream, slice_of(answer->message, answer->size)) == ERR_LIMIT) {
             client_close(client, "the client does not read its answers");
         } else {
             stream_unhold(client->stream);
@@ -211,13 +211,11 @@ static bool make_room(struct stream_worker *worker)
 
 static void accepted(void *context, int fd, const struct address *peer, const struct address *local)
 {
-    static const struct stream_callbacks callbacks = {.message = stream_message,
-                                                      .want_more = want_more,
-                                                      .closed = stream_closed};
+    static const struct stream_callbacks callbacks = {
+        .message = stream_message, .want_more = want_more, .closed = stream_closed};
     struct stream_worker *worker = context;
     struct server *server = worker->server;
-    const struct settings *settings =
-        atomic_load_explicit(&server->settings, memory_order_acquire);
+    const struct settings *settings = atomic_load_explicit(&server->settings, memory_order_acquire);
     if (atomic_load_explicit(&server->counters.streams_open, memory_order_relaxed) >=
             settings->tcp_clients &&
         !make_room(worker)) {

@@ -65,8 +65,7 @@ static void post(struct sync_message *message, void (*run)(void *context))
 /* A primary answered: how long the copy is good is to be known after a crash as well. */
 static void contacted(struct server_zone *zone)
 {
-    int64_t left_ms =
-        instant_ms_until(clock_now(), refresh_status(zone->sync.refresh).expires_at);
+    int64_t left_ms = instant_ms_until(clock_now(), refresh_status(zone->sync.refresh).expires_at);
     int64_t now_s = clock_wall_s();
     struct zone_timers timers = {
         .contact_s = now_s, .expires_s = left_ms == INT64_MAX ? now_s : now_s + left_ms / 1000};
@@ -168,7 +167,8 @@ static void log_failure(struct server_zone *zone, const struct zone_settings *se
         return;
     }
     char address[ADDRESS_TEXT_SIZE], phrase[1200];
-    uint32_t primary = after.last_error_primary < settings->primary_count ? after.last_error_primary : 0;
+    uint32_t primary =
+        after.last_error_primary < settings->primary_count ? after.last_error_primary : 0;
     address_format(&settings->primaries[primary].address, true, address);
     int64_t next_ms = instant_ms_until(clock_now(), after.next_at);
     snprintf(phrase, sizeof(phrase), "zone %s: refresh: failure trying primary %s: %s", zone->label,
@@ -192,11 +192,10 @@ static struct instant step_refresh(struct sync *sync, struct server_zone *zone,
                 revive(zone);
             }
             int64_t left_ms = instant_ms_until(clock_now(), status.expires_at);
-            atomic_store_explicit(&zone->zone->expires_at_s,
-                                  left_ms == INT64_MAX
-                                      ? 0
-                                      : (uint64_t)(clock_wall_s() + left_ms / 1000),
-                                  memory_order_relaxed);
+            atomic_store_explicit(
+                &zone->zone->expires_at_s,
+                left_ms == INT64_MAX ? 0 : (uint64_t)(clock_wall_s() + left_ms / 1000),
+                memory_order_relaxed);
             return refresh_deadline(refresh);
         }
         case REFRESH_QUERY_SOA:

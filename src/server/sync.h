@@ -43,7 +43,7 @@ struct sync_proof {
 struct sync_zone {
     struct loop_timer timer;
     bool attached;
-    size_t at; /* in the thread's list of zones */
+    size_t at;               /* in the thread's list of zones */
     struct refresh *refresh; /* secondaries */
     uint64_t primaries_mark; /* of the list of primaries that `refresh` was made for */
     struct ask *soa_ask;
@@ -52,7 +52,7 @@ struct sync_zone {
     uint32_t soa_primary;
     bool soa_edns;
     struct sync_proof proof; /* secondaries */
-    uint32_t told_rounds; /* failed rounds in a row that the log knows of */
+    uint32_t told_rounds;    /* failed rounds in a row that the log knows of */
     struct notify_target **targets;
     size_t target_count;
     struct instant ns_resolved_at; /* when the names of the NS set were last resolved */

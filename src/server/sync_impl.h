@@ -26,20 +26,20 @@ struct sync {
 /* One server that is told of new versions of one zone. */
 struct notify_target {
     struct address address, source;
-    struct tsig_key *key;     /* a reference, or NULL */
-    bool from_ns_set;         /* found through the NS records, not configured */
-    bool kept;                /* while the list is made anew */
-    bool fresh;               /* was told of no version yet */
+    struct tsig_key *key; /* a reference, or NULL */
+    bool from_ns_set;     /* found through the NS records, not configured */
+    bool kept;            /* while the list is made anew */
+    bool fresh;           /* was told of no version yet */
     struct notify_out machine;
     struct notify_slot slot; /* held while `machine` has one in flight */
     struct ask *ask;
     struct server_zone *zone; /* borrowed */
     uint16_t id;
-    uint32_t told;            /* how often a failure was logged for this serial */
+    uint32_t told; /* how often a failure was logged for this serial */
     /* For status; wall clock, 0: never. */
     struct serial acked, known; /* announced and acknowledged; shown to be there */
     int64_t acked_at_s, known_at_s;
-    int64_t behind_since_s;     /* first publication that it has not shown since */
+    int64_t behind_since_s; /* first publication that it has not shown since */
 };
 
 /* Brings the target list in step with the settings and the NS set; keeps the state of those that

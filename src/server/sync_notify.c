@@ -17,7 +17,13 @@
 #include "server/server_impl.h"
 #include "server/sync_impl.h"
 
-enum { DNS_PORT = 53, NOTIFY_TCP_MS = 5000, RESOLVE_AGAIN_MS = 600000, MAX_TARGETS = 1000, TELL_FIRST = 3 };
+enum {
+    DNS_PORT = 53,
+    NOTIFY_TCP_MS = 5000,
+    RESOLVE_AGAIN_MS = 600000,
+    MAX_TARGETS = 1000,
+    TELL_FIRST = 3
+};
 
 /* ---- the list of targets ---- */
 
@@ -98,8 +104,7 @@ static bool add_own_addresses(struct target_list *list, struct server_zone *zone
 {
     bool held = false;
     rcu_read_begin();
-    struct zone_set *zones =
-        atomic_load_explicit(&zone->server->zone_set, memory_order_acquire);
+    struct zone_set *zones = atomic_load_explicit(&zone->server->zone_set, memory_order_acquire);
     struct zone *holder = zone_set_find(zones, host, zone->zone->class);
     struct zone_version *version =
         holder == NULL ? NULL : atomic_load_explicit(&holder->current, memory_order_acquire);
@@ -245,9 +250,9 @@ void sync_notify_targets(struct sync *sync, struct server_zone *zone,
     }
     zone_version_unref(version);
     /* What the resolver said before stays until it is asked again. */
-    bool fresh = zone->sync.ns_resolved_at.ns != 0 &&
-                 instant_before(clock_now(),
-                                instant_add_ms(zone->sync.ns_resolved_at, RESOLVE_AGAIN_MS));
+    bool fresh =
+        zone->sync.ns_resolved_at.ns != 0 &&
+        instant_before(clock_now(), instant_add_ms(zone->sync.ns_resolved_at, RESOLVE_AGAIN_MS));
     for (size_t i = 0; i < zone->sync.target_count && unknown_count != 0; i++) {
         if (zone->sync.targets[i]->from_ns_set) {
             list_add_host(&list, zone, settings, zone->sync.targets[i]->address);
@@ -324,10 +329,8 @@ static void send_notify(struct sync *sync, struct notify_target *target,
     struct rrset rrset;
     REQUIRE(owner_find_rrset(apex, TYPE_SOA, &rrset));
     size_t offset = 0;
-    struct record soa = {.owner = owner_name(apex),
-                         .type = TYPE_SOA,
-                         .class = zone->zone->class,
-                         .ttl = rrset.ttl};
+    struct record soa = {
+        .owner = owner_name(apex), .type = TYPE_SOA, .class = zone->zone->class, .ttl = rrset.ttl};
     (void)rrset_next_rdata(&rrset, &offset, &soa.rdata);
     uint8_t buffer[1232];
     struct error err = {0};

@@ -146,9 +146,10 @@ static void connection_ended(struct connection *connection, const struct error *
             struct error told = *err;
             if (told.code == ERR_CLOSED) {
                 told = (struct error){0};
-                error_set(&told, ERR_CLOSED, transfer->answered
-                                                 ? "the primary closed the connection in mid-transfer"
-                                                 : "the primary closed the connection without an answer");
+                error_set(&told, ERR_CLOSED,
+                          transfer->answered
+                              ? "the primary closed the connection in mid-transfer"
+                              : "the primary closed the connection without an answer");
             }
             transfer_fail(transfer, &told);
         }
@@ -236,8 +237,7 @@ static void stream_message(void *context, struct slice message)
         return;
     case STEP_FAILED:
         transfer_fail(transfer, &err);
-        if (!first || err.code == ERR_FORMAT || err.code == ERR_LIMIT ||
-            err.code == ERR_BAD_AUTH) {
+        if (!first || err.code == ERR_FORMAT || err.code == ERR_LIMIT || err.code == ERR_BAD_AUTH) {
             abandon(connection);
         }
         return;

@@ -45,14 +45,14 @@ static void refuse(const struct request_scope *scope, struct answer_query *query
     char from[ADDRESS_TEXT_SIZE], signer[SIGNER_TEXT_SIZE], name[NAME_TEXT_SIZE], phrase[3700];
     name_format_log(request->question.name.wire, name);
     snprintf(phrase, sizeof(phrase), "client %s%s (%s): zone transfer '%s/%s/IN' denied",
-             address_format(&origin->peer, true, from), signer_format(query->key, signer), name, name,
-             request->question.type == TYPE_IXFR ? "IXFR" : "AXFR");
+             address_format(&origin->peer, true, from), signer_format(query->key, signer), name,
+             name, request->question.type == TYPE_IXFR ? "IXFR" : "AXFR");
     atomic_fetch_add_explicit(&scope->server->counters.transfers_refused, 1, memory_order_relaxed);
     LOG_EVENT_LIMITED(scope->server->logging, LOG_ERROR, LOG_SECURITY, "transfer_refused", phrase,
                       LOG_KEY("rcode", rcode_name(rcode)), LOG_KEY("rule", why));
     query->rcode = (uint16_t)rcode;
-    query->response_size = xfr_refusal_write(request, rcode, ede, "", query->out, query->out_size,
-                                             query->reserve);
+    query->response_size =
+        xfr_refusal_write(request, rcode, ede, "", query->out, query->out_size, query->reserve);
 }
 
 static void log_started(const struct transfer_out *transfer)
@@ -77,9 +77,10 @@ static void choose_form(struct transfer_out *transfer, struct zone_version **ver
         bool current = !serial_before(request->serial, zone_version_serial(*version));
         bool found = false;
         for (unsigned n = 0; !current && !found && settings->provide_ixfr && n < CHAIN_TRIES; n++) {
-            uint64_t limit = settings->max_ixfr_percent == UINT32_MAX
-                                 ? 0
-                                 : zone_version_bytes(*version) / 100 * settings->max_ixfr_percent + 4096;
+            uint64_t limit =
+                settings->max_ixfr_percent == UINT32_MAX
+                    ? 0
+                    : zone_version_bytes(*version) / 100 * settings->max_ixfr_percent + 4096;
             if (ledger_history(transfer->zone->history, request->serial, limit, &transfer->chain,
                                NULL) != OK) {
                 break;
@@ -145,7 +146,8 @@ static struct transfer_out *begin(const struct request_scope *scope, struct answ
         scope->settings->transfers_out) {
         atomic_fetch_sub(&server->counters.transfers_out_running, 1);
         zone_version_unref(version);
-        refuse(scope, query, origin, &request, RCODE_SERVFAIL, EDE_OTHER, "transfers-out is reached");
+        refuse(scope, query, origin, &request, RCODE_SERVFAIL, EDE_OTHER,
+               "transfers-out is reached");
         return NULL;
     }
     struct transfer_out *transfer = memory_new_zeroed(1, sizeof(*transfer));
@@ -191,13 +193,12 @@ static enum step write_message(struct transfer_out *transfer, uint8_t *buffer, s
 {
     struct tsig *tsig = &transfer->tsig;
     size_t reserved = tsig_key_room(tsig->key);
-    enum step step = transfer->axfr != NULL ? axfr_out_next(transfer->axfr, buffer, MESSAGE_MAX_SIZE,
-                                                            reserved, out_size, err)
-                                            : ixfr_out_next(transfer->ixfr, buffer, MESSAGE_MAX_SIZE,
-                                                            reserved, out_size, err);
+    enum step step =
+        transfer->axfr != NULL
+            ? axfr_out_next(transfer->axfr, buffer, MESSAGE_MAX_SIZE, reserved, out_size, err)
+            : ixfr_out_next(transfer->ixfr, buffer, MESSAGE_MAX_SIZE, reserved, out_size, err);
     if (step != STEP_FAILED && tsig->key != NULL) {
-        *out_size =
-            tsig_sign_response(tsig, buffer, *out_size, MESSAGE_MAX_SIZE, clock_wall_s());
+        *out_size = tsig_sign_response(tsig, buffer, *out_size, MESSAGE_MAX_SIZE, clock_wall_s());
         REQUIRE(*out_size != 0); /* room was reserved */
     }
     return step;
@@ -250,8 +251,8 @@ void transfer_out_free(struct transfer_out *transfer, const char *why)
     if (transfer == NULL) {
         return;
     }
-    struct xfr_stats stats = transfer->axfr != NULL ? axfr_out_stats(transfer->axfr)
-                                                    : ixfr_out_stats(transfer->ixfr);
+    struct xfr_stats stats =
+        transfer->axfr != NULL ? axfr_out_stats(transfer->axfr) : ixfr_out_stats(transfer->ixfr);
     double seconds = (double)(clock_now().ns - transfer->started.ns) / 1e9;
     char phrase[3000];
     if (why == NULL) {
@@ -266,9 +267,9 @@ void transfer_out_free(struct transfer_out *transfer, const char *why)
         LOG_EVENT(transfer->server->logging, LOG_INFO, LOG_XFER_OUT, "transfer_out_ended", phrase,
                   LOG_KEY("form", transfer->form), LOG_KEY("transport", "tcp"));
     } else {
-        snprintf(phrase, sizeof(phrase), "client %s: transfer of '%s': %s cut after %llu messages: %s",
-                 transfer->client, transfer->zone->label, transfer->form,
-                 (unsigned long long)stats.messages, why);
+        snprintf(phrase, sizeof(phrase),
+                 "client %s: transfer of '%s': %s cut after %llu messages: %s", transfer->client,
+                 transfer->zone->label, transfer->form, (unsigned long long)stats.messages, why);
         LOG_EVENT_LIMITED(transfer->server->logging, LOG_WARNING, LOG_XFER_OUT, "transfer_out_cut",
                           phrase, LOG_KEY("form", transfer->form));
     }

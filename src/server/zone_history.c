@@ -37,7 +37,8 @@ enum result zones_commit(struct server_zone *zone, struct zone_version *version,
         .deltas = deltas,
         .delta_count = count,
         .source = source_of(source),
-        .order = source == SOURCE_FILE && head != NULL ? LEDGER_PERSIST_FIRST : LEDGER_PUBLISH_FIRST,
+        .order =
+            source == SOURCE_FILE && head != NULL ? LEDGER_PERSIST_FIRST : LEDGER_PUBLISH_FIRST,
         .adopts = source == SOURCE_TRANSFER, /* a secondary holds what its primary has */
     };
     zone_version_unref(head);
@@ -85,8 +86,7 @@ static void published(const struct ledger_event *event)
 static void watch(void *context, const struct ledger_event *event)
 {
     struct server *server = context;
-    const struct server_zone *zone =
-        event->zone == NULL ? NULL : ledger_zone_context(event->zone);
+    const struct server_zone *zone = event->zone == NULL ? NULL : ledger_zone_context(event->zone);
     const char *why = event->err == NULL ? "" : event->err->text;
     char phrase[1800];
     switch (event->kind) {
@@ -121,8 +121,8 @@ static void report_store(void *context, const uint8_t *zone, const char *text)
 {
     struct server *server = context;
     char name[NAME_TEXT_SIZE], phrase[1800];
-    snprintf(phrase, sizeof(phrase), "store: %s%s%s", zone == NULL ? "" : name_format_log(zone, name),
-             zone == NULL ? "" : ": ", text);
+    snprintf(phrase, sizeof(phrase), "store: %s%s%s",
+             zone == NULL ? "" : name_format_log(zone, name), zone == NULL ? "" : ": ", text);
     LOG_EVENT_LIMITED(server->logging, LOG_WARNING, LOG_GENERAL, "store_report", phrase,
                       LOG_KEY("directory", server->store_directory));
 }
@@ -194,8 +194,8 @@ static uint64_t get_u64(const uint8_t *p)
 static bool read_meta(struct server_zone *zone, uint32_t number, uint8_t *out, size_t wanted)
 {
     size_t size = 0;
-    return ledger_get_meta(zone->history, number, out, wanted, &size, NULL) == OK && size == wanted &&
-           out[0] == META_FORMAT;
+    return ledger_get_meta(zone->history, number, out, wanted, &size, NULL) == OK &&
+           size == wanted && out[0] == META_FORMAT;
 }
 
 void zone_history_put_timers(struct server_zone *zone, const struct zone_timers *timers)

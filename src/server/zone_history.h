@@ -46,7 +46,7 @@ struct file_mark {
     uint32_t pure;   /* the last version that was a file and nothing else; `served` unless merged */
     bool known;      /* it was read without error, and is served */
     bool serial_known, served_known;
-    bool is_merged;  /* what was served had other changes beside the file's */
+    bool is_merged; /* what was served had other changes beside the file's */
 };
 void zone_history_put_file(struct server_zone *zone, const struct file_mark *mark);
 /* out->known tells. */

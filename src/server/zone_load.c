@@ -70,8 +70,8 @@ static void report_finding(void *context, const struct finding *finding)
         snprintf(phrase, sizeof(phrase), "zone %s: %s:%u:%u: %s", reporter->zone->label,
                  finding->file, finding->line, finding->column, finding->text);
     } else if (finding->file != NULL && finding->line != 0) {
-        snprintf(phrase, sizeof(phrase), "zone %s: %s:%u: %s", reporter->zone->label,
-                 finding->file, finding->line, finding->text);
+        snprintf(phrase, sizeof(phrase), "zone %s: %s:%u: %s", reporter->zone->label, finding->file,
+                 finding->line, finding->text);
     } else {
         snprintf(phrase, sizeof(phrase), "zone %s: %s", reporter->zone->label, finding->text);
     }

@@ -131,8 +131,8 @@ static const struct zone_settings *find_wanted(const struct gathering *gathering
 {
     struct zone_settings key = {.name = zone->name};
     const struct zone_settings *at = &key;
-    const struct zone_settings **found = bsearch(&at, gathering->wanted, gathering->wanted_count,
-                                                 sizeof(at), compare_settings);
+    const struct zone_settings **found =
+        bsearch(&at, gathering->wanted, gathering->wanted_count, sizeof(at), compare_settings);
     return found == NULL ? NULL : *found;
 }
 

@@ -30,27 +30,27 @@ struct server_zone {
 
     /* Of whoever holds load_busy: one loader job at a time. */
     _Atomic bool load_busy;
-    _Atomic bool load_again;                  /* asked for while busy */
-    bool sync_begun;                          /* main thread: sync knows it, or will */
-    bool copy_loaded;                         /* a secondary reads its copy once */
-    struct file_mark file;                    /* as the zone file was last read */
-    struct zone_version *file_version;        /* what it said, where the zone is merged; or NULL */
-    struct included_files included;           /* ... and what it included */
-    struct file_mark file_before;             /* ... and the time before that */
-    _Atomic bool file_lost;                   /* the ledger could not keep what the file made */
-    bool restored;                            /* the store was asked */
+    _Atomic bool load_again;           /* asked for while busy */
+    bool sync_begun;                   /* main thread: sync knows it, or will */
+    bool copy_loaded;                  /* a secondary reads its copy once */
+    struct file_mark file;             /* as the zone file was last read */
+    struct zone_version *file_version; /* what it said, where the zone is merged; or NULL */
+    struct included_files included;    /* ... and what it included */
+    struct file_mark file_before;      /* ... and the time before that */
+    _Atomic bool file_lost;            /* the ledger could not keep what the file made */
+    bool restored;                     /* the store was asked */
 
     /* What status tells; written by zone_history.c and by the loader, read by anybody. */
-    _Atomic(uint8_t) source;                  /* enum store_source of the present version */
-    _Atomic(int64_t) committed_at_s;          /* when it was made; 0: there is none */
-    _Atomic(char *) load_error;               /* RCU; NULL: the zone file was read without error */
+    _Atomic(uint8_t) source;         /* enum store_source of the present version */
+    _Atomic(int64_t) committed_at_s; /* when it was made; 0: there is none */
+    _Atomic(char *) load_error;      /* RCU; NULL: the zone file was read without error */
 
-    _Atomic bool copy_busy;                   /* a loader writes the copy of a secondary */
+    _Atomic bool copy_busy; /* a loader writes the copy of a secondary */
     _Atomic bool copy_again;
-    _Atomic bool copy_touch;                  /* ... or only its time of last contact */
+    _Atomic bool copy_touch; /* ... or only its time of last contact */
 
-    struct sync_zone sync;                    /* of the sync thread */
-    char label[];                             /* "example.com/IN", as logs name it */
+    struct sync_zone sync; /* of the sync thread */
+    char label[];          /* "example.com/IN", as logs name it */
 };
 
 /* A zone found in the server's zone set may be referenced while that read section lasts. */

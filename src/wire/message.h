@@ -14,15 +14,20 @@
 enum {
     MESSAGE_HEADER_SIZE = 12,
     MESSAGE_MAX_SIZE = 65535,
-    FLAG_QR = 0x8000, FLAG_AA = 0x0400, FLAG_TC = 0x0200, FLAG_RD = 0x0100, FLAG_RA = 0x0080,
-    FLAG_AD = 0x0020, FLAG_CD = 0x0010,
+    FLAG_QR = 0x8000,
+    FLAG_AA = 0x0400,
+    FLAG_TC = 0x0200,
+    FLAG_RD = 0x0100,
+    FLAG_RA = 0x0080,
+    FLAG_AD = 0x0020,
+    FLAG_CD = 0x0010,
 };
 
 enum section { SECTION_QUESTION, SECTION_ANSWER, SECTION_AUTHORITY, SECTION_ADDITIONAL };
 
 struct message_header {
     uint16_t id;
-    uint16_t flags; /* as on the wire: QR, opcode, AA … and the low four bits of the rcode */
+    uint16_t flags;     /* as on the wire: QR, opcode, AA … and the low four bits of the rcode */
     uint16_t counts[4]; /* by enum section */
 };
 
@@ -99,12 +104,12 @@ enum { WRITER_NAMES = 192, WRITER_TABLE = 512 };
 
 struct message_writer {
     uint8_t *data;
-    size_t size;   /* octets written */
-    size_t limit;  /* never passed; at most MESSAGE_MAX_SIZE */
+    size_t size;     /* octets written */
+    size_t limit;    /* never passed; at most MESSAGE_MAX_SIZE */
     size_t reserved; /* kept free at the end for OPT and TSIG */
     uint16_t counts[4];
     uint16_t name_count;
-    uint16_t table[WRITER_TABLE];       /* hash of a name's tail -> 1 + index */
+    uint16_t table[WRITER_TABLE]; /* hash of a name's tail -> 1 + index */
     uint16_t name_offsets[WRITER_NAMES];
     uint32_t name_hashes[WRITER_NAMES];
 };
@@ -118,8 +123,9 @@ MUST_CHECK bool message_write_question(struct message_writer *w, const uint8_t *
 MUST_CHECK bool message_write_record(struct message_writer *w, enum section section,
                                      const struct record *record);
 /* OPT with the options given as one wire run (may be empty). */
-MUST_CHECK bool message_write_opt(struct message_writer *w, uint16_t udp_size, uint8_t extended_rcode,
-                                  uint8_t version, bool dnssec_ok, struct slice options);
+MUST_CHECK bool message_write_opt(struct message_writer *w, uint16_t udp_size,
+                                  uint8_t extended_rcode, uint8_t version, bool dnssec_ok,
+                                  struct slice options);
 /* Forgets what was written behind `size` (from a saved copy of w->size and counts): taking back a
  * half-written RRset. */
 void message_writer_rewind(struct message_writer *w, size_t size, const uint16_t counts[4]);

@@ -43,8 +43,8 @@ unsigned name_label_offsets(const uint8_t *wire, uint8_t *out);
 /* The name without its first `count` labels; borrowed from `wire`. */
 const uint8_t *name_skip_labels(const uint8_t *wire, unsigned count);
 
-bool name_equal(const uint8_t *a, const uint8_t *b);        /* without case */
-bool name_equal_case(const uint8_t *a, const uint8_t *b);   /* octet for octet */
+bool name_equal(const uint8_t *a, const uint8_t *b);      /* without case */
+bool name_equal_case(const uint8_t *a, const uint8_t *b); /* octet for octet */
 /* RFC 4034 6.1 canonical order. */
 int name_compare(const uint8_t *a, const uint8_t *b);
 /* a is b or below it. The root holds everything. */

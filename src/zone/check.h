@@ -15,14 +15,14 @@
 enum check_mode { CHECK_IGNORE, CHECK_WARN, CHECK_FAIL };
 
 struct check_options {
-    bool integrity;                /* check-integrity: glue and addresses of NS, MX, SRV */
-    enum check_mode names;         /* check-names: host names are letters, digits, hyphens */
-    enum check_mode mx_cname;      /* check-mx-cname */
-    enum check_mode srv_cname;     /* check-srv-cname */
-    enum check_mode wildcard;      /* check-wildcard */
-    enum check_mode sibling;       /* check-sibling: glue of sibling delegations */
-    uint32_t max_ttl;              /* max-zone-ttl; 0: none */
-    const char *file;              /* findings name it, with the line of the record; may be NULL */
+    bool integrity;            /* check-integrity: glue and addresses of NS, MX, SRV */
+    enum check_mode names;     /* check-names: host names are letters, digits, hyphens */
+    enum check_mode mx_cname;  /* check-mx-cname */
+    enum check_mode srv_cname; /* check-srv-cname */
+    enum check_mode wildcard;  /* check-wildcard */
+    enum check_mode sibling;   /* check-sibling: glue of sibling delegations */
+    uint32_t max_ttl;          /* max-zone-ttl; 0: none */
+    const char *file;          /* findings name it, with the line of the record; may be NULL */
     const char *directory;
 };
 

@@ -17,8 +17,10 @@ struct delta *delta_new(const uint8_t *zone_name, uint16_t class);
 void delta_free(struct delta *delta);
 /* Records are copied. ERR_LIMIT past `budget` octets where one was set. */
 void delta_set_budget(struct delta *delta, size_t budget_bytes);
-MUST_CHECK enum result delta_remove(struct delta *delta, const struct record *record, struct error *err);
-MUST_CHECK enum result delta_add(struct delta *delta, const struct record *record, struct error *err);
+MUST_CHECK enum result delta_remove(struct delta *delta, const struct record *record,
+                                    struct error *err);
+MUST_CHECK enum result delta_add(struct delta *delta, const struct record *record,
+                                 struct error *err);
 /*
  * Sorts (owner, then removals before additions, type, rdata) and checks: exactly one SOA removed
  * and one added, at the apex. A record (SOA apart) both removed and added in the same octets with the

@@ -6,11 +6,11 @@
 #include <stdint.h>
 
 enum finding_code {
-    FINDING_SYNTAX,           /* the text does not follow the grammar */
-    FINDING_OUT_OF_ZONE,      /* record dropped */
+    FINDING_SYNTAX,      /* the text does not follow the grammar */
+    FINDING_OUT_OF_ZONE, /* record dropped */
     FINDING_WRONG_CLASS,
-    FINDING_DUPLICATE,        /* merged */
-    FINDING_TTL_MISMATCH,     /* within an RRset; made equal */
+    FINDING_DUPLICATE,    /* merged */
+    FINDING_TTL_MISMATCH, /* within an RRset; made equal */
     FINDING_NO_SOA,
     FINDING_SEVERAL_SOA,
     FINDING_SOA_NOT_AT_APEX,
@@ -19,20 +19,20 @@ enum finding_code {
     FINDING_SEVERAL_CNAME,
     FINDING_SEVERAL_DNAME,
     FINDING_MISSING_GLUE,
-    FINDING_NS_NO_ADDRESS,    /* NS of the apex in the zone has no address */
+    FINDING_NS_NO_ADDRESS, /* NS of the apex in the zone has no address */
     FINDING_NS_IS_CNAME,
     FINDING_MX_IS_CNAME,
     FINDING_MX_NO_ADDRESS,
     FINDING_SRV_IS_CNAME,
     FINDING_SRV_NO_ADDRESS,
-    FINDING_OCCLUDED,         /* below a cut or a DNAME */
-    FINDING_FEW_NS,           /* fewer than two name servers (R9) */
-    FINDING_BAD_HOST_NAME,    /* check-names */
+    FINDING_OCCLUDED,           /* below a cut or a DNAME */
+    FINDING_FEW_NS,             /* fewer than two name servers (R9) */
+    FINDING_BAD_HOST_NAME,      /* check-names */
     FINDING_WILDCARD_IN_MIDDLE, /* a "*" that is not the leftmost label (check-wildcard) */
-    FINDING_SOA_TIMERS,       /* expire too short, retry >= refresh … (S8) */
+    FINDING_SOA_TIMERS,         /* expire too short, retry >= refresh … (S8) */
     FINDING_TTL_TOO_LARGE,
     FINDING_LIMIT,
-    FINDING_SERIAL,           /* content changed, serial did not; serial went back */
+    FINDING_SERIAL, /* content changed, serial did not; serial went back */
     FINDING_CODES
 };
 

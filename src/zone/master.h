@@ -18,13 +18,13 @@ struct stat;
 typedef void master_included(void *context, const char *path, const struct stat *stat);
 
 struct master_options {
-    const uint8_t *origin;      /* the zone's name; borrowed for the call */
-    uint16_t class;             /* records of another class are an error */
-    uint32_t default_ttl;       /* where neither $TTL nor an earlier record gives one ... */
-    bool has_default_ttl;       /* ... false: that is an error, unless the SOA minimum can serve */
-    uint32_t max_errors;        /* stop after so many; 0: 20 */
-    uint32_t max_generate;      /* records a $GENERATE may make; 0: 65536 */
-    uint32_t max_include_depth; /* 0: 16; a file that includes itself is an error at once */
+    const uint8_t *origin;       /* the zone's name; borrowed for the call */
+    uint16_t class;              /* records of another class are an error */
+    uint32_t default_ttl;        /* where neither $TTL nor an earlier record gives one ... */
+    bool has_default_ttl;        /* ... false: that is an error, unless the SOA minimum can serve */
+    uint32_t max_errors;         /* stop after so many; 0: 20 */
+    uint32_t max_generate;       /* records a $GENERATE may make; 0: 65536 */
+    uint32_t max_include_depth;  /* 0: 16; a file that includes itself is an error at once */
     master_included *on_include; /* may be NULL */
     void *include_context;
 };
@@ -43,13 +43,15 @@ typedef enum result master_record(void *context, const struct record *record, co
  * ERR_NOT_FOUND, ERR_IO: the file cannot be read. Any thread.
  */
 MUST_CHECK enum result master_parse_file(const char *path, const char *directory,
-                                         const struct master_options *options, master_record *on_record,
-                                         void *context, finding_report *report, void *report_context,
+                                         const struct master_options *options,
+                                         master_record *on_record, void *context,
+                                         finding_report *report, void *report_context,
                                          struct error *err);
 /* The same from memory; `name` stands for the file in findings. */
 MUST_CHECK enum result master_parse_text(struct slice text, const char *name, const char *directory,
-                                         const struct master_options *options, master_record *on_record,
-                                         void *context, finding_report *report, void *report_context,
+                                         const struct master_options *options,
+                                         master_record *on_record, void *context,
+                                         finding_report *report, void *report_context,
                                          struct error *err);
 
 /* One record as one line with newline: owner TTL class type rdata, names absolute. */

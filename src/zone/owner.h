@@ -21,22 +21,22 @@
 
 enum {
     OWNER_APEX = 1,
-    OWNER_CUT = 2,        /* NS below the apex: a delegation */
+    OWNER_CUT = 2, /* NS below the apex: a delegation */
     OWNER_DNAME = 4,
     OWNER_CNAME = 8,
-    OWNER_NSEC3_ONLY = 16, /* exists only as the name of an NSEC3 record (RFC 5155 7.2.8) */
-    OWNER_WILDCARD = 32,  /* leftmost label is "*" */
-    OWNER_NSEC = 64,      /* has an NSEC RRset */
+    OWNER_NSEC3_ONLY = 16,   /* exists only as the name of an NSEC3 record (RFC 5155 7.2.8) */
+    OWNER_WILDCARD = 32,     /* leftmost label is "*" */
+    OWNER_NSEC = 64,         /* has an NSEC RRset */
     OWNER_OTHER_CLASS = 128, /* not class IN: the last two octets of the block are the class */
 };
 
 struct owner {
-    uint64_t hash;        /* name_hash() of the name under the version's key */
-    uint32_t size_bytes;  /* of the whole block */
+    uint64_t hash;       /* name_hash() of the name under the version's key */
+    uint32_t size_bytes; /* of the whole block */
     uint16_t rrset_count;
-    uint8_t flags;        /* OWNER_… */
+    uint8_t flags; /* OWNER_… */
     uint8_t name_size;
-    uint8_t bytes[];      /* name, RRsets */
+    uint8_t bytes[]; /* name, RRsets */
 };
 
 /* A view of one RRset inside an owner. */

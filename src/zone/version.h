@@ -96,7 +96,8 @@ void zone_cursor_next(struct zone_cursor *cursor);
 
 /* The last owner with an NSEC RRset that is `name` or before it; wraps to the last of the zone.
  * NULL: the zone has no NSEC. */
-const struct owner *zone_version_nsec_before(const struct zone_version *version, const uint8_t *name);
+const struct owner *zone_version_nsec_before(const struct zone_version *version,
+                                             const uint8_t *name);
 /* The last NSEC3-only owner whose hash label (`hash`, 20 octets or whatever the chain uses, raw) is
  * equal or before; wraps. NULL: no NSEC3. Sets *exact. */
 const struct owner *zone_version_nsec3_before(const struct zone_version *version, struct slice hash,

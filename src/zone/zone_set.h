@@ -17,7 +17,7 @@
 #include "zone/version.h"
 
 enum zone_state {
-    ZONE_EMPTY,   /* nothing loaded or transferred yet: SERVFAIL */
+    ZONE_EMPTY, /* nothing loaded or transferred yet: SERVFAIL */
     ZONE_SERVING,
     ZONE_EXPIRED, /* a secondary without contact for too long: SERVFAIL */
 };
@@ -32,14 +32,14 @@ struct zone {
     _Atomic(struct zone_version *) current; /* NULL while ZONE_EMPTY; owns one reference */
     _Atomic(uint8_t) state;                 /* enum zone_state */
     uint16_t class;
-    uint8_t flags;                          /* ZONE_… below, set before it is published */
+    uint8_t flags; /* ZONE_… below, set before it is published */
     uint8_t name_size;
-    uint64_t hash;                          /* name_hash of the name under the process key */
-    void *context;                          /* the server's own, borrowed */
-    _Atomic(uint64_t) expires_at_s;         /* wall clock; 0: does not expire (EDNS EXPIRE) */
+    uint64_t hash;                  /* name_hash of the name under the process key */
+    void *context;                  /* the server's own, borrowed */
+    _Atomic(uint64_t) expires_at_s; /* wall clock; 0: does not expire (EDNS EXPIRE) */
     _Atomic(struct zone_fingerprint *) fingerprint; /* RCU; NULL: not known (yet) */
     _Atomic(uint32_t) references;
-    uint8_t name[];                         /* wire form, as configured */
+    uint8_t name[]; /* wire form, as configured */
 };
 
 enum { ZONE_SECONDARY = 1, ZONE_MINIMAL_ANY = 2 };
@@ -64,7 +64,7 @@ struct zone_version *zone_acquire(struct zone *zone);
 /* Where readers share a set: publish the new one, then rcu_defer() the unref of the old. Unref frees
  * at once. */
 struct zone_set;
-struct zone_set *zone_set_new(void);                 /* empty */
+struct zone_set *zone_set_new(void); /* empty */
 struct zone_set *zone_set_ref(struct zone_set *set);
 void zone_set_unref(struct zone_set *set);
 /* A new set with `zone` (shared: a reference of its own), or without. O(log n). ERR via NULL: exists/absent. */
@@ -81,7 +81,7 @@ struct zone *zone_set_find(const struct zone_set *set, const uint8_t *name, uint
 struct zone_find_item {
     const uint8_t *name;
     struct name_hashes *hashes; /* of the name, under zone_hash_key(); more are filled in */
-    uint8_t labels;                   /* of the name that count: the last ones */
+    uint8_t labels;             /* of the name that count: the last ones */
     struct zone *result;
 };
 void zone_set_find_batch(const struct zone_set *set, uint16_t class, struct zone_find_item *items,

@@ -56,8 +56,7 @@ static void chain_is_written_as_rfc_1995_says(void **state)
     (void)state;
     struct history h = make_history();
     struct xfr_request request = ixfr_request();
-    struct ixfr_out *out = ixfr_out_new(h.versions[2], h.chunks, 2,
-                                        &request, slice_of(NULL, 0), 0);
+    struct ixfr_out *out = ixfr_out_new(h.versions[2], h.chunks, 2, &request, slice_of(NULL, 0), 0);
     uint8_t *buffer = malloc(MESSAGE_MAX_SIZE);
     size_t size = 0;
     struct error err = {0};
@@ -86,8 +85,8 @@ static void chain_arrives_at_ixfr_in_whatever_the_message_size(void **state)
     struct xfr_request request = ixfr_request();
     static const size_t limits[] = {110, 200, 512, MESSAGE_MAX_SIZE};
     for (unsigned i = 0; i < ARRAY_SIZE(limits); i++) {
-        struct ixfr_out *out = ixfr_out_new(h.versions[2], h.chunks, 2,
-                                            &request, slice_of(NULL, 0), 0);
+        struct ixfr_out *out =
+            ixfr_out_new(h.versions[2], h.chunks, 2, &request, slice_of(NULL, 0), 0);
         struct instant now = {0};
         struct ixfr_in *in = ixfr_in_new(h.versions[0], request.id, false, NULL, now, NULL, NULL);
         enum step sent = STEP_MORE;
