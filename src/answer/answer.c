@@ -120,11 +120,24 @@ static enum plan plan_question(struct answer_query *asked, const struct zone_set
     return fail(asked, RCODE_REFUSED);
 }
 
-static enum plan plan(struct answer_query *asked, const struct zone_set *zones)
+/* True: goes on. Only who sends cookies can be told to send a good one (RFC 7873 5.2.3). */
+static bool check_cookie(const struct group *group, struct answer_query *asked)
 {
+    const struct cookie_policy *policy = group->options->cookies;
+    if (policy == NULL || asked->peer == NULL) {
+        return true;
+    }
+    asked->cookie = (uint8_t)cookie_check(policy, asked->query.cookie, asked->peer, group->now_s);
+    return asked->cookie != COOKIE_CLIENT || !policy->is_required || asked->transport != ANSWER_UDP;
+}
+
+static enum plan plan(const struct group *group, struct answer_query *asked)
+{
+    const struct zone_set *zones = group->zones;
     asked->disposition = ANSWER_DROP;
     asked->rcode = RCODE_NOERROR;
     asked->truncated = false;
+    asked->cookie = COOKIE_NONE;
     asked->response_size = 0;
     asked->zone = NULL;
     REQUIRE(asked->out_size >= UDP_SIZE_CLASSIC + asked->reserve);
@@ -140,6 +153,9 @@ static enum plan plan(struct answer_query *asked, const struct zone_set *zones)
         return hand_up(asked, ANSWER_UPDATE, zones);
     case QUERY_ASK:
         break;
+    }
+    if (UNLIKELY((asked->query.wants & QUERY_WANTS_COOKIE) != 0) && !check_cookie(group, asked)) {
+        return fail(asked, RCODE_BADCOOKIE);
     }
     return plan_question(asked, zones);
 }
@@ -260,6 +276,11 @@ static size_t size_limit(const struct answering *a)
         limit = UDP_SIZE_CLASSIC;
         if (a->query->edns.present) {
             limit = a->query->edns.udp_size < ours ? a->query->edns.udp_size : ours;
+            if (a->options->cookies != NULL && asked->cookie < COOKIE_GOOD &&
+                a->options->cookies->nocookie_udp_size != 0 &&
+                a->options->cookies->nocookie_udp_size < limit) {
+                limit = a->options->cookies->nocookie_udp_size;
+            }
         }
         if (limit < UDP_SIZE_CLASSIC) {
             limit = UDP_SIZE_CLASSIC;
@@ -318,7 +339,7 @@ static void assemble(struct group *group, struct answer_query *asked, size_t i)
 static void answer_group(struct group *group, struct answer_query *queries, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        group->plans[i] = plan(&queries[i], group->zones);
+        group->plans[i] = plan(group, &queries[i]);
     }
     find_zones(group, queries, count);
     choose_versions(group, queries, count);

@@ -9,6 +9,7 @@
 #ifndef ANSWER_ANSWER_H
 #define ANSWER_ANSWER_H
 
+#include "answer/cookie.h"
 #include "answer/query.h"
 #include "base/address.h"
 #include "zone/zone_set.h"
@@ -28,7 +29,7 @@ enum answer_disposition {
 struct answer_query {
     /* In. Everything borrowed until the caller is done with the outputs. */
     struct slice message;
-    const struct address *peer; /* for allow_query; may be NULL */
+    const struct address *peer; /* for allow_query and cookies; may be NULL */
     const uint8_t *key;         /* name of the TSIG key that was verified, or NULL */
     enum answer_transport transport;
     size_t reserve;  /* octets to leave free at the end, for a TSIG record */
@@ -40,6 +41,7 @@ struct answer_query {
     enum answer_disposition disposition;
     uint16_t rcode;       /* with its extended bits */
     bool truncated;       /* TC was set */
+    uint8_t cookie;       /* enum cookie_state */
     size_t response_size; /* 0 unless ANSWER_SEND */
     struct zone *zone;    /* that the question fell into, or NULL; borrowed, as long as the read
                            * section lasts */
@@ -60,9 +62,10 @@ struct answer_options {
     const char *hostname;  /* hostname.bind CH TXT; NULL: REFUSED */
     const char *server_id; /* id.server CH TXT; NULL: REFUSED */
     struct slice nsid; /* answer to the NSID option (RFC 5001), at most 128 octets; empty: none */
-    uint16_t tcp_keepalive; /* in 100 ms (RFC 7828); 0: not said */
-    bool says_why;          /* extended errors (RFC 8914) */
-    bool says_zoneversion;  /* ZONEVERSION option (RFC 9660) */
+    uint16_t tcp_keepalive;              /* in 100 ms (RFC 7828); 0: not said */
+    const struct cookie_policy *cookies; /* NULL: cookies are not answered */
+    bool says_why;                       /* extended errors (RFC 8914) */
+    bool says_zoneversion;               /* ZONEVERSION option (RFC 9660) */
     /* May this query be answered from this zone? NULL: any may. Called from answer_batch, in its
      * thread, once a query; `query` has its inputs and `query->query` set. */
     bool (*allow_query)(void *context, const struct zone *zone, const struct answer_query *query);
@@ -75,7 +78,7 @@ struct answer_options {
 /*
  * Answers `count` queries, any number; memory is fetched ahead for 32 at a time.
  * options  borrowed; zones borrowed.
- * now_s    wall clock, for the EXPIRE option.
+ * now_s    wall clock, for the EXPIRE option and for cookies.
  * The caller is inside a read section (base/rcu.h) until it is done with the outputs.
  */
 void answer_batch(const struct answer_options *options, const struct zone_set *zones, int64_t now_s,

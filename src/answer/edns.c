@@ -4,7 +4,8 @@
  * DO as it came (RFC 3225 3), and the options that were asked for.
  *
  * NSID (RFC 5001), EXPIRE (RFC 7314: in answers to SOA questions, from a primary the SOA's field,
- * from a secondary what is left), TCP keepalive (RFC 7828, over TCP and TLS only), ZONEVERSION
+ * from a secondary what is left), COOKIE (RFC 7873), TCP keepalive (RFC 7828, over TCP and TLS
+ * only), ZONEVERSION
  * (RFC 9660, the serial), and our own FINGERPRINT (docs/formats.md: in answers to SOA questions,
  * for those who may transfer the zone) have room kept for them before anything else is written. An
  * extended error (RFC 8914) goes in where room is left, first without its text; errors of the
@@ -57,6 +58,11 @@ static bool says_zoneversion(const struct answering *a)
            a->version != NULL;
 }
 
+static bool says_cookie(const struct answering *a)
+{
+    return a->asked->cookie != COOKIE_NONE;
+}
+
 /* Room is kept for it also while it is not known: it may be by the time it is written. */
 static bool wants_fingerprint(const struct answering *a)
 {
@@ -75,6 +81,7 @@ size_t opt_size(const struct answering *a)
     }
     size += says_nsid(a) ? OPTION_HEAD + a->options->nsid.size : 0;
     size += says_expire(a) ? OPTION_HEAD + EXPIRE_SIZE : 0;
+    size += says_cookie(a) ? OPTION_HEAD + COOKIE_SIZE : 0;
     size += says_keepalive(a) ? OPTION_HEAD + KEEPALIVE_SIZE : 0;
     size += says_zoneversion(a) ? OPTION_HEAD + ZONEVERSION_SIZE : 0;
     size += wants_fingerprint(a) ? OPTION_HEAD + FINGERPRINT_OPTION_SIZE : 0;
@@ -117,6 +124,17 @@ static void add_fingerprint(struct answering *a)
     }
 }
 
+/* A good cookie of ours comes back as it is: what could be new in it is only the time. */
+static void add_cookie(struct answering *a)
+{
+    uint8_t *out = add_option(&a->response, EDNS_COOKIE, COOKIE_SIZE);
+    if (a->asked->cookie == COOKIE_GOOD) {
+        memcpy(out, a->query->cookie.data, COOKIE_SIZE);
+    } else {
+        cookie_make(a->options->cookies, a->query->cookie.data, a->asked->peer, a->now_s, out);
+    }
+}
+
 static void add_options(struct answering *a)
 {
     struct response *r = &a->response;
@@ -126,6 +144,9 @@ static void add_options(struct answering *a)
     }
     if (says_expire(a)) {
         put_u32(add_option(r, EDNS_EXPIRE, EXPIRE_SIZE), seconds_to_expiry(a));
+    }
+    if (says_cookie(a)) {
+        add_cookie(a);
     }
     if (says_keepalive(a)) {
         put_u16(add_option(r, EDNS_TCP_KEEPALIVE, KEEPALIVE_SIZE), a->options->tcp_keepalive);

@@ -10,11 +10,14 @@
  *   cut short, or has octets behind its last record, is FORMERR.
  * - OPT: once, in the additional section, owned by the root (RFC 6891 6.1.1), else FORMERR. An
  *   unknown version is BADVERS, decided last so that a broken message stays FORMERR.
+ * - A COOKIE option has 8 octets, or 16 to 40, else FORMERR (RFC 7873 5.2.2).
  * - TSIG must be the last record (RFC 8945 5.1); checking it is the caller's.
  * - An error carries the question back only where that could be read; so an error is never longer
  *   than what it answers.
  */
 #include "answer/query.h"
+
+#include "answer/cookie.h"
 
 enum { RECORD_FIXED_SIZE = 10, OPT_DO = 0x8000 };
 
@@ -87,8 +90,12 @@ static bool read_options(struct slice options, struct query *q)
             q->wants |= QUERY_WANTS_PADDING;
             break;
         case EDNS_COOKIE:
+            if (size != COOKIE_CLIENT_SIZE && (size < 2 * COOKIE_CLIENT_SIZE || size > 40)) {
+                return false;
+            }
             if (q->cookie.data == NULL) {
                 q->cookie = slice_of(options.data + at, size);
+                q->wants |= QUERY_WANTS_COOKIE;
             }
             break;
         }

@@ -23,6 +23,7 @@ enum {
     QUERY_WANTS_ZONEVERSION = 8,
     QUERY_WANTS_PADDING = 16, /* sent padding itself: may be padded to (RFC 7830) */
     QUERY_WANTS_FINGERPRINT = 32,
+    QUERY_WANTS_COOKIE = 64, /* sent one: `cookie` */
 };
 
 struct query {
