@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Takes a zone by AXFR over N connections at once and walks every record of it.
+ * Takes a zone by AXFR over N connections at once and walks every record of it; or by IXFR what
+ * changed since SERIAL.
  *
- *   axfr_drain ADDRESS PORT ZONE [CLIENTS] [SAVE]
+ *   axfr_drain ADDRESS PORT ZONE [CLIENTS [SAVE [SERIAL]]]
  *
- * Prints one JSON object: seconds until the last one is done, octets, messages, records. With SAVE the
- * framed stream of the first client is written there (for axfr_replay).
+ * Prints one JSON object: seconds until the last one is done, octets, messages, records, and
+ * whether differences came. With SAVE (not empty) the framed stream of the first client is written
+ * there (for axfr_replay).
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,7 +28,9 @@ struct client {
     uint8_t *bytes;
     size_t used;
     uint64_t octets, messages, records;
-    unsigned soas;
+    uint32_t newest;  /* serial of the first SOA */
+    unsigned ends;    /* SOAs that are still to come with that serial */
+    bool incremental; /* differences came */
     bool done;
     const char *problem;
 };
@@ -37,6 +41,29 @@ static size_t skip_name(const uint8_t *m, size_t at, size_t size)
         at += 1u + m[at];
     }
     return at + (at < size && m[at] >= 0xC0 ? 2 : 1);
+}
+
+static uint32_t get_serial(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static bool asks_ixfr;
+
+/* The first SOA ends an AXFR when it comes again. Differences (RFC 1995 4) have it once more, in
+ * front of what their last step adds; an SOA as the second record tells them. */
+static void take_record(struct client *c, unsigned type, uint32_t serial)
+{
+    c->records++;
+    if (c->records == 1) {
+        c->newest = serial;
+        c->ends = 1;
+    } else if (c->records == 2 && asks_ixfr && type == 6) {
+        c->incremental = true;
+        c->ends = 2;
+    } else if (type == 6 && serial == c->newest && --c->ends == 0) {
+        c->done = true;
+    }
 }
 
 static void take_message(struct client *c, const uint8_t *m, size_t size)
@@ -57,11 +84,13 @@ static void take_message(struct client *c, const uint8_t *m, size_t size)
             return;
         }
         unsigned type = (unsigned)m[at] << 8 | m[at + 1];
-        at += 10u + ((unsigned)m[at + 8] << 8 | m[at + 9]);
-        c->records++;
-        if (type == 6 && ++c->soas == 2) {
-            c->done = true;
+        unsigned data = (unsigned)m[at + 8] << 8 | m[at + 9];
+        at += 10u + data;
+        if (at > size || (type == 6 && data < 20)) {
+            c->problem = "malformed record";
+            return;
         }
+        take_record(c, type, type == 6 ? get_serial(m + at - 20) : 0);
     }
 }
 
@@ -93,11 +122,12 @@ static void take_bytes(struct client *c, FILE *save)
 int main(int argc, char **argv)
 {
     if (argc < 4) {
-        fprintf(stderr, "usage: axfr_drain ADDRESS PORT ZONE [CLIENTS] [SAVE]\n");
+        fprintf(stderr, "usage: axfr_drain ADDRESS PORT ZONE [CLIENTS [SAVE [SERIAL]]]\n");
         return 2;
     }
     unsigned clients = argc > 4 ? (unsigned)atoi(argv[4]) : 1;
-    FILE *save = argc > 5 ? fopen(argv[5], "w") : NULL;
+    FILE *save = argc > 5 && argv[5][0] != '\0' ? fopen(argv[5], "w") : NULL;
+    asks_ixfr = argc > 6;
     if (clients == 0 || clients > CLIENTS) {
         fprintf(stderr, "axfr_drain: CLIENTS is 1..%d\n", CLIENTS);
         return 2;
@@ -117,6 +147,15 @@ int main(int argc, char **argv)
     }
     memcpy(p, "\0\0\374\0\1", 5);
     p += 5;
+    if (asks_ixfr) {
+        uint32_t serial = htonl((uint32_t)strtoul(argv[6], NULL, 10));
+        p[-3] = 251;
+        query[11] = 1; /* the SOA that the client has; only its serial is looked at */
+        memcpy(p, "\300\14\0\6\0\1\0\0\0\0\0\26\0\0", 14);
+        memcpy(p + 14, &serial, 4);
+        memset(p + 18, 0, 16);
+        p += 34;
+    }
     query[1] = (uint8_t)(p - query - 2);
 
     struct timespec t0, t1;
@@ -162,9 +201,9 @@ int main(int argc, char **argv)
         fclose(save);
     }
     printf("{\"seconds\": %.4f, \"octets\": %llu, \"messages\": %llu, \"records\": %llu, "
-           "\"failed\": %u}\n",
+           "\"failed\": %u, \"incremental\": %s}\n",
            (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) / 1e9,
            (unsigned long long)octets, (unsigned long long)messages, (unsigned long long)records,
-           failed);
+           failed, all[0].incremental ? "true" : "false");
     return failed != 0;
 }

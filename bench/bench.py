@@ -4,7 +4,8 @@
 
 usage: bench.py [--build DIR] [--size N] [--zones N] [--rounds N] [--servers LIST] [NAME...]
 
-Names: load, axfr_out, axfr_in, answer, many, many_transfer (default: all). Figures are medians with the least and
+Names: load, axfr_out, axfr_in, answer, many, many_transfer, update, update_rate, ixfr_in, ixfr_out, restart
+(default: all). Figures are medians with the least and
 the largest beside them; `ratio` compares medians with the best peer's (above 1: ours is better).
 Results go to bench/results/ as JSON with machine, commit and versions.
 """
@@ -25,6 +26,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "interop"))
+from changes import Changes  # noqa: E402
 from harness import PEERS, Test, Zone  # noqa: E402
 
 BINARIES = {"bind": "/usr/sbin/named", "knot": "/usr/sbin/knotd", "nsd": "/usr/sbin/nsd", "pdns": "/usr/sbin/pdns_server"}
@@ -107,7 +109,9 @@ def peak_bytes(server):
     return total
 
 
-class Suite:
+class Suite(Changes):
+    cpu_seconds = staticmethod(cpu_seconds)
+
     def __init__(self, options):
         self.options = options
         self.build = (ROOT / options.build).resolve()
@@ -406,7 +410,8 @@ def main():
     options.servers = [s for s in options.servers.split(",") if s == "lockstep" or os.path.exists(BINARIES.get(s, ""))]
     suite = Suite(options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    for name in options.names or ["load", "axfr_out", "axfr_in", "answer", "many", "many_transfer"]:
+    for name in options.names or ["load", "axfr_out", "axfr_in", "answer", "many", "many_transfer", "update", "update_rate",
+                                  "ixfr_in", "ixfr_out", "restart"]:
         print(f"== {name}: {getattr(Suite, name).__doc__}", flush=True)
         getattr(suite, name)()
     suite.figures.table()
