@@ -58,6 +58,7 @@ enum answer_extras {
 struct answer_options {
     uint16_t udp_size; /* largest UDP response, and the size offered in OPT; 0: 1232 */
     enum answer_extras extras;
+    bool minimal_any;      /* ANY over UDP gets one RRset (RFC 8482 4.1) */
     const char *version;   /* version.bind and version.server CH TXT; NULL: REFUSED */
     const char *hostname;  /* hostname.bind CH TXT; NULL: REFUSED */
     const char *server_id; /* id.server CH TXT; NULL: REFUSED */

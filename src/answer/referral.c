@@ -5,7 +5,8 @@
  *
  * Addresses come in two turns. Those of name servers at or below the cut cannot be had from
  * anywhere else: all of them, or TC (RFC 9471 2.1). Those elsewhere in this zone, be it in
- * authoritative data or below another cut (sibling glue, RFC 9471 2.2), follow while they fit.
+ * authoritative data (RFC 1034 4.3.2 step 3b) or below another cut (sibling glue, RFC 9471 2.2),
+ * follow while they fit, in minimal responses as well: a referral needs them.
  */
 #include "answer/answer_impl.h"
 
@@ -32,11 +33,8 @@ static void write_glue(struct answering *a, const struct owner *cut, const struc
             answering_truncate(a);
         }
     }
-    if (!siblings || a->options->extras == ANSWER_MINIMAL) {
-        return;
-    }
     offset = 0;
-    while (!a->truncated && rrset_next_rdata(ns, &offset, &target)) {
+    while (siblings && !a->truncated && rrset_next_rdata(ns, &offset, &target)) {
         if (name_is_below(target, owner_name(a->apex), a->apex->name_size) &&
             !name_is_below(target, owner_name(cut), cut->name_size)) {
             write_server(a, a->apex, target);

@@ -20,7 +20,7 @@
  * A "*" label in the middle of a name, a wildcard that owns NS or DNAME: nothing special; such
  * RRsets are only answered with, as any type (RFC 4592 4.2 and 4.4 leave both undefined).
  *
- * ANY gets everything there is; over UDP from a zone with ZONE_MINIMAL_ANY one RRset (RFC
+ * ANY gets everything there is; over UDP where the options say so one RRset (RFC
  * 8482 4.1), and RRSIG is treated the same.
  */
 #include "answer/answer_impl.h"
@@ -125,7 +125,7 @@ static bool asks_past_cname(uint16_t qtype)
 static bool answer_several(struct answering *a, const struct chain *chain,
                            const struct owner *owner)
 {
-    bool one = (a->zone->flags & ZONE_MINIMAL_ANY) != 0 && a->asked->transport == ANSWER_UDP;
+    bool one = a->options->minimal_any && a->asked->transport == ANSWER_UDP;
     bool signatures = a->query->qtype == TYPE_RRSIG;
     bool dnssec = a->dnssec;
     bool any = false;

@@ -280,6 +280,7 @@ static void fill_answer(struct settings *settings)
     settings->answer = (struct answer_options){
         .udp_size = (uint16_t)conf_number(conf, NULL, CONF_MAX_UDP_SIZE),
         .extras = extras_of(conf_number(conf, NULL, CONF_MINIMAL_RESPONSES)),
+        .minimal_any = conf_bool(conf, NULL, CONF_MINIMAL_ANY),
         .version =
             version == NULL ? "Lockstep " LOCKSTEP_VERSION : conf_text(conf, NULL, CONF_VERSION),
         .hostname = hostname == NULL ? settings->hostname : conf_text(conf, NULL, CONF_HOSTNAME),

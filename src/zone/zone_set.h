@@ -42,7 +42,7 @@ struct zone {
     uint8_t name[]; /* wire form, as configured */
 };
 
-enum { ZONE_SECONDARY = 1, ZONE_MINIMAL_ANY = 2 };
+enum { ZONE_SECONDARY = 1 };
 
 struct zone *zone_new(const uint8_t *name, uint16_t class, uint8_t flags);
 struct zone *zone_ref(struct zone *zone);
