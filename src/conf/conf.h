@@ -104,6 +104,7 @@ enum conf_id {
     CONF_MASTERFILE_STYLE,      /* enum conf_file_style */
     CONF_MINIMAL_RESPONSES,     /* enum conf_minimal */
     CONF_NOTIFY,                /* enum conf_notify */
+    CONF_SERIAL_CHECK,          /* enum conf_serial_check */
     CONF_SERIAL_UPDATE_METHOD,  /* enum conf_serial_method */
     CONF_TRANSFER_FORMAT,       /* enum conf_transfer_format */
     CONF_ZONE_STATISTICS,       /* enum conf_statistics */
@@ -220,6 +221,7 @@ enum conf_notify {
     CONF_NOTIFY_EXPLICIT,
     CONF_NOTIFY_PRIMARY_ONLY
 };
+enum conf_serial_check { CONF_SERIAL_ADVANCE, CONF_SERIAL_STRICT };
 enum conf_serial_method { CONF_SERIAL_INCREMENT, CONF_SERIAL_UNIXTIME, CONF_SERIAL_DATE };
 enum conf_transfer_format { CONF_ONE_ANSWER, CONF_MANY_ANSWERS };
 enum conf_statistics { CONF_STATISTICS_NONE, CONF_STATISTICS_FULL, CONF_STATISTICS_TERSE };

@@ -3,7 +3,7 @@
  * Every statement there is: its word, where it may stand, how its value is read, what becomes of
  * it, and its default. BIND's whole vocabulary is here, so that a named.conf loads or is told
  * precisely why not; what is ours stands among it (allow-weak-tsig, auto-reload, format,
- * hidden-primary, store-directory, write-back).
+ * hidden-primary, serial-check, store-directory, write-back).
  *
  * Defaults are written as an operator would write them and read by the same parsers. They are those
  * of BIND 9.18, except where its values stand in the way of quick and safe copies:
@@ -66,6 +66,8 @@ static const struct keyword notify_words[] = {{"yes", CONF_NOTIFY_YES},
                                               {"primary-only", CONF_NOTIFY_PRIMARY_ONLY},
                                               {"master-only", CONF_NOTIFY_PRIMARY_ONLY},
                                               {NULL, 0}};
+static const struct keyword serial_check_words[] = {
+    {"advance", CONF_SERIAL_ADVANCE}, {"strict", CONF_SERIAL_STRICT}, {NULL, 0}};
 static const struct keyword serial_words[] = {{"increment", CONF_SERIAL_INCREMENT},
                                               {"unixtime", CONF_SERIAL_UNIXTIME},
                                               {"date", CONF_SERIAL_DATE},
@@ -113,7 +115,7 @@ const struct row statement_table[] = {
     {"attach-cache", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"auth-nxdomain", O, parse_bool, CONF_AUTH_NXDOMAIN, UNUSED_HERE, .fallback = "no"},
     {"auto-dnssec", O | Z, parse_unless_none, CONF_NONE, ONLY_NO, .note = NOTE_SIGNING},
-    {"auto-reload", O, parse_bool, CONF_AUTO_RELOAD, LATER, .fallback = "no"},
+    {"auto-reload", O | P, parse_bool, CONF_AUTO_RELOAD, LATER, .fallback = "no"},
     {"automatic-interface-scan", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"avoid-v4-udp-ports", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"avoid-v6-udp-ports", O, parse_anything, CONF_NONE, UNUSED_HERE},
@@ -389,6 +391,8 @@ const struct row statement_table[] = {
     {"secret", K, parse_text, CONF_SECRET, WORKS},
     {"secroots-file", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"send-cookie", O | V, parse_bool, CONF_SEND_COOKIE, LATER, .fallback = "yes"},
+    {"serial-check", O | P, parse_word, CONF_SERIAL_CHECK, WORKS, .words = serial_check_words,
+     .fallback = "advance"},
     {"serial-query-rate", O, conf_parse_number, CONF_SERIAL_QUERY_RATE, WORKS, .min = 1,
      .clamp = true, .fallback = "500"},
     {"serial-update-method", O | P, parse_word, CONF_SERIAL_UPDATE_METHOD, WORKS,
@@ -396,10 +400,10 @@ const struct row statement_table[] = {
     {"server", T, parse_server, CONF_NONE, WORKS, .many = true},
     {"server-id", O, parse_text_or_none, CONF_SERVER_ID, WORKS},
     {"servfail-ttl", O, parse_anything, CONF_NONE, UNUSED_HERE},
-    {"session-keyalg", O, parse_text, CONF_SESSION_KEYALG, LATER, .fallback = "\"hmac-sha256\""},
-    {"session-keyfile", O, parse_path_or_none, CONF_SESSION_KEYFILE, LATER,
+    {"session-keyalg", O, parse_text, CONF_SESSION_KEYALG, WORKS, .fallback = "\"hmac-sha256\""},
+    {"session-keyfile", O, parse_path_or_none, CONF_SESSION_KEYFILE, WORKS,
      .fallback = "\"/run/lockstep/session.key\""},
-    {"session-keyname", O, parse_text, CONF_SESSION_KEYNAME, LATER, .fallback = "\"local-ddns\""},
+    {"session-keyname", O, parse_text, CONF_SESSION_KEYNAME, WORKS, .fallback = "\"local-ddns\""},
     {"session-tickets", L, parse_bool, CONF_SESSION_TICKETS, WORKS},
     {"severity", C, parse_channel_severity, CONF_CHANNEL_SEVERITY, WORKS},
     {"sig-signing-nodes", O | Z, parse_anything, CONF_NONE, UNUSED_HERE},

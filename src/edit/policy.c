@@ -64,19 +64,30 @@ static bool fits_name(const struct policy_rule *rule, const uint8_t *zone, const
     return false;
 }
 
+/* The place of the type in the rule's list, type_count where it is not in it. */
+static size_t find_type(const struct policy_rule *rule, uint16_t type)
+{
+    size_t i = 0;
+    while (i < rule->type_count && rule->types[i] != type &&
+           (rule->types[i] != TYPE_ANY || type == TYPE_NSEC || type == TYPE_NSEC3)) {
+        i++;
+    }
+    return i;
+}
+
 static bool fits_type(const struct policy_rule *rule, uint16_t type)
 {
     if (rule->type_count == 0) {
         return type != TYPE_NS && type != TYPE_SOA && type != TYPE_RRSIG && type != TYPE_NSEC &&
                type != TYPE_NSEC3;
     }
-    for (size_t i = 0; i < rule->type_count; i++) {
-        if (rule->types[i] == type ||
-            (rule->types[i] == TYPE_ANY && type != TYPE_NSEC && type != TYPE_NSEC3)) {
-            return true;
-        }
-    }
-    return false;
+    return find_type(rule, type) < rule->type_count;
+}
+
+uint16_t policy_bound(const struct policy_rule *rule, uint16_t type)
+{
+    size_t i = rule->bounds == NULL ? rule->type_count : find_type(rule, type);
+    return i < rule->type_count ? rule->bounds[i] : 0;
 }
 
 bool policy_allows(const struct update_policy *policy, const uint8_t *zone,

@@ -35,6 +35,8 @@ struct policy_rule {
     const uint8_t *name;     /* NULL where the match has none */
     const uint16_t *types; /* none: all but NS, SOA, RRSIG, NSEC, NSEC3; ANY: all but NSEC, NSEC3 */
     size_t type_count;
+    const uint16_t
+        *bounds; /* by type: records an RRset may have; 0: no bound. NULL: none has one */
 };
 
 struct update_policy {
@@ -50,5 +52,9 @@ struct update_policy {
 bool policy_allows(const struct update_policy *policy, const uint8_t *zone,
                    const struct policy_client *client, const uint8_t *name, uint16_t type,
                    size_t *out_rule);
+
+/* How many records of `type` a name may have after an addition that this rule granted (BIND's
+ * "TXT(3)"); 0: any number. */
+uint16_t policy_bound(const struct policy_rule *rule, uint16_t type);
 
 #endif

@@ -310,6 +310,11 @@ static bool allowed(const struct update *update, const struct record *record, ui
     char name[NAME_TEXT_SIZE];
     char text[16];
     if (policy_allows(policy, update->zone.wire, client, record->owner, type, &rule)) {
+        if (update->bounds != NULL) {
+            bool adds = record->class == update->class;
+            update->bounds[record - update->changes] =
+                (struct update_bound){.max = adds ? policy_bound(&policy->rules[rule], type) : 0};
+        }
         return true;
     }
     if (rule == policy->rule_count) {

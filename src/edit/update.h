@@ -27,6 +27,13 @@ struct update {
     size_t prerequisite_count;
     const struct record *changes;
     size_t change_count;
+    struct update_bound *bounds; /* of the caller, one a change; NULL: none are bounded */
+};
+
+/* What update-policy allows the RRset of an addition to grow to. */
+struct update_bound {
+    uint16_t max; /* records; 0: any number */
+    bool reached; /* set by update_make_delta: the change was left out for it */
 };
 
 /*
@@ -46,7 +53,8 @@ unsigned update_check_prerequisites(const struct update *update, const struct zo
                                     struct error *err);
 
 /* RFC 2136 3.3 by update-policy: every change must be allowed; deleting all of a name asks for each
- * type that is there. False: refused, `err` names change and rule. */
+ * type that is there. Sets the `max` of the update's bounds. False: refused, `err` names change and
+ * rule. */
 bool update_is_permitted(const struct update *update, const struct zone_version *version,
                          const struct update_policy *policy, const struct policy_client *client,
                          struct error *err);

@@ -234,12 +234,29 @@ static void delete_all(struct touched *touched, bool is_apex)
     touched->count = kept;
 }
 
+/* BIND's rule: what would go beyond the bound is left out, the rest of the update is done. */
+static bool is_over_bound(const struct editing *editing, const struct touched *touched,
+                          const struct record *record)
+{
+    struct update_bound *bounds = editing->update->bounds;
+    struct update_bound *bound = bounds == NULL ? NULL : &bounds[record - editing->update->changes];
+    bool is_there = false;
+    if (bound == NULL || bound->max == 0 || count_of_type(touched, record->type) < bound->max) {
+        return false;
+    }
+    (void)position(touched, record->type, record->rdata, &is_there);
+    bound->reached = !is_there;
+    return !is_there;
+}
+
 static void apply_change(struct editing *editing, const struct record *record)
 {
     bool is_apex = name_equal(record->owner, editing->update->zone.wire);
     struct touched *touched = touch(editing, record->owner);
     if (record->class == editing->update->class) {
-        add(touched, record, is_apex);
+        if (!is_over_bound(editing, touched, record)) {
+            add(touched, record, is_apex);
+        }
     } else if (record->class == CLASS_ANY && record->type == TYPE_ANY) {
         delete_all(touched, is_apex);
     } else if (record->class == CLASS_ANY) {

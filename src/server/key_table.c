@@ -16,7 +16,7 @@ static int compare(const void *a, const void *b)
     return name_compare(tsig_key_name(*left), tsig_key_name(*right));
 }
 
-static enum hmac_algorithm algorithm_of(enum conf_algorithm algorithm)
+enum hmac_algorithm key_algorithm(enum conf_algorithm algorithm)
 {
     switch (algorithm) {
     case CONF_HMAC_MD5:
@@ -35,14 +35,17 @@ static enum hmac_algorithm algorithm_of(enum conf_algorithm algorithm)
     return HMAC_SHA256;
 }
 
-void key_table_init(struct key_table *table, const struct conf *conf)
+void key_table_init(struct key_table *table, const struct conf *conf, struct tsig_key *extra)
 {
     table->count = conf->key_count;
-    table->keys = memory_new_zeroed(conf->key_count, sizeof(table->keys[0]));
+    table->keys = memory_new_zeroed(table->count + 1, sizeof(table->keys[0]));
     for (uint32_t i = 0; i < conf->key_count; i++) {
         const struct conf_key *key = conf->keys[i];
-        table->keys[i] = tsig_key_new(key->wire, algorithm_of(key->algorithm),
+        table->keys[i] = tsig_key_new(key->wire, key_algorithm(key->algorithm),
                                       slice_of(key->secret, key->secret_size), key->digest_bits);
+    }
+    if (extra != NULL) {
+        table->keys[table->count++] = extra;
     }
     if (table->count > 1) {
         qsort(table->keys, table->count, sizeof(table->keys[0]), compare);

@@ -12,7 +12,9 @@ struct key_table {
     size_t count;
 };
 
-void key_table_init(struct key_table *table, const struct conf *conf);
+/* extra: a key of another source (the session key), takes the reference; may be NULL. */
+void key_table_init(struct key_table *table, const struct conf *conf, struct tsig_key *extra);
+enum hmac_algorithm key_algorithm(enum conf_algorithm algorithm);
 /* Drops the references; a key that an exchange still holds lives on. */
 void key_table_deinit(struct key_table *table);
 /* Borrowed, or NULL. O(log n). */

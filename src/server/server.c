@@ -32,6 +32,7 @@
 #include "server/loader.h"
 #include "server/request.h"
 #include "server/server_impl.h"
+#include "server/session_key.h"
 #include "server/stream_worker.h"
 #include "server/sync.h"
 #include "server/transfer_in.h"
@@ -120,17 +121,48 @@ static void report_to_log(void *context, const struct conf_finding *finding)
               LOG_NUM("column", finding->where.column));
 }
 
+/* session_key: given; NULL where the configuration wants none. */
 static enum result read_settings(struct server *server, conf_report *report, void *context,
-                                 struct settings **out, struct error *err)
+                                 struct settings **out, struct session_key **session_key,
+                                 struct error *err)
 {
     struct conf *conf;
+    *session_key = NULL;
     enum result result = conf_load(server->options.config_path, report, context, &conf, err);
     if (result != OK) {
         return result;
     }
+    if ((result = session_key_new(conf, server->session_key, session_key, err)) != OK) {
+        conf_free(conf);
+        return result;
+    }
     uint16_t port = server->options.port != 0 ? server->options.port : DNS_PORT;
-    return settings_new(conf, port, !server->options.ipv6_only, !server->options.ipv4_only, out,
-                        err);
+    result = settings_new(conf, session_key_tsig(*session_key), port, !server->options.ipv6_only,
+                          !server->options.ipv4_only, out, err);
+    if (result != OK) {
+        session_key_free(*session_key);
+        *session_key = NULL;
+    }
+    return result;
+}
+
+/* Main thread, without privileges. Takes the key; NULL: none from now on. */
+static void use_session_key(struct server *server, struct session_key *key)
+{
+    struct session_key *old = server->session_key;
+    struct error err = {0};
+    session_key_remove(old, key);
+    if (key != NULL && session_key_write(key, &err) != OK) {
+        char text[1024];
+        LOG_EVENT(server->logging, LOG_ERROR, LOG_GENERAL, "session_key_failed",
+                  error_format(&err, text, sizeof(text)),
+                  LOG_KEY("action", "update-policy local cannot be used; set session-keyfile"));
+    } else if (key != NULL && old == NULL) {
+        LOG_EVENT(server->logging, LOG_INFO, LOG_GENERAL, "session_key",
+                  "generating session key for dynamic DNS", LOG_KEY("file", session_key_path(key)));
+    }
+    session_key_free(old);
+    server->session_key = key;
 }
 
 /* One notice for all statements that are known and do nothing yet. */
@@ -192,7 +224,8 @@ enum result server_reload(struct server *server, const char *why, void (*loaded)
     LOG_EVENT(server->logging, LOG_INFO, LOG_GENERAL, "reload", why,
               LOG_KEY("config", server->options.config_path));
     struct settings *fresh;
-    enum result result = read_settings(server, report_to_log, server, &fresh, err);
+    struct session_key *session_key;
+    enum result result = read_settings(server, report_to_log, server, &fresh, &session_key, err);
     if (result != OK) {
         char text[1024], phrase[1200];
         snprintf(phrase, sizeof(phrase), "reloading configuration failed: %s",
@@ -211,6 +244,7 @@ enum result server_reload(struct server *server, const char *why, void (*loaded)
                   LOG_KEY("action", "keeping the log channels as they were"));
     }
     tell_same_listens(server, old, fresh);
+    use_session_key(server, session_key);
     request_prepare_settings(fresh);
     atomic_store_explicit(&server->settings, fresh, memory_order_release);
     atomic_store(&server->configured_at_s, clock_wall_s());
@@ -434,7 +468,9 @@ static enum result start(struct process *process, struct error *err)
 {
     struct server *server = &process->server;
     struct settings *settings;
-    enum result result = read_settings(server, report_to_stderr, NULL, &settings, err);
+    struct session_key *session_key;
+    enum result result =
+        read_settings(server, report_to_stderr, NULL, &settings, &session_key, err);
     if (result != OK) {
         return result;
     }
@@ -443,6 +479,7 @@ static enum result start(struct process *process, struct error *err)
     request_prepare_settings(settings);
     atomic_store(&server->settings, settings);
     if (settings->directory != NULL && chdir(settings->directory) != 0) {
+        session_key_free(session_key);
         return error_set_os(err, ERR_IO, "cannot change to directory %s", settings->directory);
     }
     struct logging_options logging;
@@ -454,8 +491,10 @@ static enum result start(struct process *process, struct error *err)
         (result = open_sockets(process, settings, err)) != OK ||
         (result = control_open(server, server->options.user, &server->control, err)) != OK ||
         (result = drop_privileges(server->options.user, err)) != OK) {
+        session_key_free(session_key);
         return result;
     }
+    use_session_key(server, session_key);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned threads = cores > 1 ? (unsigned)cores : 1;
     LOG_EVENT(server->logging, LOG_NOTICE, LOG_GENERAL, "starting",
@@ -492,6 +531,7 @@ static void finish(struct process *process)
         (void)unlink(process->pid_path);
         memory_free(process->pid_path);
     }
+    use_session_key(server, NULL);
     control_stop(server->control);
     updates_stop(server->updates);
     for (unsigned i = 0; i < process->server.worker_count; i++) {

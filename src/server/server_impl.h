@@ -16,6 +16,7 @@
 
 struct axfr_cache;
 struct control;
+struct session_key;
 struct loop;
 struct loader;
 struct sync;
@@ -49,6 +50,7 @@ struct server {
     struct loader *loader;
     struct store *store; /* NULL: history in memory only */
     char *store_directory;
+    struct session_key *session_key; /* of the main thread; NULL: nothing needs one */
     struct ledger *ledger;
     struct zones *zones;
     struct sync *sync;

@@ -221,6 +221,7 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
     zone->role = from->type == CONF_ZONE_PRIMARY ? ROLE_PRIMARY : ROLE_SECONDARY;
     zone->file = from->file;
     zone->serial_method = serial_method_of(conf_number(conf, from, CONF_SERIAL_UPDATE_METHOD));
+    zone->serial_strict = conf_number(conf, from, CONF_SERIAL_CHECK) == CONF_SERIAL_STRICT;
     zone->allow_query = conf_acl(conf, from, CONF_ALLOW_QUERY);
     if (zone->allow_query != NULL && acl_is_any(zone->allow_query)) {
         zone->allow_query = NULL;
@@ -299,13 +300,14 @@ static void fill_answer(struct settings *settings)
     }
 }
 
-enum result settings_new(struct conf *conf, uint16_t default_port, bool ipv4, bool ipv6,
-                         struct settings **out, struct error *err)
+enum result settings_new(struct conf *conf, struct tsig_key *session_key, uint16_t default_port,
+                         bool ipv4, bool ipv6, struct settings **out, struct error *err)
 {
     struct settings *settings = memory_new_zeroed(1, sizeof(*settings));
     atomic_init(&settings->references, 1);
     settings->conf = conf;
-    key_table_init(&settings->keys, conf);
+    settings->session_key = session_key;
+    key_table_init(&settings->keys, conf, session_key);
     uint16_t port = conf_is_set(conf, NULL, CONF_PORT)
                         ? (uint16_t)conf_number(conf, NULL, CONF_PORT)
                         : default_port;
@@ -330,11 +332,8 @@ enum result settings_new(struct conf *conf, uint16_t default_port, bool ipv4, bo
     settings->anybody_may_query = true;
     for (uint32_t i = 0; i < conf->zone_count; i++) {
         fill_zone(settings, &conf->zones[i], &settings->zones[i], port);
-        result = update_policy_new(conf, &conf->zones[i], &settings->zones[i].update_policy, err);
-        if (result != OK) {
-            settings_unref(settings);
-            return result;
-        }
+        settings->zones[i].update_policy = update_policy_new(
+            conf, &conf->zones[i], session_key == NULL ? NULL : tsig_key_name(session_key));
     }
     *out = settings;
     return OK;

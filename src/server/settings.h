@@ -39,6 +39,7 @@ struct zone_settings {
     uint16_t class;
     enum zone_role role;
     enum serial_method serial_method;
+    bool serial_strict;                  /* a changed file must bring a serial that is ahead */
     struct update_policy *update_policy; /* NULL: allow-update decides */
     const char *file; /* absolute, or NULL: a secondary without a file of its own */
     const struct conf_zone *conf;
@@ -64,6 +65,7 @@ struct settings {
     _Atomic uint32_t references;
     struct conf *conf; /* owned */
     struct key_table keys;
+    struct tsig_key *session_key; /* for `update-policy local`; in the table; or NULL */
     struct answer_options answer;
     struct address *listen; /* every address and port to answer on */
     size_t listen_count;
@@ -87,10 +89,12 @@ struct settings {
 
 /*
  * From a configuration that was loaded without error (takes it, also on error).
+ * session_key   takes the reference, also on error; may be NULL.
  * default_port  53, or what -p says.
  * ERR_FORMAT, ERR_LIMIT with file and line where something asked for cannot be had.
  */
-MUST_CHECK enum result settings_new(struct conf *conf, uint16_t default_port, bool ipv4, bool ipv6,
+MUST_CHECK enum result settings_new(struct conf *conf, struct tsig_key *session_key,
+                                    uint16_t default_port, bool ipv4, bool ipv6,
                                     struct settings **out, struct error *err);
 struct settings *settings_ref(struct settings *settings);
 void settings_unref(struct settings *settings);

@@ -204,12 +204,25 @@ static bool is_permitted(const struct job *job, const struct zone_version *head,
     return update_is_permitted(&job->update, head, policy, &client.client, err);
 }
 
-/* Under the zone's edit lock. */
-static enum result make(void *context, struct zone_version *head, struct delta **out,
-                        struct error *err)
+static void log_bounds(struct job *job)
 {
-    struct job *job = context;
-    *out = NULL;
+    for (size_t i = 0; i < job->update.change_count; i++) {
+        const struct update_bound *bound = &job->update.bounds[i];
+        if (bound->reached) {
+            struct text phrase;
+            begin_phrase(job, &phrase);
+            text_printf(&phrase, "attempt to add more records than permitted by policy max=%u",
+                        bound->max);
+            LOG_EVENT_LIMITED(job->zone->server->logging, LOG_WARNING, LOG_UPDATE, "update_bound",
+                              text_str(&phrase), LOG_NUM("max", bound->max));
+            text_deinit(&phrase);
+        }
+    }
+}
+
+static enum result make_delta(struct job *job, struct zone_version *head, struct delta **out,
+                              struct error *err)
+{
     job->rcode = update_check_prerequisites(&job->update, head, err);
     if (job->rcode != RCODE_NOERROR) {
         log_failure(job, LOG_INFO, "update unsuccessful", err->text);
@@ -228,7 +241,26 @@ static enum result make(void *context, struct zone_version *head, struct delta *
         return ERR_FORMAT;
     }
     log_changes(job);
+    if (job->update.bounds != NULL) {
+        log_bounds(job);
+    }
     return OK;
+}
+
+/* Under the zone's edit lock. */
+static enum result make(void *context, struct zone_version *head, struct delta **out,
+                        struct error *err)
+{
+    struct job *job = context;
+    *out = NULL;
+    if (job->settings->update_policy != NULL) {
+        job->update.bounds =
+            memory_new_zeroed(job->update.change_count, sizeof(job->update.bounds[0]));
+    }
+    enum result result = make_delta(job, head, out, err);
+    memory_free(job->update.bounds);
+    job->update.bounds = NULL;
+    return result;
 }
 
 static void run_job(struct job *job)

@@ -4,6 +4,8 @@
  * type: most clients can be turned away without reading the message, because no rule is about
  * anybody like them.
  *
+ * `update-policy local` is one rule, for the session key, from this machine's own addresses.
+ *
  * Rules about a client's own address (tcp-self, 6to4-self) count over TCP only, where an address
  * cannot be made up.
  */
@@ -25,33 +27,41 @@ static enum policy_match match_of(enum conf_update_match match)
     return matches[match];
 }
 
-enum result update_policy_new(const struct conf *conf, const struct conf_zone *zone,
-                              struct update_policy **out, struct error *err)
+/* What BIND writes as `grant local-ddns zonesub ANY;`. */
+static struct update_policy *local_policy(const uint8_t *session_key)
+{
+    static const uint16_t any = TYPE_ANY;
+    struct update_policy *policy = memory_new(sizeof(*policy) + sizeof(struct policy_rule));
+    struct policy_rule *rule = (struct policy_rule *)(policy + 1);
+    *rule = (struct policy_rule){.grants = true,
+                                 .match = POLICY_ZONESUB,
+                                 .identity = session_key,
+                                 .types = &any,
+                                 .type_count = 1};
+    *policy = (struct update_policy){.rules = rule, .rule_count = session_key != NULL};
+    return policy;
+}
+
+struct update_policy *update_policy_new(const struct conf *conf, const struct conf_zone *zone,
+                                        const uint8_t *session_key)
 {
     const struct conf_update_policy *from = conf_update_policy(conf, zone);
-    *out = NULL;
     if (from == NULL) {
-        return OK;
+        return NULL;
+    }
+    if (from->local) {
+        return local_policy(session_key);
     }
     size_t type_count = 0;
     for (uint32_t i = 0; i < from->rule_count; i++) {
-        for (uint32_t t = 0; t < from->rules[i].type_count; t++) {
-            if (from->rules[i].types[t].max != 0) {
-                return error_set(err, ERR_FORMAT,
-                                 "%s:%u: a bound on the number of records in update-policy cannot "
-                                 "be held yet; leave `(%u)` out",
-                                 from->rules[i].where.file, from->rules[i].where.line,
-                                 from->rules[i].types[t].max);
-            }
-        }
         type_count += from->rules[i].type_count;
     }
-    /* One block: the policy, its rules, their types. */
+    /* One block: the policy, its rules, their types and bounds. */
     struct update_policy *policy =
         memory_new(sizeof(*policy) + from->rule_count * sizeof(struct policy_rule) +
-                   type_count * sizeof(uint16_t));
+                   2 * type_count * sizeof(uint16_t));
     struct policy_rule *rules = (struct policy_rule *)(policy + 1);
-    uint16_t *types = (uint16_t *)(rules + from->rule_count);
+    uint16_t *types = (uint16_t *)(rules + from->rule_count), *bounds = types + type_count;
     for (uint32_t i = 0; i < from->rule_count; i++) {
         const struct conf_update_rule *rule = &from->rules[i];
         rules[i] = (struct policy_rule){.grants = rule->grant,
@@ -59,14 +69,15 @@ enum result update_policy_new(const struct conf *conf, const struct conf_zone *z
                                         .identity = rule->identity_name,
                                         .name = rule->name,
                                         .types = types,
-                                        .type_count = rule->type_count};
+                                        .type_count = rule->type_count,
+                                        .bounds = bounds};
         for (uint32_t t = 0; t < rule->type_count; t++) {
             *types++ = rule->types[t].type;
+            *bounds++ = (uint16_t)rule->types[t].max;
         }
     }
     *policy = (struct update_policy){.rules = rules, .rule_count = from->rule_count};
-    *out = policy;
-    return OK;
+    return policy;
 }
 
 void update_policy_free(struct update_policy *policy)
@@ -87,18 +98,30 @@ static bool has_rule_for(const struct update_policy *policy, const struct access
     return false;
 }
 
+static bool is_own_address(const struct settings *settings, const struct address *peer)
+{
+    bool is_own = peer->family == 4 && peer->bytes[0] == 127;
+    for (size_t i = 0; i < settings->local_count && !is_own; i++) {
+        is_own = address_same_host(&settings->local_addresses[i], peer);
+    }
+    return is_own;
+}
+
 bool update_access_allowed(const struct zone_settings *zone, const struct access_subject *subject,
                            char *rule, size_t rule_size)
 {
     if (zone->update_policy == NULL) {
         return access_allowed(zone, ACCESS_UPDATE, subject, rule, rule_size);
     }
-    bool allowed = has_rule_for(zone->update_policy, subject);
+    bool is_local = conf_update_policy(zone->settings->conf, zone->conf)->local;
+    bool is_near = !is_local || is_own_address(zone->settings, subject->peer);
+    bool allowed = is_near && has_rule_for(zone->update_policy, subject);
     if (rule != NULL) {
-        bool local = conf_update_policy(zone->settings->conf, zone->conf)->local;
         snprintf(rule, rule_size, "update-policy: %s",
-                 allowed                ? "by record"
-                 : local                ? "local: this version makes no session key"
+                 allowed    ? "by record"
+                 : !is_near ? "local: only from an address of this machine"
+                 : is_local && zone->settings->session_key == NULL
+                     ? "local: there is no session key (session-keyfile none)"
                  : subject->key == NULL ? "no rule is about requests without a key"
                                         : "no rule grants anything");
     }

@@ -9,11 +9,11 @@
 
 /*
  * The rules of `update-policy` as edit takes them; borrows names from the configuration.
- * zone  NULL where it has none: then *out is NULL, too.
- * ERR_FORMAT  it asks for what this server cannot do; `err` has file and line.
+ * session_key  name of the key that `local` means; NULL: there is none, nobody is granted anything.
+ * NULL where the zone has no update-policy. With update_policy_free().
  */
-MUST_CHECK enum result update_policy_new(const struct conf *conf, const struct conf_zone *zone,
-                                         struct update_policy **out, struct error *err);
+struct update_policy *update_policy_new(const struct conf *conf, const struct conf_zone *zone,
+                                        const uint8_t *session_key);
 void update_policy_free(struct update_policy *policy);
 
 /*

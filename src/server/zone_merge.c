@@ -139,6 +139,15 @@ static enum result refuse_serial(struct serial file, struct serial head, struct 
         file.value, head.value, head.value);
 }
 
+/* `serial-check strict`: an author who forgot the serial is told, nothing is guessed. */
+static enum result refuse_unchanged(struct serial file, struct error *err)
+{
+    return error_set(err, ERR_STALE,
+                     "the zone file changed but its serial %u did not, and serial-check is "
+                     "strict: raise the serial in the file",
+                     file.value);
+}
+
 /* Under the zone's edit lock. */
 static enum result make(void *context, struct zone_version *head, struct delta **out,
                         struct error *err)
@@ -161,6 +170,12 @@ static enum result make(void *context, struct zone_version *head, struct delta *
     merging->from = merging->to = present;
     merging->is_pure =
         !merging->last->is_merged && serial_equal(present, zone_version_serial(merging->base));
+    if (result == OK && *out != NULL && merging->settings->serial_strict &&
+        serial_equal(file, before)) {
+        delta_free(*out);
+        *out = NULL;
+        return refuse_unchanged(file, err);
+    }
     if (result == OK && *out != NULL) {
         merging->to = delta_to(*out);
         merging->changed = true;

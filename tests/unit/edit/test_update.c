@@ -468,7 +468,7 @@ static void permission_is_asked_for_every_change(void **state)
     uint16_t types[] = {TYPE_A};
     assert_int_equal(name_parse_str("key.", &key, NULL), OK);
     assert_int_equal(name_parse_str("www.example.", &www, NULL), OK);
-    struct policy_rule rule = {true, POLICY_SUBDOMAIN, key.wire, www.wire, types, 1};
+    struct policy_rule rule = {true, POLICY_SUBDOMAIN, key.wire, www.wire, types, 1, NULL};
     struct update_policy policy = {&rule, 1};
     struct policy_client client = {.signer = key.wire};
     struct zone_version *version = zone_of(ZONE);
@@ -497,6 +497,58 @@ static void permission_is_asked_for_every_change(void **state)
     zone_version_unref(version);
 }
 
+/* As BIND 9.18 does it: what goes beyond is left out, the rest of the update is done. */
+static void update_leaves_out_what_goes_beyond_the_policy_s_bound(void **state)
+{
+    (void)state;
+    static uint8_t message[65536];
+    struct name key;
+    assert_int_equal(name_parse_str("key.", &key, NULL), OK);
+    static const uint16_t types[] = {TYPE_A, TYPE_TXT};
+    static const uint16_t maxima[] = {0, 2};
+    struct policy_rule rule = {true, POLICY_ZONESUB, key.wire, NULL, types, 2, maxima};
+    struct update_policy policy = {&rule, 1};
+    struct policy_client client = {.signer = key.wire};
+    static const struct {
+        const char *text;
+        size_t added, reached; /* without the SOA */
+    } cases[] = {
+        {"b.example. 60 IN TXT 1\nb.example. 60 IN TXT 2\n", 2, 0},
+        {"b.example. 60 IN TXT 1\nb.example. 60 IN TXT 2\nb.example. 60 IN TXT 3\n", 2, 1},
+        {"b.example. 60 IN TXT 1\nb.example. 60 IN TXT 2\nb.example. 60 IN TXT 2\n", 2, 0},
+        {"b.example. 60 IN A 192.0.2.1\nb.example. 60 IN A 192.0.2.2\n"
+         "b.example. 60 IN A 192.0.2.3\n",
+         3, 0},
+        {"b.example. 60 IN TXT 1\nb.example. 60 IN TXT 2\nb.example. 0 NONE TXT 1\n"
+         "b.example. 60 IN TXT 3\n",
+         2, 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct update update;
+        struct arena arena;
+        struct error err = {0};
+        struct delta *delta = NULL;
+        struct update_bound bounds[8] = {0};
+        struct zone_version *version = zone_of(ZONE);
+        size_t size = message_of("example.", TYPE_SOA, cases[i].text, message), reached = 0;
+        arena_init(&arena, 0);
+        assert_int_equal(update_parse(slice_of(message, size), &arena, &update, &err),
+                         RCODE_NOERROR);
+        update.bounds = bounds;
+        assert_true(update_is_permitted(&update, version, &policy, &client, &err));
+        assert_int_equal(update_make_delta(&update, version, SERIAL_INCREMENT, 0, &delta, &err),
+                         RCODE_NOERROR);
+        for (size_t b = 0; b < 8; b++) {
+            reached += bounds[b].reached;
+        }
+        assert_int_equal(delta_count(delta) - delta_removed_count(delta) - 1, cases[i].added);
+        assert_int_equal(reached, cases[i].reached);
+        delta_free(delta);
+        arena_deinit(&arena);
+        zone_version_unref(version);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -514,6 +566,7 @@ int main(void)
         cmocka_unit_test(update_takes_thousands_of_records_at_one_name),
         cmocka_unit_test(parse_refuses_what_is_no_update),
         cmocka_unit_test(permission_is_asked_for_every_change),
+        cmocka_unit_test(update_leaves_out_what_goes_beyond_the_policy_s_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
