@@ -23,6 +23,7 @@ const struct stream_options stream_defaults = {
     .pause_bytes = 64 * 1024,
     .pause_messages = 64,
     .connect_ms = 5000,
+    .handshake_ms = 5000,
     .idle_ms = 10000,
     .message_ms = 5000,
     .write_ms = 10000,
@@ -33,6 +34,9 @@ static enum result stream_start(struct stream *s, struct stream **out, struct er
     loop_timer_init(&s->timer, stream_due, s);
     socket_wish(s->fd, IPPROTO_TCP, TCP_NODELAY, 1);
     unsigned events = s->state == STREAM_CONNECTING ? LOOP_WRITE : LOOP_READ;
+    if (s->state == STREAM_SECURING) {
+        stream_secure(s);
+    }
     struct instant now = loop_now(s->loop);
     s->state_since = now;
     s->write_progress = now;
@@ -62,8 +66,9 @@ enum result stream_accept(struct loop *loop, int fd, const struct address *peer,
         .options = *options,
         .peer = *peer,
         .local = *local,
-        .state = STREAM_OPEN,
+        .state = options->tls != NULL ? STREAM_SECURING : STREAM_OPEN,
     };
+    tls_context_ref(options->tls);
     return stream_start(s, out, err);
 }
 
@@ -107,6 +112,7 @@ enum result stream_connect(struct loop *loop, const struct address *peer,
         .state = STREAM_CONNECTING,
         .is_client = true,
     };
+    tls_context_ref(options->tls);
     enum result result = connect_begin(s, source, err);
     if (result != OK) {
         char text[ADDRESS_TEXT_SIZE];
@@ -138,7 +144,7 @@ static void changed(struct stream *s)
 
 void stream_finish(struct stream *s)
 {
-    if (s->state == STREAM_CONNECTING) {
+    if (s->state < STREAM_OPEN) {
         stream_break_off(s, ERR_CLOSED, 0, "finished before it was connected");
     } else if (s->state == STREAM_OPEN) {
         s->producing = false;
@@ -161,7 +167,7 @@ static enum result check_room(const struct stream *s, size_t size)
 
 static void queue_begin(struct stream *s)
 {
-    REQUIRE(s->state == STREAM_OPEN || s->state == STREAM_CONNECTING);
+    REQUIRE(s->state <= STREAM_OPEN);
     if (s->queue.first == NULL) {
         s->write_progress = loop_now(s->loop);
     }
@@ -261,4 +267,9 @@ const struct address *stream_local(const struct stream *s)
 size_t stream_queued_bytes(const struct stream *s)
 {
     return s->queue.bytes;
+}
+
+const struct tls_info *stream_tls(const struct stream *s)
+{
+    return s->tls != NULL && s->tls->established ? &s->tls->info : NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A TCP connection that carries messages, each behind its length in two octets (RFC 1035 4.2.2, RFC
- * 7766): server's end or client's end. Everything is bounded: what is read, what is queued, how
+ * A connection over TCP, or TLS over TCP (tls.h), that carries messages, each behind its length in two
+ * octets (RFC 1035 4.2.2, RFC 7766): server's end or client's end. Everything is bounded: what is read, what is queued, how
  * long anything may take.
  *
  * A stream belongs to the thread of its loop. No function here calls a callback before it returns:
@@ -13,6 +13,7 @@
 #include "base/address.h"
 #include "base/slice.h"
 #include "net/loop.h"
+#include "net/tls.h"
 
 enum { STREAM_MESSAGE_MAX = 65535 };
 
@@ -25,19 +26,22 @@ struct stream_options {
     size_t pause_bytes;      /* … and above this no further messages are read */
     unsigned pause_messages; /* the same for messages that wait to leave */
     uint32_t connect_ms;     /* client's end: until connected; 0 in these: no bound */
+    uint32_t handshake_ms;   /* until TLS is agreed on */
     uint32_t idle_ms;        /* nothing going on in either direction */
     uint32_t message_ms;     /* from the first octet of a message to its last */
     uint32_t write_ms;       /* without the peer taking anything of what waits */
+    struct tls_context *tls; /* NULL: plain TCP. Shared: the stream takes a reference of its own */
+    struct tls_memory *tls_memory; /* client's end: of this server; stays while the stream does */
 };
 
-/* 2 KB, 512 KB, 64 KB, 64 KB, 64 messages; 5 s, 10 s, 5 s, 10 s. */
+/* 2 KB, 512 KB, 64 KB, 64 KB, 64 messages; 5 s, 5 s, 10 s, 5 s, 10 s. */
 extern const struct stream_options stream_defaults;
 
 /* Any but `message` and `closed` may be NULL. */
 struct stream_callbacks {
     /* A whole message, borrowed for the call. */
     void (*message)(void *context, struct slice message);
-    /* The client's end is connected. What was sent before leaves now. */
+    /* The client's end is connected, and TLS agreed on. What was sent before leaves now. */
     void (*connected)(void *context);
     /* The producer is on and the queue is low: send one or more messages. A call that sends nothing
      * turns the producer off. */
@@ -47,6 +51,7 @@ struct stream_callbacks {
      * ERR_CLOSED   the peer closed, or stream_finish is through
      * ERR_TIMEOUT  one of the times above; the sentence says which
      * ERR_IO       reset, unreachable …
+     * ERR_BAD_AUTH, ERR_FORMAT  TLS: what the certificate, protocol or handshake lacks
      */
     void (*closed)(void *context, const struct error *err);
 };
@@ -120,6 +125,8 @@ const struct address *stream_peer(const struct stream *stream);
 /* The client's end has one only when it is connected (family 0 before). */
 const struct address *stream_local(const struct stream *stream);
 size_t stream_queued_bytes(const struct stream *stream);
+/* How it is secured; NULL on plain TCP, and before the handshake is through. */
+const struct tls_info *stream_tls(const struct stream *stream);
 /* Connected, nothing owed, nothing waiting, no message half read. */
 bool stream_is_idle(const struct stream *stream);
 

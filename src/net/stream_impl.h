@@ -6,11 +6,13 @@
 
 #include "net/stream.h"
 #include "net/stream_queue_impl.h"
+#include "net/tls_impl.h"
 
 enum { STREAM_LENGTH_SIZE = 2 };
 
 enum stream_state {
     STREAM_CONNECTING,
+    STREAM_SECURING,
     STREAM_OPEN,
     STREAM_FINISHING,
     STREAM_LINGERING,
@@ -27,6 +29,7 @@ struct stream {
     struct address peer;
     struct address local;
     int fd;
+    struct tls_session *tls; /* NULL: plain, or not connected yet */
     enum stream_state state;
     bool is_client;
     bool busy;      /* within stream_ready or stream_due: settle() follows */
@@ -57,6 +60,8 @@ void stream_break_off(struct stream *s, enum result end, int os_errno, const cha
 void stream_flush(struct stream *s);
 /* Events and timer follow from the state. */
 void stream_arm(struct stream *s);
+/* Makes its TLS session, the handshake to follow. */
+void stream_secure(struct stream *s);
 /* Has stream_due called as soon as the loop comes around. */
 void stream_call_soon(struct stream *s);
 void stream_destroy(struct stream *s);

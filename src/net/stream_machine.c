@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A length-framed TCP connection as a machine with five states:
+ * A length-framed connection as a machine with six states:
  *
- *     connecting -> open -> finishing -> lingering -> broken
+ *     connecting -> securing -> open -> finishing -> lingering -> broken
  *
  * connecting  the client's end, until the socket tells how it went
+ * securing    where there is TLS, its handshake; messages may be queued, none leaves
  * open        messages go both ways
  * finishing   (stream_finish) the queue is written, nothing is read
  * lingering   our direction is closed; what the peer still sends is read and thrown away for a
@@ -27,7 +28,9 @@
  * timer alone; when the timer comes too early it is set anew.
  *
  * Octets leave and enter through socket_read and socket_write alone, which is where TLS goes
- * between.
+ * between. TLS may hold octets of its own in both directions: those that it has read already make
+ * the loop come back without a word from the kernel, those that it wants to write make the stream
+ * wait for the kernel though the queue is empty.
  */
 #include "net/stream_impl.h"
 
@@ -42,6 +45,9 @@ enum { VECTORS = 64, ROUNDS = 4, LINGER_MS = 1000 };
 static ssize_t socket_read(struct stream *s, void *out, size_t size)
 {
     ssize_t got;
+    if (s->tls != NULL) {
+        return tls_session_read(s->tls, out, size);
+    }
     do {
         got = read(s->fd, out, size);
     } while (got < 0 && errno == EINTR);
@@ -52,6 +58,9 @@ static ssize_t socket_write(struct stream *s, struct iovec *vectors, int count)
 {
     struct msghdr header = {.msg_iov = vectors, .msg_iovlen = (size_t)count};
     ssize_t sent;
+    if (s->tls != NULL) {
+        return tls_session_write(s->tls, vectors, count);
+    }
     do {
         sent = sendmsg(s->fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
     } while (sent < 0 && errno == EINTR);
@@ -74,8 +83,17 @@ void stream_break_off(struct stream *s, enum result end, int os_errno, const cha
     }
 }
 
+static void break_off_tls(struct stream *s)
+{
+    stream_break_off(s, s->tls->failure.code, 0, s->tls->failure.text);
+}
+
 static void break_off_os(struct stream *s, int os_errno, const char *reason)
 {
+    if (s->tls != NULL && s->tls->failure.code != OK) {
+        break_off_tls(s);
+        return;
+    }
     bool closed = os_errno == ECONNRESET || os_errno == EPIPE || os_errno == 0;
     stream_break_off(s, closed ? ERR_CLOSED : ERR_IO, os_errno, reason);
 }
@@ -85,6 +103,16 @@ static bool may_take(const struct stream *s)
 {
     return s->state == STREAM_OPEN && !s->is_closed && !s->paused &&
            s->queue.bytes <= s->options.pause_bytes && s->queue.count <= s->options.pause_messages;
+}
+
+static bool has_tls_input(const struct stream *s)
+{
+    return s->tls != NULL && may_take(s) && !s->peer_finished && tls_session_has_input(s->tls);
+}
+
+static bool has_tls_output(const struct stream *s)
+{
+    return s->tls != NULL && tls_session_has_output(s->tls);
 }
 
 static bool may_produce(const struct stream *s)
@@ -163,12 +191,12 @@ static bool read_some(struct stream *s)
     s->in_size += (size_t)got;
     s->stats.bytes_in += (uint64_t)got;
     s->stats.last_activity = loop_now(s->loop);
-    return (size_t)got == space;
+    return s->tls != NULL ? tls_session_has_input(s->tls) : (size_t)got == space;
 }
 
 void stream_flush(struct stream *s)
 {
-    while (s->queue.first != NULL && !s->blocked &&
+    while ((s->queue.first != NULL || has_tls_output(s)) && !s->blocked &&
            (s->state == STREAM_OPEN || s->state == STREAM_FINISHING)) {
         struct iovec vectors[VECTORS];
         int count = stream_queue_vectors(&s->queue, vectors, VECTORS);
@@ -228,7 +256,7 @@ static void discard_input(struct stream *s)
 {
     uint8_t thrown_away[4096];
     for (unsigned round = 0; round < ROUNDS; round++) {
-        ssize_t got = socket_read(s, thrown_away, sizeof(thrown_away));
+        ssize_t got = read(s->fd, thrown_away, sizeof(thrown_away)); /* TLS or not */
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             return;
         }
@@ -239,11 +267,47 @@ static void discard_input(struct stream *s)
     }
 }
 
+void stream_secure(struct stream *s)
+{
+    s->tls = tls_session_new(s->options.tls, s->fd, &s->peer,
+                             s->is_client ? s->options.tls_memory : NULL);
+}
+
 static int socket_error(int fd)
 {
     int os_errno = 0;
     socklen_t size = sizeof(os_errno);
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &os_errno, &size) == 0 ? os_errno : errno;
+}
+
+static void opened(struct stream *s)
+{
+    stream_enter(s, STREAM_OPEN);
+    s->stats.last_activity = loop_now(s->loop);
+    s->write_progress = loop_now(s->loop);
+    if (s->is_client && s->callbacks->connected != NULL) {
+        s->callbacks->connected(s->context);
+    }
+}
+
+/* One step of the TLS handshake. */
+static void shake_hands(struct stream *s, bool failed)
+{
+    switch (tls_session_handshake(s->tls)) {
+    case TLS_READY:
+        opened(s);
+        return;
+    case TLS_WAITING:
+        s->blocked = has_tls_output(s);
+        if (failed) {
+            stream_break_off(s, ERR_CLOSED, 0,
+                             "the peer closed the connection during the TLS handshake");
+        }
+        return;
+    case TLS_FAILED:
+        break_off_tls(s);
+        return;
+    }
 }
 
 static void connect_done(struct stream *s)
@@ -253,12 +317,13 @@ static void connect_done(struct stream *s)
         stream_break_off(s, ERR_IO, os_errno, "cannot connect");
         return;
     }
-    stream_enter(s, STREAM_OPEN);
     s->local = socket_local(s->fd);
-    s->stats.last_activity = loop_now(s->loop);
-    s->write_progress = loop_now(s->loop);
-    if (s->callbacks->connected != NULL) {
-        s->callbacks->connected(s->context);
+    if (s->options.tls != NULL) {
+        stream_enter(s, STREAM_SECURING);
+        stream_secure(s);
+        shake_hands(s, false);
+    } else {
+        opened(s);
     }
 }
 
@@ -279,7 +344,10 @@ static void check_peer_finished(struct stream *s)
 
 static void check_finishing(struct stream *s)
 {
-    if (s->state == STREAM_FINISHING && s->queue.first == NULL) {
+    if (s->state == STREAM_FINISHING && s->queue.first == NULL && !has_tls_output(s)) {
+        if (s->tls != NULL) {
+            tls_session_finish(s->tls);
+        }
         shutdown(s->fd, SHUT_WR);
         stream_enter(s, STREAM_LINGERING);
     }
@@ -308,6 +376,9 @@ static struct instant deadline(const struct stream *s, const char **out_reason)
     case STREAM_CONNECTING:
         *out_reason = "no connection in time";
         return after_ms(s->state_since, s->options.connect_ms);
+    case STREAM_SECURING:
+        *out_reason = "TLS: the handshake did not end in time";
+        return after_ms(s->state_since, s->options.handshake_ms);
     case STREAM_LINGERING:
         *out_reason = "finished";
         return instant_add_ms(s->state_since, LINGER_MS);
@@ -339,10 +410,12 @@ static unsigned wanted_events(const struct stream *s)
     switch (s->state) {
     case STREAM_CONNECTING:
         return LOOP_WRITE;
+    case STREAM_SECURING:
+        return LOOP_READ | (has_tls_output(s) ? LOOP_WRITE : 0u);
     case STREAM_OPEN:
     case STREAM_FINISHING:
         return (may_take(s) && !s->peer_finished ? LOOP_READ : 0u) |
-               (s->queue.first != NULL || may_produce(s) ? LOOP_WRITE : 0u);
+               (s->queue.first != NULL || has_tls_output(s) || may_produce(s) ? LOOP_WRITE : 0u);
     case STREAM_LINGERING:
         return LOOP_READ;
     case STREAM_BROKEN:
@@ -364,7 +437,7 @@ void stream_arm(struct stream *s)
         s->message_started = loop_now(s->loop);
     }
     loop_watch_set(s->loop, &s->watch, wanted_events(s));
-    if (s->state == STREAM_BROKEN || (may_take(s) && has_frame(s))) {
+    if (s->state == STREAM_BROKEN || (may_take(s) && has_frame(s)) || has_tls_input(s)) {
         stream_call_soon(s);
         return;
     }
@@ -379,6 +452,8 @@ void stream_destroy(struct stream *s)
 {
     loop_watch_remove(s->loop, &s->watch);
     loop_timer_stop(s->loop, &s->timer);
+    tls_session_free(s->tls);
+    tls_context_unref(s->options.tls);
     socket_close(&s->fd);
     stream_queue_clear(&s->queue);
     memory_free(s->in);
@@ -393,7 +468,7 @@ static void report_end(struct stream *s)
         errno = s->end_errno;
         error_set_os(&err, s->end, "%s", s->end_reason);
     } else {
-        error_set(&err, s->end, "%s", s->end_reason);
+        error_set(&err, s->end, "%s", s->end_reason); /* may be the TLS session's own */
     }
     error_peer(&err, address_format(&s->peer, true, peer));
     s->callbacks->closed(s->context, &err);
@@ -432,11 +507,13 @@ void stream_ready(void *context, unsigned events)
     s->blocked = s->blocked && (events & LOOP_WRITE) == 0;
     if (s->state == STREAM_CONNECTING) {
         connect_done(s);
+    } else if (s->state == STREAM_SECURING) {
+        shake_hands(s, failed);
     }
     if (s->state == STREAM_LINGERING) {
         discard_input(s);
-    } else if (!s->is_closed) {
-        work(s, failed || (events & LOOP_READ) != 0);
+    } else if (!s->is_closed && s->state != STREAM_SECURING) {
+        work(s, failed || (events & LOOP_READ) != 0 || has_tls_input(s));
         /* Otherwise reading has told what is wrong. */
         if (failed && !could_read && !s->is_closed) {
             break_off_os(s, socket_error(s->fd), "connection broken");
@@ -456,7 +533,7 @@ void stream_due(void *context)
         stream_break_off(s, s->state == STREAM_LINGERING ? ERR_CLOSED : ERR_TIMEOUT, 0, reason);
     }
     if (s->state == STREAM_OPEN) {
-        work(s, false);
+        work(s, has_tls_input(s));
     }
     settle(s);
 }
