@@ -52,7 +52,9 @@ void write_referral(struct answering *a, const struct asked_name *name, const st
         return;
     }
     if (a->dnssec) {
-        if (owner_find_rrset(cut, TYPE_DS, &ds)) {
+        struct rrset signatures;
+        /* DS without signatures, as in a zone that is not signed, is of no use to anybody. */
+        if (owner_find_rrset(cut, TYPE_DS, &ds) && owner_find_rrsig(cut, TYPE_DS, &signatures)) {
             write_rrset(a, SECTION_AUTHORITY, as, cut, &ds, ds.ttl);
         } else {
             deny_type(a, owner_name(cut));

@@ -113,7 +113,9 @@ static bool answer_dname(struct answering *a, struct chain *chain, struct zone_l
         answering_truncate(a);
         return false;
     }
-    return follow(a, chain, rdata + 2, lookup);
+    /* The synthesized CNAME is what these two asked for. */
+    return a->query->qtype != TYPE_CNAME && a->query->qtype != TYPE_ANY &&
+           follow(a, chain, rdata + 2, lookup);
 }
 
 static bool asks_past_cname(uint16_t qtype)

@@ -227,6 +227,7 @@ class Nsd(Server):
               zonefiles-write: 1
               xfrd-reload-timeout: 0
               verbosity: 2
+              rrl-ratelimit: 0
             remote-control:
               control-enable: no
             """)]

@@ -266,12 +266,12 @@ static void refer(const struct answering *a, const uint8_t *cut)
             put_addresses(a, record->rdata);
         }
     }
-    if (!a->dnssec_ok) {
+    if (!a->dnssec_ok || !model_has(a->zone, a->zone->apex.wire, TYPE_RRSIG)) {
         return;
     }
     if (model_has(a->zone, cut, TYPE_DS)) {
         put(a, &a->out->authority, cut, TYPE_DS, cut);
-    } else if (model_has(a->zone, a->zone->apex.wire, TYPE_RRSIG)) {
+    } else {
         prove_no_type(a, cut);
     }
 }
@@ -348,7 +348,8 @@ static bool answer_name(const struct answering *a, const uint8_t *name, struct n
             a->out->rcode = RCODE_YXDOMAIN;
             return false;
         }
-        return true;
+        return a->qtype != TYPE_CNAME &&
+               a->qtype != TYPE_ANY; /* answered by what was synthesized */
     }
     const uint8_t *source = name;
     if (!model_exists(a->zone, name)) {
