@@ -310,7 +310,6 @@ static void bench_lookup(const struct stream *stream, const struct zone_version 
                 static struct name_hashes hashes[BATCH];
                 for (size_t j = 0; j < BATCH; j++) {
                     items[j].version = version;
-                    items[j].name = names[i + j];
                     items[j].hashes = &hashes[j];
                     name_hashes_begin(zone_hash_key(), names[i + j], &hashes[j]);
                 }

@@ -131,7 +131,8 @@ static bool check_cookie(const struct group *group, struct answer_query *asked)
     return asked->cookie != COOKIE_CLIENT || !policy->is_required || asked->transport != ANSWER_UDP;
 }
 
-static enum plan plan(const struct group *group, struct answer_query *asked)
+static ALWAYS_INLINE enum plan plan(const struct group *group, struct answer_query *asked,
+                                    uint64_t hash_key, struct name_hashes *name)
 {
     const struct zone_set *zones = group->zones;
     asked->disposition = ANSWER_DROP;
@@ -141,7 +142,7 @@ static enum plan plan(const struct group *group, struct answer_query *asked)
     asked->response_size = 0;
     asked->zone = NULL;
     REQUIRE(asked->out_size >= UDP_SIZE_CLASSIC + asked->reserve);
-    query_parse(asked->message, &asked->query);
+    query_parse(asked->message, hash_key, name, &asked->query);
     switch (asked->query.kind) {
     case QUERY_DROP:
         return PLAN_DONE;
@@ -170,17 +171,11 @@ static void find_zones(struct group *group, struct answer_query *queries, size_t
     struct zone_find_item items[GROUP];
     uint8_t which[GROUP];
     size_t asked_count = 0;
-    uint64_t key = zone_hash_key();
     for (size_t i = 0; i < count; i++) {
         const struct query *query = &queries[i].query;
-        if (group->plans[i] != PLAN_ZONE) {
-            continue;
-        }
         struct name_hashes *hashes = &group->hashes[i];
-        name_hashes_begin(key, query->qname, hashes);
-        if (queries[i].zone == NULL) {
+        if (group->plans[i] == PLAN_ZONE && queries[i].zone == NULL) {
             items[asked_count] = (struct zone_find_item){
-                .name = query->qname,
                 .hashes = hashes,
                 .labels = (uint8_t)(hashes->labels - is_ds_below_root(query)),
             };
@@ -235,7 +230,6 @@ static void choose_versions(struct group *group, struct answer_query *queries, s
         if (group->plans[i] == PLAN_ZONE) {
             group->items[i].version =
                 choose_version(group->options, &queries[i], &group->errors[i]);
-            group->items[i].name = queries[i].query.qname;
             group->items[i].hashes = &group->hashes[i];
             if (group->items[i].version == NULL) {
                 group->plans[i] = PLAN_RCODE;
@@ -263,23 +257,23 @@ static void prefer_child_for_ds(struct group *group, struct answer_query *asked,
     if (item->version == NULL) {
         group->plans[i] = PLAN_RCODE;
     } else {
-        zone_version_lookup(item->version, item->name, &item->result);
+        zone_version_lookup(item->version, asked->query.qname, &item->result);
     }
 }
 
-static size_t size_limit(const struct answering *a)
+static ALWAYS_INLINE size_t size_limit(const struct answer_options *options,
+                                       const struct answer_query *asked)
 {
-    const struct answer_query *asked = a->asked;
     size_t limit = TCP_SIZE;
-    if (asked->transport == ANSWER_UDP) {
-        uint16_t ours = edns_udp_size(a->options);
+    if (LIKELY(asked->transport == ANSWER_UDP)) {
+        uint16_t ours = edns_udp_size(options);
         limit = UDP_SIZE_CLASSIC;
-        if (a->query->edns.present) {
-            limit = a->query->edns.udp_size < ours ? a->query->edns.udp_size : ours;
-            if (a->options->cookies != NULL && asked->cookie < COOKIE_GOOD &&
-                a->options->cookies->nocookie_udp_size != 0 &&
-                a->options->cookies->nocookie_udp_size < limit) {
-                limit = a->options->cookies->nocookie_udp_size;
+        if (asked->query.edns.present) {
+            limit = asked->query.edns.udp_size < ours ? asked->query.edns.udp_size : ours;
+            if (options->cookies != NULL && asked->cookie < COOKIE_GOOD &&
+                options->cookies->nocookie_udp_size != 0 &&
+                options->cookies->nocookie_udp_size < limit) {
+                limit = options->cookies->nocookie_udp_size;
             }
         }
         if (limit < UDP_SIZE_CLASSIC) {
@@ -291,6 +285,13 @@ static size_t size_limit(const struct answering *a)
 
 static void assemble(struct group *group, struct answer_query *asked, size_t i)
 {
+    size_t limit = size_limit(group->options, asked);
+    asked->disposition = ANSWER_SEND;
+    if (LIKELY(group->plans[i] == PLAN_ZONE) &&
+        LIKELY(quick_answer(group->options, group->items[i].version, &group->items[i].result, asked,
+                            limit))) {
+        return;
+    }
     struct answering a;
     const struct query *query = &asked->query;
     a.options = group->options;
@@ -311,8 +312,8 @@ static void assemble(struct group *group, struct answer_query *asked, size_t i)
     a.proof_count = 0;
     a.target_count = 0;
 
-    size_t limit = size_limit(&a);
     response_begin(&a.response, asked->out, limit - opt_size(&a), query);
+    response_know_question(&a.response);
     switch (group->plans[i]) {
     case PLAN_DONE:
     case PLAN_RCODE:
@@ -326,7 +327,6 @@ static void assemble(struct group *group, struct answer_query *asked, size_t i)
         break;
     }
     write_opt(&a, limit);
-    asked->disposition = ANSWER_SEND;
     asked->rcode = a.rcode;
     asked->truncated = a.truncated;
     /* Opcode, RD and CD as they came (RFC 4035 3.1.6); RA and AD are never set here. */
@@ -338,8 +338,9 @@ static void assemble(struct group *group, struct answer_query *asked, size_t i)
 
 static void answer_group(struct group *group, struct answer_query *queries, size_t count)
 {
+    uint64_t key = zone_hash_key();
     for (size_t i = 0; i < count; i++) {
-        group->plans[i] = plan(group, &queries[i]);
+        group->plans[i] = plan(group, &queries[i], key, &group->hashes[i]);
     }
     find_zones(group, queries, count);
     choose_versions(group, queries, count);

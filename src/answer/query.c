@@ -40,10 +40,12 @@ static size_t skip_name(struct slice message, size_t at)
     return 0;
 }
 
-static bool read_question(struct slice message, struct query *q)
+static ALWAYS_INLINE bool read_question(struct slice message, uint64_t hash_key,
+                                        struct name_hashes *name, struct query *q)
 {
-    size_t size = name_check(
-        slice_of(message.data + MESSAGE_HEADER_SIZE, message.size - MESSAGE_HEADER_SIZE));
+    size_t size = name_hashes_check(
+        hash_key, slice_of(message.data + MESSAGE_HEADER_SIZE, message.size - MESSAGE_HEADER_SIZE),
+        name);
     size_t end = MESSAGE_HEADER_SIZE + size + 4;
     if (size == 0 || end > message.size) {
         return false;
@@ -166,7 +168,8 @@ static void fail(struct query *q, uint16_t rcode)
     q->rcode = rcode;
 }
 
-void query_parse(struct slice message, struct query *out)
+HOT void query_parse(struct slice message, uint64_t hash_key, struct name_hashes *name,
+                     struct query *out)
 {
     *out = (struct query){.kind = QUERY_DROP};
     if (message.size < MESSAGE_HEADER_SIZE) {
@@ -183,7 +186,7 @@ void query_parse(struct slice message, struct query *out)
     unsigned opcode = header_opcode(out->flags);
     if (opcode != OPCODE_QUERY && opcode != OPCODE_NOTIFY && opcode != OPCODE_UPDATE) {
         fail(out, RCODE_NOTIMP);
-    } else if (question_count != 1 || !read_question(message, out) ||
+    } else if (question_count != 1 || !read_question(message, hash_key, name, out) ||
                !read_records(message, out->question_end, counts, out)) {
         fail(out, RCODE_FORMERR);
     } else if (out->edns.present && out->edns.version != 0) {

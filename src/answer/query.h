@@ -43,7 +43,9 @@ struct query {
     size_t tsig_offset;  /* of the TSIG record, always the last one; 0: none */
 };
 
-/* Any thread; O(size of the message). */
-void query_parse(struct slice message, struct query *out);
+/* Any thread; O(size of the message). `name` is the question's, ready to be hashed with `hash_key`;
+ * only where has_question. */
+void query_parse(struct slice message, uint64_t hash_key, struct name_hashes *name,
+                 struct query *out);
 
 #endif

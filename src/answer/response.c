@@ -18,62 +18,7 @@
  */
 #include "answer/response.h"
 
-#include "wire/name_octets.h"
 #include "wire/rrtype.h"
-
-enum { RECORD_FIXED_SIZE = 10, POINTER_LIMIT = 0x4000 };
-
-/* One of eight or more octets is moved as two words that overlap, and so on down. */
-static ALWAYS_INLINE void copy_octets(uint8_t *out, const uint8_t *in, size_t size)
-{
-    struct pair {
-        uint64_t words[2];
-    } first, last;
-    if (size > 32) {
-        memcpy(out, in, size);
-    } else if (size >= 16) {
-        memcpy(&first, in, 16);
-        memcpy(&last, in + size - 16, 16);
-        memcpy(out, &first, 16);
-        memcpy(out + size - 16, &last, 16);
-    } else if (size >= 8) {
-        uint64_t low = octets_load_u64(in);
-        uint64_t high = octets_load_u64(in + size - 8);
-        memcpy(out, &low, 8);
-        memcpy(out + size - 8, &high, 8);
-    } else if (size >= 4) {
-        uint32_t low = octets_load_u32(in);
-        uint32_t high = octets_load_u32(in + size - 4);
-        memcpy(out, &low, 4);
-        memcpy(out + size - 4, &high, 4);
-    } else if (size != 0) {
-        out[0] = in[0];
-        out[size / 2] = in[size / 2];
-        out[size - 1] = in[size - 1];
-    }
-}
-
-/* Equal for names whose last labels are; `size` is that of a name longer than the root. */
-static ALWAYS_INLINE uint16_t name_ending(const uint8_t *name, size_t size)
-{
-    uint16_t ending;
-    memcpy(&ending, name + size - 3, 2);
-    return ending | 0x2020;
-}
-
-static ALWAYS_INLINE void remember(struct response *r, const uint8_t *name, size_t size,
-                                   size_t literal, size_t place)
-{
-    if (place + literal <= POINTER_LIMIT && r->name_count < RESPONSE_NAMES) {
-        r->names[r->name_count++] = (struct response_name){
-            .wire = name,
-            .place = (uint16_t)place,
-            .ending = name_ending(name, size),
-            .size = (uint8_t)size,
-            .literal = (uint8_t)literal,
-        };
-    }
-}
 
 /* How many octets of `name` stand before its longest tail that was written out below `before`, and
  * where that tail stands; `before` where there is none. */
@@ -116,41 +61,73 @@ static ALWAYS_INLINE bool fits(const struct response *r, size_t size)
     return size <= r->limit - r->size;
 }
 
+/* How many octets of `name`, longer than the root, have to be written out, and where what follows
+ * stands; 0: nowhere, it is the root label. */
+static ALWAYS_INLINE size_t find_tail(const struct response *r, const uint8_t *name, size_t size,
+                                      uint16_t *out_place)
+{
+    uint16_t ending = response_name_ending(name, size);
+    size_t literal = size - 1;
+    *out_place = 0;
+    for (unsigned i = r->name_count; i-- != 0 && literal != 0;) {
+        if (r->names[i].ending == ending) {
+            literal = match_tail(&r->names[i], name, size, literal, out_place);
+        }
+    }
+    return literal;
+}
+
+static ALWAYS_INLINE void put_name(struct response *r, const uint8_t *name, size_t size,
+                                   size_t literal, uint16_t tail)
+{
+    uint8_t *out = r->data + r->size;
+    octets_copy(out, name, literal);
+    if (tail != 0) {
+        put_u16(out + literal, 0xc000 | tail);
+    } else {
+        out[literal] = 0;
+    }
+    r->last_name = tail;
+    if (LIKELY(literal != 0)) {
+        response_know_name(r, name, size, literal, r->size);
+        r->last_name = (uint16_t)(r->size < RESPONSE_POINTER_LIMIT ? r->size : 0);
+    }
+    r->size += literal + (tail != 0 ? 2 : 1);
+}
+
+static ALWAYS_INLINE void put_root(struct response *r)
+{
+    r->data[r->size++] = 0;
+    r->last_name = 0;
+}
+
+HOT size_t response_put_name(struct response *r, const uint8_t *name, size_t size)
+{
+    if (size == 1) {
+        put_root(r);
+        return 0;
+    }
+    uint16_t tail;
+    size_t literal = find_tail(r, name, size, &tail);
+    put_name(r, name, size, literal, tail);
+    return literal;
+}
+
 HOT static bool write_name(struct response *r, const uint8_t *name, size_t size)
 {
     if (size == 1) {
         if (!fits(r, 1)) {
             return false;
         }
-        r->data[r->size++] = 0;
-        r->last_name = 0;
+        put_root(r);
         return true;
     }
-    uint16_t ending = name_ending(name, size);
-    uint16_t target = 0;
-    size_t literal = size - 1;
-    for (unsigned i = r->name_count; i-- != 0 && literal != 0;) {
-        if (r->names[i].ending == ending) {
-            literal = match_tail(&r->names[i], name, size, literal, &target);
-        }
-    }
-    size_t written = literal + (target != 0 ? 2 : 1);
-    if (!fits(r, written)) {
+    uint16_t tail;
+    size_t literal = find_tail(r, name, size, &tail);
+    if (!fits(r, literal + (tail != 0 ? 2 : 1))) {
         return false;
     }
-    uint8_t *out = r->data + r->size;
-    copy_octets(out, name, literal);
-    if (target != 0) {
-        put_u16(out + literal, 0xc000 | target);
-    } else {
-        out[literal] = 0;
-    }
-    r->last_name = target;
-    if (LIKELY(literal != 0)) {
-        remember(r, name, size, literal, r->size);
-        r->last_name = (uint16_t)(r->size < POINTER_LIMIT ? r->size : 0);
-    }
-    r->size += written;
+    put_name(r, name, size, literal, tail);
     return true;
 }
 
@@ -176,7 +153,7 @@ static ALWAYS_INLINE bool write_bytes(struct response *r, const uint8_t *bytes, 
     if (!fits(r, size)) {
         return false;
     }
-    copy_octets(r->data + r->size, bytes, size);
+    octets_copy(r->data + r->size, bytes, size);
     r->size += size;
     return true;
 }
@@ -247,29 +224,6 @@ HOT static bool write_records(struct response *r, struct response_owner owner,
     return true;
 }
 
-void response_begin(struct response *r, uint8_t *data, size_t limit, const struct query *query)
-{
-    r->data = data;
-    r->size = MESSAGE_HEADER_SIZE;
-    r->limit = limit;
-    memset(r->counts, 0, sizeof(r->counts));
-    r->last_name = 0;
-    r->qname_size = 0;
-    r->name_count = 0;
-    if (query->has_question) {
-        size_t size = query->question_end - MESSAGE_HEADER_SIZE;
-        copy_octets(data + MESSAGE_HEADER_SIZE, query->qname, size);
-        r->size += size;
-        if (query->qname_size != 1) {
-            remember(r, data + MESSAGE_HEADER_SIZE, query->qname_size, query->qname_size - 1u,
-                     MESSAGE_HEADER_SIZE);
-        }
-        r->counts[SECTION_QUESTION] = 1;
-        r->qname_size = query->qname_size;
-    }
-    REQUIRE(r->size <= limit);
-}
-
 bool response_write_rrset(struct response *r, enum section section, struct response_owner owner,
                           const struct rrset *rrset, uint16_t class, uint32_t ttl)
 {
@@ -294,14 +248,4 @@ void response_rewind(struct response *r, const struct response_mark *mark)
 {
     forget(r, mark->size);
     memcpy(r->counts, mark->counts, sizeof(r->counts));
-}
-
-size_t response_finish(struct response *r, uint16_t id, uint16_t flags)
-{
-    put_u16(r->data, id);
-    put_u16(r->data + 2, flags);
-    for (unsigned i = 0; i < 4; i++) {
-        put_u16(r->data + 4 + 2 * (size_t)i, r->counts[i]);
-    }
-    return r->size;
 }

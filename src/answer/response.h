@@ -11,9 +11,10 @@
 #define ANSWER_RESPONSE_H
 
 #include "answer/query.h"
+#include "wire/name_octets.h"
 #include "zone/owner.h"
 
-enum { RESPONSE_NAMES = 64 };
+enum { RESPONSE_NAMES = 64, RESPONSE_POINTER_LIMIT = 0x4000 };
 
 /* A name, some labels of which were written out. */
 struct response_name {
@@ -48,8 +49,97 @@ struct response_mark {
     uint16_t counts[4];
 };
 
-/* Room for the header and a copy of the query's question, where it has one. `limit` covers both. */
-void response_begin(struct response *r, uint8_t *data, size_t limit, const struct query *query);
+/* One of eight or more octets is moved as two words that overlap, and so on down. */
+static ALWAYS_INLINE void octets_copy(uint8_t *out, const uint8_t *in, size_t size)
+{
+    struct pair {
+        uint64_t words[2];
+    } first, second, last;
+    if (size > 48) {
+        memcpy(out, in, size);
+    } else if (size >= 16) {
+        memcpy(&first, in, 16);
+        memcpy(&last, in + size - 16, 16);
+        if (size > 32) {
+            memcpy(&second, in + 16, 16);
+            memcpy(out + 16, &second, 16);
+        }
+        memcpy(out, &first, 16);
+        memcpy(out + size - 16, &last, 16);
+    } else if (size >= 8) {
+        uint64_t low = octets_load_u64(in);
+        uint64_t high = octets_load_u64(in + size - 8);
+        memcpy(out, &low, 8);
+        memcpy(out + size - 8, &high, 8);
+    } else if (size >= 4) {
+        uint32_t low = octets_load_u32(in);
+        uint32_t high = octets_load_u32(in + size - 4);
+        memcpy(out, &low, 4);
+        memcpy(out + size - 4, &high, 4);
+    } else if (size != 0) {
+        out[0] = in[0];
+        out[size / 2] = in[size / 2];
+        out[size - 1] = in[size - 1];
+    }
+}
+
+/* Room for the header and a copy of the query's question, where it has one. `limit` covers both.
+ * Names are not compared with it before response_know_question(). */
+static ALWAYS_INLINE void response_begin(struct response *r, uint8_t *data, size_t limit,
+                                         const struct query *query)
+{
+    static const uint16_t none[4] = {0};
+    r->data = data;
+    r->size = MESSAGE_HEADER_SIZE;
+    r->limit = limit;
+    memcpy(r->counts, none, sizeof(r->counts));
+    r->last_name = 0;
+    r->qname_size = 0;
+    r->name_count = 0;
+    if (LIKELY(query->has_question)) {
+        size_t size = query->question_end - MESSAGE_HEADER_SIZE;
+        octets_copy(data + MESSAGE_HEADER_SIZE, query->qname, size);
+        r->size += size;
+        r->counts[SECTION_QUESTION] = 1;
+        r->qname_size = query->qname_size;
+    }
+    REQUIRE(r->size <= limit);
+}
+
+/* Equal for names whose last labels are; `size` is that of a name longer than the root. */
+static ALWAYS_INLINE uint16_t response_name_ending(const uint8_t *name, size_t size)
+{
+    uint16_t ending;
+    memcpy(&ending, name + size - 3, 2);
+    return ending | 0x2020;
+}
+
+/* The name was written at `place`, `literal` octets of it before a pointer or the root. */
+static ALWAYS_INLINE void response_know_name(struct response *r, const uint8_t *name, size_t size,
+                                             size_t literal, size_t place)
+{
+    if (LIKELY(place + literal <= RESPONSE_POINTER_LIMIT && r->name_count < RESPONSE_NAMES)) {
+        r->names[r->name_count++] = (struct response_name){
+            .wire = name,
+            .place = (uint16_t)place,
+            .ending = response_name_ending(name, size),
+            .size = (uint8_t)size,
+            .literal = (uint8_t)literal,
+        };
+    }
+}
+
+static ALWAYS_INLINE void response_know_question(struct response *r)
+{
+    if (r->qname_size > 1) {
+        response_know_name(r, r->data + MESSAGE_HEADER_SIZE, r->qname_size, r->qname_size - 1u,
+                           MESSAGE_HEADER_SIZE);
+    }
+}
+
+/* The name of `size` octets, compressed, at the end, where there is room for all of it. Returns the
+ * octets written before a pointer or the root. */
+size_t response_put_name(struct response *r, const uint8_t *name, size_t size);
 
 /* The owner reference of the question's name, or of an ancestor of it. */
 static inline struct response_owner response_question_owner(const struct response *r,
@@ -80,6 +170,14 @@ static inline uint16_t response_place(const struct response *r, const uint8_t *n
 }
 
 /* Fills in the header; returns the size. */
-size_t response_finish(struct response *r, uint16_t id, uint16_t flags);
+static ALWAYS_INLINE size_t response_finish(struct response *r, uint16_t id, uint16_t flags)
+{
+    put_u16(r->data, id);
+    put_u16(r->data + 2, flags);
+    for (unsigned i = 0; i < 4; i++) {
+        put_u16(r->data + 4 + 2 * (size_t)i, r->counts[i]);
+    }
+    return r->size;
+}
 
 #endif

@@ -13,6 +13,7 @@
 #define UNUSED              __attribute__((unused))
 #define NO_SANITIZE_ADDRESS __attribute__((no_sanitize_address))
 #define ALIGNED(bytes)      __attribute__((aligned(bytes)))
+#define VECTOR(bytes)       __attribute__((vector_size(bytes)))
 #define PACKED              __attribute__((packed))
 #define HOT                 __attribute__((hot))
 #define COLD                __attribute__((cold))

@@ -229,50 +229,110 @@ HOT size_t name_key(const uint8_t *wire, unsigned skip_labels, uint8_t *out)
     return (size_t)(p - out);
 }
 
-static ALWAYS_INLINE uint64_t hash_label(uint64_t parent_hash, const uint8_t *label)
+/*
+ * The hash of a label: its octets with the length octet in front, in lower case, eight at a time;
+ * the last word has its octets at the top and zeroes below. Two ways to the same words: from a name
+ * in lower case with room behind it, which is how questions are hashed, and from any name.
+ */
+#define HASH_MORE 0xa0761d6478bd642fu
+#define HASH_LAST 0xe7037ed1a0b428dbu
+
+static ALWAYS_INLINE uint64_t load_u64_le(const uint8_t *p)
 {
-    size_t size = *label++;
-    uint64_t state = parent_hash ^ (size * 0x9e3779b97f4a7c15u);
-    uint64_t last;
-    if (LIKELY(size < 8)) {
-        last = size == 0 ? 0 : octets_load_short(label, size);
-    } else {
-        for (size_t at = 0; at + 8 < size; at += 8) {
-            state =
-                hash_mix(state ^ octets_lower(octets_load_u64(label + at)), 0xa0761d6478bd642fu);
-        }
-        last = octets_load_u64(label + size - 8);
+    return le64toh(octets_load_u64(p));
+}
+
+static ALWAYS_INLINE uint64_t hash_folded_label(uint64_t parent_hash, const uint8_t *label)
+{
+    size_t size = 1u + *label;
+    uint64_t state = parent_hash;
+    for (; UNLIKELY(size > 8); size -= 8) {
+        state = hash_mix(state ^ load_u64_le(label), HASH_MORE);
+        label += 8;
     }
-    return hash_mix(state ^ octets_lower(last), 0xe7037ed1a0b428dbu ^ parent_hash);
+    uint64_t last = load_u64_le(label) << (64 - 8 * size);
+    return hash_mix(state ^ last, HASH_LAST ^ parent_hash);
+}
+
+/* A run of 2 to 7 octets, at the top of a word. */
+static ALWAYS_INLINE uint64_t load_short_top(const uint8_t *p, size_t size)
+{
+    uint64_t word;
+    if (size >= 4) {
+        uint64_t end = le32toh(octets_load_u32(p + size - 4));
+        word = (uint64_t)le32toh(octets_load_u32(p)) | end << (8 * (size - 4));
+    } else {
+        word = (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[size - 1] << (8 * (size - 1));
+    }
+    return word << (64 - 8 * size);
 }
 
 HOT uint64_t name_hash_label(uint64_t parent_hash, const uint8_t *label)
 {
-    return hash_label(parent_hash, label);
+    size_t size = 1u + *label;
+    uint64_t state = parent_hash;
+    uint64_t last;
+    if (LIKELY(size < 8)) {
+        last = size == 1 ? 0 : octets_lower(load_short_top(label, size));
+    } else {
+        for (; size > 8; size -= 8) {
+            state = hash_mix(state ^ octets_lower(load_u64_le(label)), HASH_MORE);
+            label += 8;
+        }
+        size_t drop = 64 - 8 * size;
+        last = octets_lower(load_u64_le(label + size - 8)) >> drop << drop;
+    }
+    return hash_mix(state ^ last, HASH_LAST ^ parent_hash);
+}
+
+/* Takes the name at `wire` apart, as far as `limit` octets; its size, or 0 where it is no name. */
+static ALWAYS_INLINE size_t hashes_begin(uint64_t key, const uint8_t *wire, size_t limit,
+                                         struct name_hashes *out)
+{
+    unsigned count = 0;
+    size_t at = 0;
+    for (;; count++) {
+        if (UNLIKELY(at >= limit)) {
+            return 0;
+        }
+        out->offsets[count] = (uint8_t)at;
+        size_t length = wire[at];
+        if (length == 0) {
+            break;
+        }
+        if (UNLIKELY(length > LABEL_MAX_SIZE)) {
+            return 0;
+        }
+        at += 1 + length;
+    }
+    size_t size = at + 1;
+    octets_copy_lower(out->folded, wire, size);
+    out->size = (uint8_t)size;
+    out->labels = (uint8_t)count;
+    out->hashed = 0;
+    out->hashes[0] = key;
+    return size;
 }
 
 HOT void name_hashes_begin(uint64_t key, const uint8_t *wire, struct name_hashes *out)
 {
-    unsigned count = 0;
-    size_t at = 0;
-    for (; wire[at] != 0; at += 1u + wire[at]) {
-        out->offsets[count++] = (uint8_t)at;
-    }
-    out->offsets[count] = (uint8_t)at;
-    out->size = (uint8_t)(at + 1);
-    out->labels = (uint8_t)count;
-    out->hashed = 0;
-    out->hashes[0] = key;
+    hashes_begin(key, wire, NAME_MAX_SIZE, out);
 }
 
-HOT void name_hashes_extend(struct name_hashes *hashes, const uint8_t *wire, unsigned labels)
+HOT size_t name_hashes_check(uint64_t key, struct slice bytes, struct name_hashes *out)
+{
+    return hashes_begin(key, bytes.data, bytes.size < NAME_MAX_SIZE ? bytes.size : NAME_MAX_SIZE,
+                        out);
+}
+
+HOT void name_hashes_extend(struct name_hashes *hashes, unsigned labels)
 {
     const uint8_t *offsets = hashes->offsets + hashes->labels;
     unsigned n = hashes->hashed;
     uint64_t hash = hashes->hashes[n];
     while (n < labels) {
         n++;
-        hash = hash_label(hash, wire + offsets[-(int)n]);
+        hash = hash_folded_label(hash, hashes->folded + offsets[-(int)n]);
         hashes->hashes[n] = hash;
     }
     hashes->hashed = (uint8_t)n;
@@ -284,7 +344,7 @@ HOT uint64_t name_hash(uint64_t key, const uint8_t *wire)
     unsigned count = name_label_offsets(wire, offsets) - 1;
     uint64_t hash = key;
     while (count > 0) {
-        hash = hash_label(hash, wire + offsets[--count]);
+        hash = name_hash_label(hash, wire + offsets[--count]);
     }
     return hash;
 }

@@ -16,6 +16,8 @@
 
 #include "base/attr.h"
 
+typedef uint8_t octets_16 VECTOR(16);
+
 static ALWAYS_INLINE uint64_t octets_load_u64(const uint8_t *p)
 {
     uint64_t word;
@@ -55,6 +57,35 @@ static ALWAYS_INLINE uint64_t octets_lower(uint64_t word)
 static ALWAYS_INLINE bool octets_words_equal(uint64_t a, uint64_t b)
 {
     return a == b || (((a ^ b) & ~0x2020202020202020u) == 0 && octets_lower(a) == octets_lower(b));
+}
+
+/* Copies in lower case; sixteen at a time, as vectors, which every compiler we use knows. */
+static ALWAYS_INLINE void octets_copy_lower(uint8_t *out, const uint8_t *in, size_t size)
+{
+    if (LIKELY(size >= 16)) {
+        for (size_t at = 0;; at += 16) {
+            if (at + 16 > size) {
+                at = size - 16;
+            }
+            octets_16 octets;
+            memcpy(&octets, in + at, 16);
+            octets += (octets_16)((octets_16)(octets - 'A') < 26) & 0x20;
+            memcpy(out + at, &octets, 16);
+            if (at + 16 == size) {
+                return;
+            }
+        }
+    }
+    if (size >= 8) {
+        uint64_t first = octets_lower(octets_load_u64(in));
+        uint64_t last = octets_lower(octets_load_u64(in + size - 8));
+        memcpy(out, &first, 8);
+        memcpy(out + size - 8, &last, 8);
+        return;
+    }
+    for (size_t at = 0; at < size; at++) {
+        out[at] = (uint8_t)(in[at] | ((unsigned)(in[at] - 'A') < 26u) << 5);
+    }
 }
 
 /* `size` is at least 1. */

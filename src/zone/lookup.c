@@ -22,32 +22,31 @@ enum { BATCH = 32 };
 /* One question on its way down. */
 struct descent {
     const struct zone_version *version;
-    const uint8_t *name;
     struct name_hashes *hashes;
     struct zone_lookup *out;
     uint64_t hash;
-    const uintptr_t *reference;
-    struct hash_probe probe;
+    uintptr_t reference; /* to the page, once it is here; before, where that stands */
+    const uint64_t *line;
     const struct owner *candidate;
     uint8_t depth; /* labels from the root that are looked at now */
     bool wildcard; /* this probe is for *.encloser */
 };
 
 static ALWAYS_INLINE bool descent_start(struct descent *descent, const struct zone_version *version,
-                                        const uint8_t *name, struct name_hashes *hashes,
-                                        struct zone_lookup *out)
+                                        struct name_hashes *hashes, struct zone_lookup *out)
 {
     *out = (struct zone_lookup){.encloser = version->apex};
-    if (hashes->labels <= version->apex_labels) {
+    if (UNLIKELY(hashes->labels <= version->apex_labels)) {
         out->match = version->apex;
+        __builtin_prefetch(version->apex);
+        __builtin_prefetch((const uint8_t *)version->apex + 64);
         return false;
     }
-    if ((version->apex_flags & OWNER_DNAME) != 0) {
+    if (UNLIKELY((version->apex_flags & OWNER_DNAME) != 0)) {
         out->dname = version->apex;
         return false;
     }
     descent->version = version;
-    descent->name = name;
     descent->hashes = hashes;
     descent->out = out;
     descent->depth = version->apex_labels;
@@ -62,9 +61,9 @@ static ALWAYS_INLINE void descent_hash(struct descent *descent)
     if (UNLIKELY(descent->wildcard)) {
         descent->hash = name_hash_label(descent->out->encloser->hash, star);
     } else {
-        descent->depth++;
-        name_hashes_need(descent->hashes, descent->name, descent->depth);
-        descent->hash = descent->hashes->hashes[descent->depth];
+        unsigned depth = ++descent->depth;
+        name_hashes_need(descent->hashes, depth);
+        descent->hash = descent->hashes->hashes[depth];
     }
 }
 
@@ -73,7 +72,7 @@ static ALWAYS_INLINE bool descent_matches(const struct descent *descent, const s
     if (LIKELY(!descent->wildcard)) {
         const struct name_hashes *hashes = descent->hashes;
         size_t offset = hashes->offsets[hashes->labels - descent->depth];
-        return owner_is(owner, descent->hash, descent->name + offset, hashes->size - offset);
+        return owner_is(owner, descent->hash, hashes->folded + offset, hashes->size - offset);
     }
     const struct owner *encloser = descent->out->encloser;
     return owner->hash == descent->hash && owner->name_size == encloser->name_size + 2 &&
@@ -81,14 +80,42 @@ static ALWAYS_INLINE bool descent_matches(const struct descent *descent, const s
            name_equal(owner->bytes + 2, owner_name(encloser));
 }
 
-/* The candidate, or a later one of the same tag, where it is the name; else NULL. */
-static ALWAYS_INLINE const struct owner *descent_verify(struct descent *descent)
+/* The tag of the candidate fitted, but it is another name, or it is in a bucket that overflowed:
+ * the search in full. */
+static COLD const struct owner *descent_search(const struct descent *descent)
+{
+    struct hash_probe probe;
+    const struct owner *owner;
+    hash_probe_start(&probe, descent->reference, descent->hash);
+    do {
+        owner = hash_probe_next(&probe, descent->hash);
+    } while (owner != NULL && !descent_matches(descent, owner));
+    return owner;
+}
+
+/* The first owner in the line whose tag fits. */
+static ALWAYS_INLINE const struct owner *descent_suspect(const struct descent *descent)
+{
+    uint64_t tag = hash_tag(descent->hash);
+    for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+        uint64_t slot = descent->line[i];
+        if (slot >> 48 == tag && (slot & SLOT_OWNER) != 0) {
+            return (const struct owner *)(uintptr_t)(slot & SLOT_OWNER);
+        }
+    }
+    return NULL;
+}
+
+/* The owner of the name, or NULL. */
+static ALWAYS_INLINE const struct owner *descent_verify(const struct descent *descent)
 {
     const struct owner *owner = descent->candidate;
-    while (owner != NULL && !descent_matches(descent, owner)) {
-        owner = hash_probe_next(&descent->probe, descent->hash);
+    if (owner != NULL) {
+        return LIKELY(descent_matches(descent, owner)) ? owner : descent_search(descent);
     }
-    return owner;
+    return LIKELY(descent->line == NULL || (descent->line[0] & SLOT_OVERFLOW) == 0)
+               ? NULL
+               : descent_search(descent);
 }
 
 /* Takes what was found, or not, at this label. True: there is another probe to make. */
@@ -101,7 +128,7 @@ static ALWAYS_INLINE bool descent_decide(struct descent *descent, const struct o
         return false;
     }
     bool is_name = descent->depth == descent->hashes->labels;
-    if (owner != NULL && (owner->flags & OWNER_NSEC3_ONLY) == 0) {
+    if (owner != NULL && LIKELY((owner->flags & OWNER_NSEC3_ONLY) == 0)) {
         out->encloser = owner;
         if ((owner->flags & OWNER_CUT) != 0) {
             out->cut = owner;
@@ -125,22 +152,38 @@ static ALWAYS_INLINE bool descent_decide(struct descent *descent, const struct o
     return descent->wildcard;
 }
 
+static ALWAYS_INLINE void descent_line(struct descent *descent)
+{
+    uintptr_t reference = descent->reference;
+    descent->line = UNLIKELY(reference == 0)
+                        ? NULL
+                        : page_bucket(page_of(reference),
+                                      tag_bucket(hash_tag(descent->hash), page_buckets(reference)));
+}
+
+/* The whole way of one name; its hash at the apex is known. */
+static ALWAYS_INLINE void lookup_alone(const struct zone_version *version,
+                                       struct name_hashes *hashes, struct zone_lookup *out)
+{
+    struct descent descent;
+    bool more = descent_start(&descent, version, hashes, out);
+    while (more) {
+        descent_hash(&descent);
+        descent.reference = *hash_index_reference(&version->index, descent.hash);
+        descent_line(&descent);
+        descent.candidate = descent.line == NULL ? NULL : descent_suspect(&descent);
+        more = descent_decide(&descent, descent_verify(&descent));
+    }
+}
+
 HOT void zone_version_lookup(const struct zone_version *version, const uint8_t *name,
                              struct zone_lookup *out)
 {
-    struct descent descent;
     struct name_hashes hashes;
     name_hashes_begin(0, name, &hashes);
     hashes.hashes[version->apex_labels] = version->apex_hash;
     hashes.hashed = version->apex_labels;
-    bool more = descent_start(&descent, version, name, &hashes, out);
-    while (more) {
-        descent_hash(&descent);
-        hash_probe_start(&descent.probe, *hash_index_reference(&version->index, descent.hash),
-                         descent.hash);
-        descent.candidate = hash_probe_next(&descent.probe, descent.hash);
-        more = descent_decide(&descent, descent_verify(&descent));
-    }
+    lookup_alone(version, &hashes, out);
 }
 
 HOT static void lookup_some(struct zone_lookup_item *items, size_t count)
@@ -152,26 +195,29 @@ HOT static void lookup_some(struct zone_lookup_item *items, size_t count)
         __builtin_prefetch(items[i].version);
     }
     for (size_t i = 0; i < count; i++) {
-        if (items[i].version != NULL && descent_start(&descents[i], items[i].version, items[i].name,
-                                                      items[i].hashes, &items[i].result)) {
-            active[active_count++] = &descents[i];
+        struct descent *descent = &descents[active_count];
+        if (items[i].version != NULL &&
+            descent_start(descent, items[i].version, items[i].hashes, &items[i].result)) {
+            active[active_count++] = descent;
         }
     }
     while (active_count > 0) {
         for (unsigned i = 0; i < active_count; i++) {
             struct descent *descent = active[i];
             descent_hash(descent);
-            descent->reference = hash_index_reference(&descent->version->index, descent->hash);
-            __builtin_prefetch(descent->reference);
+            const uintptr_t *at = hash_index_reference(&descent->version->index, descent->hash);
+            __builtin_prefetch(at);
+            descent->reference = (uintptr_t)at;
         }
         for (unsigned i = 0; i < active_count; i++) {
             struct descent *descent = active[i];
-            hash_probe_start(&descent->probe, *descent->reference, descent->hash);
-            __builtin_prefetch(hash_probe_line(&descent->probe));
+            descent->reference = *(const uintptr_t *)descent->reference;
+            descent_line(descent);
+            __builtin_prefetch(descent->line);
         }
         for (unsigned i = 0; i < active_count; i++) {
             struct descent *descent = active[i];
-            descent->candidate = hash_probe_next(&descent->probe, descent->hash);
+            descent->candidate = descent->line == NULL ? NULL : descent_suspect(descent);
             if (descent->candidate != NULL) {
                 __builtin_prefetch(descent->candidate);
                 __builtin_prefetch((const uint8_t *)descent->candidate + 64);

@@ -62,6 +62,13 @@ bool zone_version_has_nsec3(const struct zone_version *version)
     return version->totals.nsec3 != 0;
 }
 
+bool zone_version_has_denial(const struct zone_version *version)
+{
+    struct rrset params;
+    return version->totals.nsec != 0 || version->totals.nsec3 != 0 ||
+           owner_find_rrset(version->apex, TYPE_NSEC3PARAM, &params);
+}
+
 void totals_count(struct totals *totals, const struct owner *owner, int sign)
 {
     uint32_t one = (uint32_t)sign;

@@ -33,6 +33,8 @@ uint64_t zone_version_owner_count(const struct zone_version *version); /* empty 
 uint64_t zone_version_bytes(const struct zone_version *version);
 bool zone_version_is_signed(const struct zone_version *version); /* DNSKEY at the apex */
 bool zone_version_has_nsec3(const struct zone_version *version);
+/* NSEC or NSEC3 records, or a promise of NSEC3: negative answers have something to prove. */
+bool zone_version_has_denial(const struct zone_version *version);
 
 /* The owner of exactly this name, or NULL. Also owners below cuts (glue) and NSEC3-only owners. */
 const struct owner *zone_version_find(const struct zone_version *version, const uint8_t *name);
@@ -67,8 +69,7 @@ void zone_version_lookup(const struct zone_version *version, const uint8_t *name
 /* `count` lookups at once, memory fetched ahead: about 50 ns each in a zone of a million names. */
 struct zone_lookup_item {
     const struct zone_version *version; /* NULL: skipped */
-    const uint8_t *name;
-    struct name_hashes *hashes; /* of the name, under zone_hash_key(); more are filled in */
+    struct name_hashes *hashes;         /* under zone_hash_key(); more are filled in */
     struct zone_lookup result;
 };
 void zone_version_lookup_batch(struct zone_lookup_item *items, size_t count);

@@ -368,8 +368,8 @@ static ALWAYS_INLINE bool is_zone(const struct zone *zone, uint64_t hash, const 
            octets_equal(zone->name, name, size);
 }
 
-static struct zone *probe(const struct zone_set *set, uint64_t hash, const uint8_t *name,
-                          size_t size, uint16_t class)
+static ALWAYS_INLINE struct zone *probe(const struct zone_set *set, uint64_t hash,
+                                        const uint8_t *name, size_t size, uint16_t class)
 {
     uint64_t ref = set->root;
     for (unsigned shift = SHIFT_TOP; ref_is_inner(ref); shift -= FANOUT_BITS) {
@@ -405,19 +405,44 @@ struct search {
     uint8_t depth;
 };
 
-/* Goes on with the next fewer labels of which there are zones; false: none are left. */
-static ALWAYS_INLINE bool search_next(struct search *search, const struct zone_set *set)
+/* Takes the deepest number of labels that is left; false: none is. */
+static ALWAYS_INLINE bool next_depth(uint64_t depths[2], unsigned *out)
 {
-    unsigned half = search->depths[1] != 0;
-    uint64_t bits = search->depths[half];
+    unsigned half = depths[1] != 0;
+    uint64_t bits = depths[half];
     if (bits == 0) {
         return false;
     }
     unsigned bit = 63u - (unsigned)__builtin_clzll(bits);
-    search->depths[half] = bits ^ (uint64_t)1 << bit;
-    search->depth = (uint8_t)(half * 64 + bit);
-    name_hashes_need(search->item->hashes, search->item->name, search->depth);
-    search->hash = search->item->hashes->hashes[search->depth];
+    depths[half] = bits ^ (uint64_t)1 << bit;
+    *out = half * 64 + bit;
+    return true;
+}
+
+/* Those numbers of labels of which there are zones, up to `labels`. */
+static ALWAYS_INLINE void begin_depths(const struct zone_set *set, unsigned labels, uint64_t out[2])
+{
+    if (LIKELY(labels < 63)) {
+        out[0] = set->depths[0] & (((uint64_t)2 << labels) - 1);
+        out[1] = 0;
+    } else {
+        out[0] = set->depths[0];
+        out[1] = labels == 63   ? 0
+                 : labels < 127 ? set->depths[1] & (((uint64_t)2 << (labels - 64)) - 1)
+                                : set->depths[1];
+    }
+}
+
+/* Goes on with the next fewer labels of which there are zones; false: none are left. */
+static ALWAYS_INLINE bool search_next(struct search *search, const struct zone_set *set)
+{
+    unsigned depth;
+    if (!next_depth(search->depths, &depth)) {
+        return false;
+    }
+    search->depth = (uint8_t)depth;
+    name_hashes_need(search->item->hashes, depth);
+    search->hash = search->item->hashes->hashes[depth];
     search->ref = set->root;
     search->shift = SHIFT_TOP;
     search->suspect = NULL;
@@ -427,13 +452,8 @@ static ALWAYS_INLINE bool search_next(struct search *search, const struct zone_s
 static ALWAYS_INLINE bool search_begin(struct search *search, const struct zone_set *set,
                                        struct zone_find_item *item)
 {
-    unsigned labels = item->labels;
     search->item = item;
-    search->depths[0] =
-        labels < 63 ? set->depths[0] & (((uint64_t)2 << labels) - 1) : set->depths[0];
-    search->depths[1] = labels < 64    ? 0
-                        : labels < 127 ? set->depths[1] & (((uint64_t)2 << (labels - 64)) - 1)
-                                       : set->depths[1];
+    begin_depths(set, item->labels, search->depths);
     item->result = NULL;
     return search_next(search, set);
 }
@@ -448,7 +468,7 @@ static ALWAYS_INLINE bool search_step(struct search *search, const struct zone_s
         /* Tags of two zones in one leaf are equal once in thousands: then look again in full. */
         const struct name_hashes *hashes = search->item->hashes;
         size_t offset = hashes->offsets[hashes->labels - search->depth];
-        const uint8_t *name = search->item->name + offset;
+        const uint8_t *name = hashes->folded + offset;
         size_t size = hashes->size - offset;
         search->item->result = LIKELY(is_zone(search->suspect, hash, name, size, class))
                                    ? search->suspect
@@ -481,41 +501,65 @@ static ALWAYS_INLINE bool search_step(struct search *search, const struct zone_s
     return search_next(search, set);
 }
 
-struct zone *zone_set_find(const struct zone_set *set, const uint8_t *name, uint16_t class)
+/* Without waiting for others: where all zones stand in one leaf, and for a single name. */
+static ALWAYS_INLINE struct zone *find_alone(const struct zone_set *set, uint16_t class,
+                                             struct name_hashes *hashes, unsigned labels)
 {
-    struct search search;
-    struct name_hashes hashes;
-    name_hashes_begin(zone_hash_key(), name, &hashes);
-    struct zone_find_item item = {.name = name, .hashes = &hashes, .labels = hashes.labels};
-    if (search_begin(&search, set, &item)) {
-        while (search_step(&search, set, class)) {
+    uint64_t depths[2];
+    unsigned depth;
+    begin_depths(set, labels, depths);
+    while (next_depth(depths, &depth)) {
+        name_hashes_need(hashes, depth);
+        size_t offset = hashes->offsets[hashes->labels - depth];
+        struct zone *zone = probe(set, hashes->hashes[depth], hashes->folded + offset,
+                                  hashes->size - offset, class);
+        if (zone != NULL) {
+            return zone;
         }
     }
-    return item.result;
+    return NULL;
+}
+
+struct zone *zone_set_find(const struct zone_set *set, const uint8_t *name, uint16_t class)
+{
+    struct name_hashes hashes;
+    name_hashes_begin(zone_hash_key(), name, &hashes);
+    return find_alone(set, class, &hashes, hashes.labels);
+}
+
+HOT static void find_together(const struct zone_set *set, uint16_t class,
+                              struct zone_find_item *items, size_t count)
+{
+    struct search searches[BATCH];
+    struct search *active[BATCH];
+    unsigned active_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (search_begin(&searches[i], set, &items[i])) {
+            active[active_count++] = &searches[i];
+        }
+    }
+    while (active_count != 0) {
+        unsigned left = 0;
+        for (unsigned i = 0; i < active_count; i++) {
+            if (search_step(active[i], set, class)) {
+                active[left++] = active[i];
+            }
+        }
+        active_count = left;
+    }
 }
 
 HOT void zone_set_find_batch(const struct zone_set *set, uint16_t class,
                              struct zone_find_item *items, size_t count)
 {
-    struct search searches[BATCH];
-    struct search *active[BATCH];
+    if (!ref_is_inner(set->root)) {
+        for (size_t i = 0; i < count; i++) {
+            items[i].result = find_alone(set, class, items[i].hashes, items[i].labels);
+        }
+        return;
+    }
     for (size_t from = 0; from < count; from += BATCH) {
-        size_t here = count - from < BATCH ? count - from : BATCH;
-        unsigned active_count = 0;
-        for (size_t i = 0; i < here; i++) {
-            if (search_begin(&searches[i], set, &items[from + i])) {
-                active[active_count++] = &searches[i];
-            }
-        }
-        while (active_count != 0) {
-            unsigned left = 0;
-            for (unsigned i = 0; i < active_count; i++) {
-                if (search_step(active[i], set, class)) {
-                    active[left++] = active[i];
-                }
-            }
-            active_count = left;
-        }
+        find_together(set, class, items + from, count - from < BATCH ? count - from : BATCH);
     }
 }
 

@@ -77,10 +77,9 @@ size_t zone_set_count(const struct zone_set *set);
 struct zone *zone_set_get(const struct zone_set *set, const uint8_t *name, uint16_t class);
 /* The deepest zone that `name` is in, or NULL. O(labels). */
 struct zone *zone_set_find(const struct zone_set *set, const uint8_t *name, uint16_t class);
-/* As zone_set_find for `count` names, memory fetched ahead. */
+/* As zone_set_find for `count` names, memory fetched ahead where there are many zones. */
 struct zone_find_item {
-    const uint8_t *name;
-    struct name_hashes *hashes; /* of the name, under zone_hash_key(); more are filled in */
+    struct name_hashes *hashes; /* under zone_hash_key(); more are filled in */
     uint8_t labels;             /* of the name that count: the last ones */
     struct zone *result;
 };

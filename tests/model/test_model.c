@@ -137,6 +137,26 @@ static size_t build_query(const uint8_t *qname, uint16_t qtype, bool dnssec_ok, 
     return size;
 }
 
+/* The same octets by the long way, and as often as they are truncated where room is short. */
+static void check_short_way(const struct zone_set *set, struct slice message, uint32_t *random)
+{
+    static uint8_t out[2][65535];
+    struct answer_options options = {.extras = model_random(random, 3) == 0 ? ANSWER_MINIMAL
+                                                                            : ANSWER_ADDITIONAL};
+    struct answer_query asked[2];
+    size_t room = model_random(random, 2) == 0 ? sizeof(out[0]) : 512 + model_random(random, 400);
+    for (unsigned i = 0; i < 2; i++) {
+        options.long_way = i == 1;
+        asked[i] = (struct answer_query){
+            .message = message, .transport = ANSWER_TCP, .out = out[i], .out_size = room};
+        answer_batch(&options, set, 0, &asked[i], 1);
+    }
+    assert_int_equal(asked[0].rcode, asked[1].rcode);
+    assert_int_equal(asked[0].truncated, asked[1].truncated);
+    assert_int_equal(asked[0].response_size, asked[1].response_size);
+    assert_memory_equal(out[0], out[1], asked[0].response_size);
+}
+
 static void check(const struct model_zone *model, const struct zone_set *set, const uint8_t *qname,
                   uint16_t qtype, bool dnssec_ok, uint32_t seed)
 {
@@ -146,10 +166,12 @@ static void check(const struct model_zone *model, const struct zone_set *set, co
     struct answer_query asked = {.transport = ANSWER_TCP, .out = out, .out_size = sizeof(out)};
     struct model_response expected;
     struct model_response got;
+    uint32_t random = seed + qtype;
     asked.message = slice_of(message, build_query(qname, qtype, dnssec_ok, message));
     answer_batch(&options, set, 0, &asked, 1);
     assert_int_equal(asked.disposition, ANSWER_SEND);
     read_response(slice_of(out, asked.response_size), &got);
+    check_short_way(set, asked.message, &random);
     model_answer(model, qname, qtype, dnssec_ok, &expected);
     if (!responses_equal(&got, &expected)) {
         char name[NAME_TEXT_SIZE];

@@ -17,7 +17,8 @@ static struct query parse(const uint8_t *bytes, size_t size)
     struct query query;
     uint8_t *copy = memory_new(size);
     memcpy(copy, bytes, size);
-    query_parse(slice_of(copy, size), &query);
+    struct name_hashes name;
+    query_parse(slice_of(copy, size), 1, &name, &query);
     memory_free(copy);
     return query;
 }

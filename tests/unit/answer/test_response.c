@@ -13,9 +13,11 @@ struct fixture {
 static void begin(struct fixture *f, const char *question, size_t limit)
 {
     size_t size = query_from_text(question, f->message);
-    query_parse(slice_of(f->message, size), &f->query);
+    struct name_hashes name;
+    query_parse(slice_of(f->message, size), 1, &name, &f->query);
     memset(f->out, 0xee, sizeof(f->out));
     response_begin(&f->response, f->out, limit, &f->query);
+    response_know_question(&f->response);
 }
 
 /* An RRset of one record; `rdata` is put behind its length in `space`. */

@@ -144,8 +144,7 @@ static void check_lookups(const struct naive_zone *zone, const struct zone_versi
         }
         check_lookup(zone, version, names[i].wire);
         name_hashes_begin(zone_hash_key(), names[i].wire, &hashes[i]);
-        items[i] = (struct zone_lookup_item){
-            .version = version, .name = names[i].wire, .hashes = &hashes[i]};
+        items[i] = (struct zone_lookup_item){.version = version, .hashes = &hashes[i]};
     }
     items[7].version = NULL;
     zone_version_lookup_batch(items, COUNT);

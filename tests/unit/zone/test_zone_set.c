@@ -41,7 +41,7 @@ static const char *found(const struct zone_set *set, const char *text)
     struct name name = name_of(text);
     struct name_hashes hashes;
     name_hashes_begin(zone_hash_key(), name.wire, &hashes);
-    struct zone_find_item item = {.name = name.wire, .hashes = &hashes, .labels = hashes.labels};
+    struct zone_find_item item = {.hashes = &hashes, .labels = hashes.labels};
     struct zone *zone = zone_set_find(set, name.wire, CLASS_IN);
     zone_set_find_batch(set, CLASS_IN, &item, 1);
     assert_ptr_equal(item.result, zone);
@@ -155,8 +155,7 @@ static void zone_set_holds_many_and_batches_agree(void **state)
             snprintf(text, sizeof(text), "www.%s", nth(n + i));
             names[i] = name_of(text);
             name_hashes_begin(zone_hash_key(), names[i].wire, &hashes[i]);
-            items[i] = (struct zone_find_item){
-                .name = names[i].wire, .hashes = &hashes[i], .labels = hashes[i].labels};
+            items[i] = (struct zone_find_item){.hashes = &hashes[i], .labels = hashes[i].labels};
         }
         zone_set_find_batch(set, CLASS_IN, items, WIDTH);
         for (unsigned i = 0; i < WIDTH; i++) {

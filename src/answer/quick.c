@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The short way for what is asked nearly always: an RRset of the name, one CNAME and what it leads
+ * to, a referral, a plain "no". It writes the very octets that zone_answer() writes for the same
+ * question (the model tests compare the two), and knows nothing else: no truncation, no chains, no
+ * DNAME, no ANY, no denial proofs, no options. Where it meets one of those, or is not sure that
+ * everything fits, it gives up, and the long way begins from the start. So it needs no way back,
+ * and room is checked once an RRset, for the size without compression.
+ *
+ * Names of an RRset are nearly always one label before the same rest: the owner, or what stood
+ * behind the first label of the record before. So that rest is compared first. Found there, one
+ * label is written and a pointer; nothing longer can have stood in the message, as names in an RRset
+ * differ and the question is looked at as well (docs/decisions/answer-path.md has the figures).
+ */
+#include "answer/answer_impl.h"
+
+#include <endian.h>
+
+#include "wire/rdata.h"
+#include "wire/rrtype.h"
+
+enum {
+    OPT_BARE_SIZE = 11,
+    NAMES_MAX = 13,   /* in an RRset, for the short way */
+    NAMES_END = 8192, /* where the last RRset with names may begin: all can be pointed at */
+    SOA_NUMBERS_SIZE = 20,
+    TTL_TYPE_CLASS_SIZE = 8,
+    POINTER_SIZE = 2,
+};
+
+struct quick {
+    struct response response;
+    const struct zone_version *version;
+    const struct answer_options *options;
+    const struct query *query;
+    bool dnssec;
+    bool knows_question; /* names are compared with it */
+    uint8_t searches;    /* names that did not end in the rest, so far */
+    /* A tail that stands in the message, in which the next name is likely to end. */
+    const uint8_t *rest;
+    size_t rest_size;
+    uint16_t rest_place;
+};
+
+static ALWAYS_INLINE uint16_t question_place(const struct quick *q, const struct owner *ancestor)
+{
+    return response_question_owner(&q->response, owner_name(ancestor), ancestor->name_size).offset;
+}
+
+/* Room for the RRset at its largest: every record with a pointer for its owner. */
+static ALWAYS_INLINE bool has_room(const struct quick *q, const struct rrset *rrset)
+{
+    size_t most = rrset->records.size + (size_t)rrset->count * (POINTER_SIZE + TTL_TYPE_CLASS_SIZE);
+    return most <= q->response.limit - q->response.size;
+}
+
+static ALWAYS_INLINE uint8_t *put_fixed(uint8_t *p, uint16_t owner, uint64_t fixed)
+{
+    put_u16(p, 0xc000 | owner);
+    memcpy(p + POINTER_SIZE, &fixed, sizeof(fixed));
+    return p + POINTER_SIZE + TTL_TYPE_CLASS_SIZE;
+}
+
+/* Type, class IN and TTL, as they stand in a record. */
+static ALWAYS_INLINE uint64_t fixed_octets(uint16_t type, uint32_t ttl)
+{
+    return htobe64((uint64_t)type << 48 | (uint64_t)CLASS_IN << 32 | ttl);
+}
+
+static ALWAYS_INLINE void count_records(struct quick *q, enum section section, unsigned count)
+{
+    q->response.counts[section] = (uint16_t)(q->response.counts[section] + count);
+}
+
+/* Records as they are. The owner is a name of the message. */
+static ALWAYS_INLINE bool put_plain(struct quick *q, enum section section, uint16_t owner,
+                                    const struct rrset *rrset, uint32_t ttl)
+{
+    if (UNLIKELY(!has_room(q, rrset))) {
+        return false;
+    }
+    uint64_t fixed = fixed_octets(rrset->type, ttl);
+    const uint8_t *in = rrset->records.data;
+    const uint8_t *end = in + rrset->records.size;
+    uint8_t *p = q->response.data + q->response.size;
+    while (in != end) {
+        size_t size = 2 + (size_t)get_u16(in);
+        p = put_fixed(p, owner, fixed);
+        octets_copy(p, in, size);
+        p += size;
+        in += size;
+    }
+    q->response.size = (size_t)(p - q->response.data);
+    count_records(q, section, rrset->count);
+    return true;
+}
+
+static ALWAYS_INLINE void know_question(struct quick *q)
+{
+    if (!q->knows_question) { /* there is one, and it is not the root */
+        q->knows_question = true;
+        response_know_question(&q->response);
+    }
+}
+
+/*
+ * A name at the end of the message, for which there is room; none of those before it in its RRset.
+ * Can more than its rest stand in the message? As the end of the question; that is looked at. As the
+ * end of a longer name before it, of which this would be the rest; so the rest has changed twice
+ * since, and after that it is not relied on.
+ */
+static ALWAYS_INLINE void put_new_name(struct quick *q, const uint8_t *name, size_t size)
+{
+    struct response *r = &q->response;
+    size_t label = 1u + name[0];
+    size_t qname_size = r->qname_size;
+    uint8_t *p = r->data + r->size;
+    if (LIKELY(size - label == q->rest_size && size != 1) &&
+        octets_equal(name + label, q->rest, q->rest_size) &&
+        !(qname_size >= size &&
+          octets_equal(r->data + MESSAGE_HEADER_SIZE + qname_size - size, name, size))) {
+        octets_copy(p, name, label);
+        put_u16(p + label, 0xc000 | q->rest_place);
+        response_know_name(r, name, size, label, r->size);
+        r->last_name = (uint16_t)r->size;
+        r->size += label + POINTER_SIZE;
+        return;
+    }
+    size_t at = r->size;
+    size_t literal = response_put_name(r, name, size);
+    q->rest_size = 0;
+    if (q->searches++ != 0) {
+        return;
+    }
+    if (literal > label) {
+        q->rest_place = (uint16_t)(at + label);
+    } else if (literal == label && size > label + 1) {
+        q->rest_place = get_u16(p + label) & 0x3fff;
+    } else {
+        return;
+    }
+    q->rest = name + label;
+    q->rest_size = size - label;
+}
+
+/* Records that are nothing but a name; `out_places` (or NULL) gets where each stands. */
+static ALWAYS_INLINE bool put_names(struct quick *q, enum section section, uint16_t owner,
+                                    const struct rrset *rrset, uint32_t ttl, uint16_t *out_places)
+{
+    struct response *r = &q->response;
+    if (UNLIKELY(!has_room(q, rrset) || rrset->count > NAMES_MAX || r->size > NAMES_END)) {
+        return false;
+    }
+    know_question(q);
+    uint64_t fixed = fixed_octets(rrset->type, ttl);
+    const uint8_t *in = rrset->records.data;
+    const uint8_t *end = in + rrset->records.size;
+    unsigned n = 0;
+    while (in != end) {
+        size_t size = get_u16(in);
+        uint8_t *length = put_fixed(r->data + r->size, owner, fixed);
+        r->size = (size_t)(length + 2 - r->data);
+        put_new_name(q, in + 2, size);
+        put_u16(length, (uint16_t)(r->data + r->size - length - 2));
+        if (out_places != NULL) {
+            out_places[n++] = r->last_name;
+        }
+        in += 2 + size;
+    }
+    count_records(q, section, rrset->count);
+    return true;
+}
+
+/* With DO, the signatures of the RRset just written. */
+static ALWAYS_INLINE bool put_signatures(struct quick *q, enum section section, uint16_t owner,
+                                         const struct owner *from, const struct rrset *rrset)
+{
+    struct rrset signatures;
+    if (!q->dnssec || !owner_find_rrsig(from, rrset->type, &signatures)) {
+        return true;
+    }
+    return put_plain(q, section, owner, &signatures,
+                     rrset->ttl < signatures.ttl ? rrset->ttl : signatures.ttl);
+}
+
+/* The type asked for, of `owner`, under the name at `as`. */
+static ALWAYS_INLINE bool put_answer(struct quick *q, uint16_t as, const struct owner *owner,
+                                     const struct rrset *rrset)
+{
+    const struct rrtype *type = rrtype_get(rrset->type);
+    if ((type->flags & RRTYPE_ADDITIONAL) != 0 && q->options->extras != ANSWER_MINIMAL) {
+        return false;
+    }
+    if (LIKELY(type->fields[0] != FIELD_NAME_COMPRESS && type->fields[1] != FIELD_NAME_COMPRESS)) {
+        return put_plain(q, SECTION_ANSWER, as, rrset, rrset->ttl) &&
+               put_signatures(q, SECTION_ANSWER, as, owner, rrset);
+    }
+    return type->fields[1] == FIELD_END &&
+           put_names(q, SECTION_ANSWER, as, rrset, rrset->ttl, NULL) &&
+           put_signatures(q, SECTION_ANSWER, as, owner, rrset);
+}
+
+static ALWAYS_INLINE bool is_unsigned(const struct quick *q)
+{
+    return !q->dnssec || !zone_version_has_denial(q->version);
+}
+
+/* The SOA of a negative answer. */
+static bool put_negative(struct quick *q, const struct owner *apex)
+{
+    struct response *r = &q->response;
+    struct rrset soa;
+    if (!is_unsigned(q) || apex->name_size == 1 || !owner_find_rrset(apex, TYPE_SOA, &soa) ||
+        soa.count != 1 || !has_room(q, &soa)) {
+        return false;
+    }
+    know_question(q);
+    const uint8_t *rdata = soa.records.data + 2;
+    const uint8_t *minimum = soa.records.data + soa.records.size - 4;
+    uint32_t ttl = get_u32(minimum) < soa.ttl ? get_u32(minimum) : soa.ttl;
+    uint16_t owner = question_place(q, apex);
+    uint8_t *length = put_fixed(r->data + r->size, owner, fixed_octets(TYPE_SOA, ttl));
+    size_t mname_size = name_size(rdata);
+    size_t rname_size = soa.records.size - 2 - mname_size - SOA_NUMBERS_SIZE;
+    r->size = (size_t)(length + 2 - r->data);
+    response_put_name(r, rdata, mname_size);
+    response_put_name(r, rdata + mname_size, rname_size);
+    memcpy(r->data + r->size, minimum + 4 - SOA_NUMBERS_SIZE, SOA_NUMBERS_SIZE);
+    r->size += SOA_NUMBERS_SIZE;
+    put_u16(length, (uint16_t)(r->data + r->size - length - 2));
+    count_records(q, SECTION_AUTHORITY, 1);
+    return !q->dnssec || !owner_find_rrsig(apex, TYPE_SOA, &soa);
+}
+
+/* A CNAME, and the type asked for of its target, where that is in the zone. */
+static bool put_alias(struct quick *q, const struct owner *apex, uint16_t as,
+                      const struct owner *owner)
+{
+    struct rrset cname;
+    struct rrset rrset;
+    struct slice target;
+    size_t offset = 0;
+    if (!owner_find_rrset(owner, TYPE_CNAME, &cname) || cname.count != 1 ||
+        !put_names(q, SECTION_ANSWER, as, &cname, cname.ttl, NULL) ||
+        !put_signatures(q, SECTION_ANSWER, as, owner, &cname) ||
+        !rrset_next_rdata(&cname, &offset, &target)) {
+        return false;
+    }
+    if (!name_is_below(target, owner_name(apex), apex->name_size)) {
+        return true;
+    }
+    q->searches = 2; /* the target may come up again */
+    q->rest_size = 0;
+    struct zone_lookup lookup;
+    zone_version_lookup(q->version, target.data, &lookup);
+    if (lookup.match == NULL || lookup.cut != NULL || lookup.dname != NULL ||
+        (lookup.match->flags & OWNER_CNAME) != 0 || q->response.last_name == 0) {
+        return false;
+    }
+    return owner_find_rrset(lookup.match, q->query->qtype, &rrset)
+               ? put_answer(q, q->response.last_name, lookup.match, &rrset)
+               : put_negative(q, apex);
+}
+
+static bool put_addresses(struct quick *q, uint16_t as, const struct owner *owner)
+{
+    static const uint16_t types[] = {TYPE_A, TYPE_AAAA};
+    struct rrset rrset;
+    for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
+        if (owner_find_rrset(owner, types[i], &rrset) &&
+            !(put_plain(q, SECTION_ADDITIONAL, as, &rrset, rrset.ttl) &&
+              put_signatures(q, SECTION_ADDITIONAL, as, owner, &rrset))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Addresses of the name servers below the cut, then of others in the zone (referral.c). */
+static bool put_glue(struct quick *q, const struct owner *apex, const struct owner *cut,
+                     const struct rrset *ns, const uint16_t *places)
+{
+    for (unsigned turn = 0; turn < 2; turn++) {
+        struct slice target;
+        size_t offset = 0;
+        bool siblings = false;
+        for (unsigned n = 0; rrset_next_rdata(ns, &offset, &target); n++) {
+            if (!name_is_below(target, owner_name(apex), apex->name_size)) {
+                continue;
+            }
+            bool inside = name_is_below(target, owner_name(cut), cut->name_size);
+            siblings |= !inside;
+            if (inside != (turn == 0)) {
+                continue;
+            }
+            const struct owner *owner =
+                zone_version_find_below(q->version, inside ? cut : apex, target);
+            if (owner != NULL && (places[n] == 0 || !put_addresses(q, places[n], owner))) {
+                return false;
+            }
+        }
+        if (!siblings) {
+            return true;
+        }
+    }
+    return true;
+}
+
+static bool put_referral(struct quick *q, const struct owner *apex, const struct owner *cut)
+{
+    uint16_t as = question_place(q, cut);
+    uint16_t places[NAMES_MAX];
+    struct rrset ns;
+    struct rrset ds;
+    if (!owner_find_rrset(cut, TYPE_NS, &ns)) {
+        return false;
+    }
+    q->rest = owner_name(cut);
+    q->rest_size = cut->name_size;
+    q->rest_place = as;
+    if (!put_names(q, SECTION_AUTHORITY, as, &ns, ns.ttl, places) ||
+        !put_signatures(q, SECTION_AUTHORITY, as, cut, &ns)) {
+        return false;
+    }
+    if (q->dnssec) {
+        if (owner_find_rrset(cut, TYPE_DS, &ds)) {
+            if (!put_plain(q, SECTION_AUTHORITY, as, &ds, ds.ttl) ||
+                !put_signatures(q, SECTION_AUTHORITY, as, cut, &ds)) {
+                return false;
+            }
+        } else if (!is_unsigned(q)) {
+            return false;
+        }
+    }
+    return put_glue(q, apex, cut, &ns, places);
+}
+
+static ALWAYS_INLINE bool is_special(uint16_t qtype)
+{
+    return qtype == TYPE_ANY || qtype == TYPE_RRSIG || qtype == TYPE_NSEC || qtype == TYPE_CNAME;
+}
+
+/* Everything but OPT. */
+static ALWAYS_INLINE bool put_sections(struct quick *q, const struct owner *apex,
+                                       const struct zone_lookup *lookup, uint16_t *rcode)
+{
+    uint16_t qtype = q->query->qtype;
+    if (lookup->cut != NULL) {
+        return (lookup->cut != lookup->match || qtype != TYPE_DS) &&
+               put_referral(q, apex, lookup->cut);
+    }
+    const struct owner *owner = lookup->match;
+    struct rrset rrset;
+    if (owner == NULL) {
+        if (lookup->dname != NULL || !is_unsigned(q)) {
+            return false;
+        }
+        owner = lookup->wildcard;
+        if (owner == NULL) {
+            *rcode = RCODE_NXDOMAIN;
+            return put_negative(q, apex);
+        }
+    }
+    if (UNLIKELY(is_special(qtype))) {
+        return false;
+    }
+    if ((owner->flags & OWNER_CNAME) != 0) {
+        return put_alias(q, apex, MESSAGE_HEADER_SIZE, owner);
+    }
+    return owner_find_rrset(owner, qtype, &rrset)
+               ? put_answer(q, MESSAGE_HEADER_SIZE, owner, &rrset)
+               : put_negative(q, apex);
+}
+
+HOT bool quick_answer(const struct answer_options *options, const struct zone_version *version,
+                      const struct zone_lookup *lookup, struct answer_query *asked, size_t limit)
+{
+    const struct query *query = &asked->query;
+    const struct owner *apex = zone_version_apex(version);
+    size_t opt_size = query->edns.present ? OPT_BARE_SIZE : 0;
+    uint16_t rcode = RCODE_NOERROR;
+    if (query->wants != 0 || asked->zone->class != CLASS_IN || query->qname_size == 1 ||
+        options->extras == ANSWER_FULL || options->long_way) {
+        return false;
+    }
+    struct quick q;
+    q.version = version;
+    q.options = options;
+    q.query = query;
+    q.dnssec = query->edns.dnssec_ok;
+    q.knows_question = false;
+    q.searches = 0;
+    q.rest_size = 0;
+    response_begin(&q.response, asked->out, limit - opt_size, query);
+    if (!put_sections(&q, apex, lookup, &rcode)) {
+        return false;
+    }
+    if (opt_size != 0) {
+        write_bare_opt(&q.response, options, q.dnssec);
+    }
+    uint16_t flags = (uint16_t)((query->flags & (FLAG_RD | FLAG_CD)) | FLAG_QR |
+                                (lookup->cut == NULL ? FLAG_AA : 0) | rcode);
+    asked->rcode = rcode;
+    asked->response_size = response_finish(&q.response, query->id, flags);
+    return true;
+}
