@@ -105,6 +105,52 @@ static void sort_of_random_items_is_n_log_n(void **state)
     memory_free(items);
 }
 
+static void sort_runs_merges_few_into_many_with_few_comparisons(void **state)
+{
+    (void)state;
+    enum { FEW = 3, COUNT = 100000 };
+    struct item *items = memory_new(COUNT * sizeof(*items));
+    for (uint32_t i = 0; i < COUNT; i++) {
+        items[i] = (struct item){i < FEW ? i * 30000 : i, i};
+    }
+    size_t ends[] = {FEW, COUNT};
+    compares = 0;
+    sort_runs(items, ends, 2, sizeof(*items), compare, &compares);
+    check_sorted(items, COUNT);
+    assert_true(compares < 200);
+    memory_free(items);
+}
+
+static void sort_runs_keeps_every_item_of_any_runs(void **state)
+{
+    (void)state;
+    enum { COUNT = 500 };
+    uint64_t seed = 5;
+    for (unsigned repeat = 0; repeat < 300; repeat++) {
+        struct item items[COUNT];
+        size_t ends[COUNT];
+        size_t run_count = 0;
+        uint32_t key = 0;
+        uint32_t spread = 1 + next_random(&seed) % 40;
+        uint64_t sum = 0;
+        for (uint32_t i = 0; i < COUNT; i++) {
+            if (i > 0 && next_random(&seed) % (spread * 4) == 0) {
+                ends[run_count++] = i;
+                key = next_random(&seed) % 50;
+            }
+            items[i] = (struct item){key += next_random(&seed) % spread, i};
+            sum += items[i].key;
+        }
+        ends[run_count++] = COUNT;
+        sort_runs(items, ends, run_count, sizeof(*items), compare, &compares);
+        check_sorted(items, COUNT);
+        for (uint32_t i = 0; i < COUNT; i++) {
+            sum -= items[i].key;
+        }
+        assert_int_equal(sum, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +158,8 @@ int main(void)
         cmocka_unit_test(sort_of_sorted_items_is_one_pass),
         cmocka_unit_test(sort_of_two_runs_is_one_merge),
         cmocka_unit_test(sort_of_random_items_is_n_log_n),
+        cmocka_unit_test(sort_runs_merges_few_into_many_with_few_comparisons),
+        cmocka_unit_test(sort_runs_keeps_every_item_of_any_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
