@@ -7,7 +7,9 @@
  *
  * Whether owners ascend is seen by comparing each with the one before. As long as they do, missing
  * ancestors (empty non-terminals) are put in where they belong, by comparing the same two names.
- * When one does not, everything is sorted at the end (builder_finish.c).
+ * Where one does not, another ascending run begins; a few of them are merged at the end (most zone
+ * files are in order but for the servers' addresses on top). With many, ancestors are left to the
+ * end too and everything is sorted (builder_finish.c).
  *
  * With a base, an owner that the base has in the same octets is not stored again: a refresh by AXFR
  * needs memory for what changed and for the entries. The base is gone through beside the stream.
@@ -316,6 +318,17 @@ static bool is_near(const struct name *before, const struct name *name)
                         before->size - label_before));
 }
 
+/* The next entry does not stand behind the last one. */
+static COLD void builder_break(struct builder *builder)
+{
+    builder->unsorted = true;
+    if (builder->run_count == BUILDER_RUNS - 1) {
+        builder->scattered = true;
+        return;
+    }
+    builder->run_ends[builder->run_count++] = builder->count;
+}
+
 HOT enum result builder_flush(struct builder *builder, struct error *err)
 {
     if (builder->last.size == 0) {
@@ -324,16 +337,16 @@ HOT enum result builder_flush(struct builder *builder, struct error *err)
     const struct owner *owner = NULL;
     const struct name *name = &builder->last;
     uint64_t head = tree_head(name->wire, name->size, builder->apex.size);
-    if (!builder->unsorted && builder->flushed.size != 0 && head <= builder->flushed_head &&
+    if (!builder->scattered && builder->flushed.size != 0 && head <= builder->flushed_head &&
         (head != builder->flushed_head || name_compare(builder->flushed.wire, name->wire) >= 0)) {
-        builder->unsorted = true;
+        builder_break(builder);
     }
     enum result packed =
         builder_pack(builder, name->wire, name->size, builder->last_hash, &owner, err);
     if (packed != OK) {
         return packed;
     }
-    if (!builder->unsorted && builder->last_labels > builder->apex_labels + 1u &&
+    if (!builder->scattered && builder->last_labels > builder->apex_labels + 1u &&
         !is_near(&builder->flushed, name)) {
         const uint8_t *before =
             builder->flushed.size == 0 ? builder->apex.wire : builder->flushed.wire;

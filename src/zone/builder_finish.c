@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "base/sort.h"
+#include "wire/name_octets.h"
 #include "zone/builder_impl.h"
 #include "zone/delta_impl.h"
 
@@ -39,11 +40,11 @@ static int entry_compare(const void *a, const void *b, void *context)
     return name_compare(owner_name(x->owner), owner_name(y->owner));
 }
 
-/* The pieces of one owner, in order of arrival, as one entry. */
+/* The pieces of one owner, in order of arrival, become one entry. Those that it is not are dropped. */
 static enum result join_pieces(struct builder *builder, const struct tree_entry *pieces,
-                               size_t count, struct error *err)
+                               size_t count, struct tree_entry *out, struct error *err)
 {
-    const struct owner *first = NULL;
+    const struct owner *joined = NULL;
     size_t full = 0;
     gather_reset(&builder->gather);
     for (size_t i = 0; i < count; i++) {
@@ -54,7 +55,7 @@ static enum result join_pieces(struct builder *builder, const struct tree_entry 
             continue;
         }
         full++;
-        first = first == NULL ? piece : first;
+        joined = joined == NULL ? piece : joined;
         while (owner_next_record(piece, &walk, &record)) {
             enum result added = gather_add(&builder->gather, &record, NULL, 0, err);
             if (added != OK) {
@@ -62,8 +63,9 @@ static enum result join_pieces(struct builder *builder, const struct tree_entry 
             }
         }
     }
-    const struct owner *joined = first == NULL ? pieces[0].owner : first;
+    joined = joined == NULL ? pieces[0].owner : joined;
     if (full > 1) {
+        const struct owner *first = joined;
         enum result packed =
             builder_pack(builder, owner_name(first), first->name_size, first->hash, &joined, err);
         if (packed != OK) {
@@ -72,28 +74,38 @@ static enum result join_pieces(struct builder *builder, const struct tree_entry 
         totals_count(&builder->totals, joined, 1);
         builder->totals.records += owner_record_count(joined);
     }
-    builder->entries[builder->count++] = (struct tree_entry){pieces[0].head, joined};
+    *out = (struct tree_entry){pieces[0].head, joined};
+    bool is_kept =
+        full > 1; /* where two pieces are the same owner of the base, one of them is it */
+    for (size_t i = 0; i < count; i++) {
+        if (pieces[i].owner == joined && !is_kept) {
+            is_kept = true;
+        } else {
+            builder_drop_owner(builder, pieces[i].owner);
+        }
+    }
     return OK;
 }
 
-/* Puts in order what did not come in order. */
-static enum result builder_sort(struct builder *builder, struct error *err)
+static bool same_owner(const struct tree_entry *a, const struct tree_entry *b)
 {
-    sort_stable(builder->entries, builder->count, sizeof(*builder->entries), entry_compare, NULL);
-    struct tree_entry *pieces = builder->entries;
-    size_t count = builder->count;
-    builder->entries = memory_new((count + 1) * sizeof(*pieces));
-    builder->capacity = count + 1;
-    builder->count = 0;
+    return a->head == b->head && a->owner->name_size == b->owner->name_size &&
+           octets_equal(owner_name(a->owner), owner_name(b->owner), a->owner->name_size);
+}
+
+/* Sorted pieces to entries: one of each name. */
+static enum result join_all(struct builder *builder, struct tree_entry *pieces, size_t count,
+                            struct error *err)
+{
     enum result result = OK;
     size_t at = 0;
     while (at < count) {
         size_t end = at + 1;
-        while (end < count && entry_compare(&pieces[at], &pieces[end], NULL) == 0) {
+        while (end < count && same_owner(&pieces[at], &pieces[end])) {
             end++;
         }
         const uint8_t *name = owner_name(pieces[at].owner);
-        if (name_label_count(name) > builder->apex_labels + 1u) {
+        if (builder->scattered && name_label_count(name) > builder->apex_labels + 1u) {
             const uint8_t *before = builder->count == 0
                                         ? builder->apex.wire
                                         : owner_name(builder->entries[builder->count - 1].owner);
@@ -103,20 +115,39 @@ static enum result builder_sort(struct builder *builder, struct error *err)
             builder->capacity *= 2;
             builder->entries = memory_resize(builder->entries, builder->capacity * sizeof(*pieces));
         }
-        result = join_pieces(builder, &pieces[at], end - at, err);
-        if (result != OK) {
-            break;
-        }
-        const struct owner *kept = builder->entries[builder->count - 1].owner;
-        for (; at < end; at++) {
-            if (pieces[at].owner != kept) {
-                builder_drop_owner(builder, pieces[at].owner);
+        struct tree_entry joined = pieces[at];
+        if (end - at > 1) {
+            result = join_pieces(builder, &pieces[at], end - at, &joined, err);
+            if (result != OK) {
+                break;
             }
         }
+        builder->entries[builder->count++] = joined;
+        at = end;
     }
     for (; at < count; at++) {
         builder_drop_owner(builder, pieces[at].owner);
     }
+    return result;
+}
+
+/* Puts in order what did not come in order. Where ancestors are there already there are as many
+ * entries as pieces at most, so they go into the same array. */
+static enum result builder_sort(struct builder *builder, struct error *err)
+{
+    struct tree_entry *pieces = builder->entries;
+    size_t count = builder->count;
+    builder->count = 0;
+    if (!builder->scattered) {
+        builder->run_ends[builder->run_count++] = count;
+        sort_runs(pieces, builder->run_ends, builder->run_count, sizeof(*pieces), entry_compare,
+                  NULL);
+        return join_all(builder, pieces, count, err);
+    }
+    sort_stable(pieces, count, sizeof(*pieces), entry_compare, NULL);
+    builder->entries = memory_new((count + 1) * sizeof(*pieces));
+    builder->capacity = count + 1;
+    enum result result = join_all(builder, pieces, count, err);
     memory_free(pieces);
     return result;
 }

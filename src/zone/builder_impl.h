@@ -6,6 +6,8 @@
 #include "zone/builder.h"
 #include "zone/version_impl.h"
 
+enum { BUILDER_RUNS = 64 };
+
 struct builder {
     struct builder_options options;
     finding_report *report;
@@ -21,7 +23,8 @@ struct builder {
     uint8_t last_labels;
     struct name flushed;   /* the owner before: what missing ancestors are found by */
     uint64_t flushed_head; /* its tree_head() */
-    bool unsorted;         /* owners did not come in ascending order */
+    bool unsorted;         /* owners did not come in ascending order ... */
+    bool scattered;        /* ... all over: ancestors wait for the end */
     bool refused;          /* an error was reported; finish says no */
     bool finished;
     struct error first_error;
@@ -30,6 +33,8 @@ struct builder {
     struct tree_entry *entries;
     size_t count;
     size_t capacity;
+    size_t run_ends[BUILDER_RUNS]; /* of the ascending runs of entries before the present one */
+    unsigned run_count;
     uint64_t added; /* records so far, duplicates among them too */
     struct totals totals;
     uint8_t *scratch; /* an owner to be compared with the base's */

@@ -376,6 +376,77 @@ static void builder_takes_a_large_rrset(void **state)
     assert_int_equal(pool_used_bytes(version_pool()), before);
 }
 
+/* Both have the same owners in the same octets, and count the same. */
+static void assert_same_version(const struct zone_version *a, const struct zone_version *b)
+{
+    struct zone_cursor x, y;
+    zone_cursor_first(&x, a);
+    zone_cursor_first(&y, b);
+    while (x.owner != NULL && y.owner != NULL) {
+        assert_int_equal(x.owner->size_bytes, y.owner->size_bytes);
+        assert_memory_equal(x.owner, y.owner, x.owner->size_bytes);
+        assert_ptr_equal(zone_version_find(b, owner_name(x.owner)), y.owner);
+        zone_cursor_next(&x);
+        zone_cursor_next(&y);
+    }
+    assert_null(x.owner);
+    assert_null(y.owner);
+    assert_int_equal(zone_version_record_count(a), zone_version_record_count(b));
+    assert_int_equal(zone_version_owner_count(a), zone_version_owner_count(b));
+    assert_int_equal(zone_version_bytes(a), zone_version_bytes(b));
+}
+
+/* The zone's records in `pieces` ascending runs of random lengths, shuffled; a tenth comes twice. */
+static struct builder *fill_by_pieces(const struct naive_zone *zone, size_t pieces,
+                                      uint64_t *random, struct zone_version *base)
+{
+    struct builder *builder = builder_new(zone->apex.wire, CLASS_IN, NULL, NULL, NULL);
+    if (base != NULL) {
+        builder_set_base(builder, base);
+    }
+    size_t *piece_of = memory_new(zone->count * sizeof(*piece_of));
+    for (size_t i = 0; i < zone->count; i++) {
+        piece_of[i] = naive_random(random, (uint32_t)pieces);
+    }
+    for (size_t piece = 0; piece < pieces; piece++) {
+        for (size_t i = 0; i < zone->count; i++) {
+            struct record record = naive_view(&zone->records[i]);
+            if (piece_of[i] == piece || (piece == piece_of[i] + 1 && i % 10 == 0)) {
+                assert_int_equal(builder_add(builder, &record, NULL, 0, NULL), OK);
+            }
+        }
+    }
+    memory_free(piece_of);
+    return builder;
+}
+
+static void builder_makes_the_same_of_any_number_of_runs(void **state)
+{
+    (void)state;
+    static const size_t numbers[] = {1, 2, 3, 10, 62, 63, 64, 65, 66, 200};
+    uint64_t before = pool_used_bytes(version_pool());
+    uint64_t random = 4;
+    struct naive_zone zone = naive_random_zone("example.", &random, 3000, 30);
+    struct zone_version *expected = naive_build(&zone, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        struct builder *builder = fill_by_pieces(&zone, numbers[i], &random, NULL);
+        struct zone_version *version = naive_finish(builder, NULL, NULL);
+        assert_same_version(version, expected);
+        zone_version_unref(version);
+        builder = fill_by_pieces(&zone, numbers[i], &random, expected);
+        struct delta *delta = NULL;
+        version = naive_finish(builder, expected, &delta);
+        assert_same_version(version, expected);
+        assert_int_equal(delta_count(delta), 2); /* the SOA goes and comes */
+        delta_free(delta);
+        zone_version_unref(version);
+        builder_free(fill_by_pieces(&zone, numbers[i], &random, expected));
+    }
+    zone_version_unref(expected);
+    naive_free(&zone);
+    assert_int_equal(pool_used_bytes(version_pool()), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +460,7 @@ int main(void)
         cmocka_unit_test(builder_leaves_nothing_behind_when_it_is_given_up),
         cmocka_unit_test(owner_gives_rrsets_and_records_in_order),
         cmocka_unit_test(builder_takes_a_large_rrset),
+        cmocka_unit_test(builder_makes_the_same_of_any_number_of_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
