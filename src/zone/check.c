@@ -23,6 +23,7 @@
 
 #include <stdio.h>
 
+#include "wire/name_octets.h"
 #include "wire/rdata.h"
 #include "zone/check_report_impl.h"
 #include "zone/host_name_impl.h"
@@ -34,7 +35,10 @@ struct check {
     const struct check_options *options;
     struct check_report report;
     size_t apex_size;
-    const struct owner *occluder; /* the cut or DNAME above the present owner, or NULL */
+    const struct owner *occluder;     /* the cut or DNAME above the present owner, or NULL */
+    const struct zone_cursor *cursor; /* at the present owner */
+    struct zone_cursor glue;          /* where below the present cut glue was looked for last ... */
+    const struct owner *glue_of;      /* ... and that cut */
 };
 
 struct check_options check_options_default(bool is_primary)
@@ -113,6 +117,47 @@ static enum target target_find(const struct check *c, const uint8_t *name, struc
     return has_type(owner, TYPE_CNAME) ? TARGET_CNAME : TARGET_NO_ADDRESS;
 }
 
+/* `owner` has a longer name that ends in that of `above`. Of an owner that is not below, the last
+ * octets say so. */
+static bool is_below_owner(const struct owner *owner, const struct owner *above)
+{
+    size_t size = above->name_size;
+    return owner->name_size > size &&
+           octets_equal(owner_name(owner) + owner->name_size - size, owner_name(above), size) &&
+           name_is_subdomain(owner_name(owner), owner_name(above));
+}
+
+/*
+ * The common kind of glue: below its own cut, where nothing can stand between. It follows the cut in
+ * canonical order, and mostly in the order of the NS records that name it, so it is met by going on
+ * from the one found before instead of searched for. False says nothing.
+ */
+static bool has_own_glue(struct check *c, const struct owner *cut, struct slice target)
+{
+    enum { STEPS = 16 };
+    if (target.size <= cut->name_size || !octets_equal(target.data + target.size - cut->name_size,
+                                                       owner_name(cut), cut->name_size)) {
+        return false;
+    }
+    if (c->glue_of != cut) {
+        c->glue_of = cut;
+        c->glue = *c->cursor;
+        zone_cursor_next(&c->glue);
+    }
+    for (unsigned i = 0; i < STEPS && c->glue.owner != NULL; i++) {
+        const struct owner *owner = c->glue.owner;
+        if (!is_below_owner(owner, cut)) {
+            break;
+        }
+        if (owner->name_size == target.size &&
+            octets_equal(owner_name(owner), target.data, target.size)) {
+            return has_address(owner);
+        }
+        zone_cursor_next(&c->glue);
+    }
+    return false;
+}
+
 static void check_ns(struct check *c, const struct owner *owner, const struct record *record)
 {
     bool is_apex = owner == zone_version_apex(c->version);
@@ -122,13 +167,8 @@ static void check_ns(struct check *c, const struct owner *owner, const struct re
     if (!is_apex && !c->options->integrity) {
         return;
     }
-    if (!is_apex && (owner->flags & OWNER_CUT) != 0 &&
-        name_is_subdomain(record->rdata.data, owner_name(owner))) {
-        /* The common kind of glue; nothing can stand between it and its cut. */
-        const struct owner *glue = zone_version_find(c->version, record->rdata.data);
-        if (glue != NULL && has_address(glue)) {
-            return;
-        }
+    if (!is_apex && has_own_glue(c, owner, record->rdata)) {
+        return;
     }
     enum target target = target_find(c, record->rdata.data, record->rdata, &found);
     if (target == TARGET_ELSEWHERE || target == TARGET_ADDRESS) {
@@ -202,8 +242,8 @@ static void check_host_names(struct check *c, const struct record *record, bool 
 {
     char at[NAMES_TEXT];
     char type[16];
-    rrtype_format(record->type, type);
     if (is_first && !host_name_check_owner(record->owner, record->type)) {
+        rrtype_format(record->type, type);
         check_report_note(&c->report, FINDING_BAD_HOST_NAME, severity_of(c->options->names), record,
                           "%s is no host name (letters, digits, hyphens), but has %s%s",
                           name_format(record->owner, at),
@@ -214,8 +254,9 @@ static void check_host_names(struct check *c, const struct record *record, bool 
                           type);
     }
     const uint8_t *bad = host_name_check_rdata(record->owner, record->type, record->rdata);
-    if (bad != NULL) {
+    if (UNLIKELY(bad != NULL)) {
         char name[NAMES_TEXT];
+        rrtype_format(record->type, type);
         check_report_note(&c->report, FINDING_BAD_HOST_NAME, severity_of(c->options->names), record,
                           "%s %s names %s, which is no host name (letters, digits, hyphens)",
                           name_format(record->owner, at), type, name_format(bad, name));
@@ -280,7 +321,7 @@ static void note_occluded(struct check *c, const struct owner *owner, uint16_t t
 static bool find_occluder(struct check *c, const struct owner *owner)
 {
     if (c->occluder != NULL) {
-        if (name_is_subdomain(owner_name(owner), owner_name(c->occluder))) {
+        if (is_below_owner(owner, c->occluder)) {
             return true;
         }
         c->occluder = NULL;
@@ -378,6 +419,7 @@ enum result zone_check(const struct zone_version *version, const struct check_op
         check_apex(&c);
     }
     struct zone_cursor cursor;
+    c.cursor = &cursor;
     for (zone_cursor_first(&cursor, version); cursor.owner != NULL; zone_cursor_next(&cursor)) {
         check_owner(&c, cursor.owner);
     }

@@ -10,6 +10,10 @@
  */
 #include "zone/host_name_impl.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "wire/rdata.h"
 
 enum { TYPE_WKS = 11, TYPE_RP = 17, TYPE_AFSDB = 18, TYPE_RT = 21, TYPE_A6 = 38 };
@@ -37,8 +41,67 @@ static bool label_is_valid(const uint8_t *label)
     return octet_kinds[label[1]] == 1 && octet_kinds[label[size]] == 1;
 }
 
+#ifdef __SSE2__
+/* Which of sixteen octets are letters, digits or hyphens, and which are hyphens. */
+static ALWAYS_INLINE uint64_t host_octets(const uint8_t *p, uint64_t *hyphens)
+{
+    __m128i text;
+    memcpy(&text, p, sizeof(text));
+    __m128i letter = _mm_sub_epi8(_mm_or_si128(text, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+    __m128i digit = _mm_sub_epi8(text, _mm_set1_epi8('0'));
+    __m128i hyphen = _mm_cmpeq_epi8(text, _mm_set1_epi8('-'));
+    __m128i is_letter = _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter);
+    __m128i is_digit = _mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit);
+    *hyphens = (uint64_t)(unsigned)_mm_movemask_epi8(hyphen);
+    return (uint64_t)(unsigned)_mm_movemask_epi8(
+        _mm_or_si128(hyphen, _mm_or_si128(is_letter, is_digit)));
+}
+
+/* Sixteen octets at a time; of nearly all names it says yes. False says nothing. */
+static bool is_surely_valid(const uint8_t *wire)
+{
+    uint64_t lengths = 0; /* a bit where a length octet stands */
+    size_t size = 0;
+    for (; wire[size] != 0; size += 1u + wire[size]) {
+        if (size >= 64) {
+            return false;
+        }
+        lengths |= (uint64_t)1 << size;
+    }
+    size_t last = size; /* the root label */
+    size++;
+    if (size < 16 || size > 64) {
+        return false;
+    }
+    lengths |= (uint64_t)1 << last;
+    uint64_t valid = 0;
+    uint64_t hyphens = 0;
+    for (size_t at = 0;; at += 16) {
+        size_t from = at + 16 <= size ? at : size - 16;
+        uint64_t here;
+        valid |= host_octets(wire + from, &here) << from;
+        hyphens |= here << from;
+        if (at + 16 >= size) {
+            break;
+        }
+    }
+    uint64_t all = UINT64_MAX >> (64 - size);
+    return ((valid | lengths) & all) == all &&
+           ((hyphens & ~lengths) & (lengths << 1 | lengths >> 1)) == 0;
+}
+#else
+static bool is_surely_valid(const uint8_t *wire)
+{
+    (void)wire;
+    return false;
+}
+#endif
+
 bool host_name_is_valid(const uint8_t *wire, bool allow_wildcard)
 {
+    if (LIKELY(is_surely_valid(wire))) {
+        return true;
+    }
     if (allow_wildcard && name_is_wildcard(wire)) {
         wire += 2;
     }
@@ -112,8 +175,11 @@ static bool is_reverse(const uint8_t *owner)
 
 const uint8_t *host_name_check_rdata(const uint8_t *owner, uint16_t type, struct slice rdata)
 {
+    if (LIKELY(type == TYPE_NS)) {
+        return host_name_is_valid(rdata.data, false) ? NULL : rdata.data;
+    }
     uint16_t offsets[4];
-    bool wants_host = type == TYPE_NS || type == TYPE_MX || type == TYPE_SRV || type == TYPE_SOA ||
+    bool wants_host = type == TYPE_MX || type == TYPE_SRV || type == TYPE_SOA ||
                       type == TYPE_AFSDB || type == TYPE_RT ||
                       (type == TYPE_PTR && is_reverse(owner));
     if (!wants_host && type != TYPE_RP) {

@@ -12,8 +12,10 @@
 
 #include <cmocka.h>
 
+#include "base/memory.h"
 #include "base/text.h"
 #include "zone/builder.h"
+#include "zone/host_name_impl.h"
 #include "zone/master.h"
 
 static const uint8_t apex[] = "\7example\3com";
@@ -119,6 +121,88 @@ static void sibling_glue_can_be_left_unchecked(void **state)
     expect(text, &options, "");
 }
 
+static void glue_is_found_wherever_it_stands_below_its_cut(void **state)
+{
+    (void)state;
+    struct check_options options = check_options_default(true);
+    expect(HEAD "sub NS b.sub\nsub NS A.sub\nsub NS deep.er.sub\nsub NS sub\na.sub A 192.0.2.3\n"
+                "B.sub AAAA ::1\ndeep.er.sub A 192.0.2.4\nsub A 192.0.2.5\n",
+           &options, "");
+    /* rdata and names do not sort alike where labels differ in length */
+    expect(HEAD "sub NS b.sub\nsub NS aa.sub\nsub NS x.b.sub\naa.sub A 192.0.2.3\n"
+                "b.sub A 192.0.2.4\nx.b.sub A 192.0.2.5\n",
+           &options, "");
+    /* one is not there, one has no address, one only looks as if it were below */
+    expect(HEAD "sub NS a.sub\nsub NS b.sub\nsub NS c.sub\nsub NS xsub\na.sub A 192.0.2.3\n"
+                "c.sub TXT x\nxsub A 192.0.2.3\n",
+           &options,
+           "-:0: warning: missing-glue\n-:0: warning: missing-glue\n-:0: info: occluded\n");
+    /* far behind the cut */
+    struct text text = {0};
+    text_printf(&text, HEAD "sub NS z.sub\nz.sub A 192.0.2.3\n");
+    for (unsigned i = 0; i < 100; i++) {
+        text_printf(&text, "h%u.sub A 192.0.2.%u\n", i, i);
+    }
+    expect(text_str(&text), &options, "");
+    text_deinit(&text);
+}
+
+/* As RFC 952 and RFC 1123 2.1 say it, octet by octet. */
+static bool plainly_a_host_name(const uint8_t *wire)
+{
+    for (; *wire != 0; wire += 1 + *wire) {
+        for (unsigned i = 1; i <= *wire; i++) {
+            uint8_t c = wire[i];
+            bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+            if (!alnum && (c != '-' || i == 1 || i == *wire)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void host_names_are_told_alike_at_any_length(void **state)
+{
+    (void)state;
+    static const uint8_t odd[] = {0,    '-',  '_',  '*',  '.',  '/',  ':',  '@', '[', '`', '{',
+                                  0x10, 0x19, 0x7f, 0x80, 0xad, 0xb0, 0xe1, 'A', 'Z', '0', '9'};
+    uint64_t random = 11;
+    for (unsigned repeat = 0; repeat < 40000; repeat++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        size_t limit = 1 + (random >> 33) % 90;
+        size_t longest = 1 + (random >> 45) % 63;
+        uint8_t wire[NAME_MAX_SIZE];
+        size_t size = 0;
+        while (size + 3 < limit) {
+            size_t label = 1 + (random >> 40) % longest;
+            label = size + label + 2 > limit ? limit - size - 2 : label;
+            wire[size++] = (uint8_t)label;
+            for (size_t i = 0; i < label; i++) {
+                random = random * 6364136223846793005u + 1442695040888963407u;
+                wire[size++] = (uint8_t)('a' + (random >> 35) % 26);
+            }
+        }
+        wire[size++] = 0;
+        uint8_t *exact = memory_new(size);
+        memcpy(exact, wire, size);
+        assert_true(host_name_is_valid(exact, false));
+        for (unsigned changes = 0; changes < 3 && size > 1; changes++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            size_t at = (random >> 33) % (size - 1);
+            size_t label = 0;
+            while (label + 1u + wire[label] <= at) {
+                label += 1u + wire[label];
+            }
+            if (at != label) { /* length octets stay */
+                exact[at] = odd[(random >> 50) % sizeof(odd)];
+            }
+            assert_int_equal(host_name_is_valid(exact, false), plainly_a_host_name(exact));
+        }
+        memory_free(exact);
+    }
+}
+
 static void an_address_of_a_wildcard_is_an_address(void **state)
 {
     (void)state;
@@ -185,6 +269,8 @@ int main(void)
         cmocka_unit_test(without_integrity_only_names_are_checked),
         cmocka_unit_test(a_mode_sets_the_severity),
         cmocka_unit_test(sibling_glue_can_be_left_unchecked),
+        cmocka_unit_test(glue_is_found_wherever_it_stands_below_its_cut),
+        cmocka_unit_test(host_names_are_told_alike_at_any_length),
         cmocka_unit_test(an_address_of_a_wildcard_is_an_address),
         cmocka_unit_test(a_ttl_above_the_limit_is_an_error),
         cmocka_unit_test(lines_come_from_the_file),
