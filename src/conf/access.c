@@ -90,6 +90,11 @@ const struct conf_rate_limit *conf_rate_limit(const struct conf *conf)
     return setting != NULL ? setting->rate_limit : NULL;
 }
 
+const struct conf_padding *conf_response_padding(const struct conf *conf)
+{
+    return get(conf, NULL, CONF_RESPONSE_PADDING)->object;
+}
+
 enum conf_check conf_check_names(const struct conf *conf, const struct conf_zone *zone)
 {
     enum conf_id id =

@@ -7,6 +7,8 @@
 #include "conf/acl.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <strings.h>
 
 #include "wire/name.h"
 
@@ -36,11 +38,33 @@ static bool is_local_network(const struct acl_subject *subject)
     return false;
 }
 
+/* DNS names: without case, a final dot does not count. No wildcards: who may have a zone is named.
+ */
+static bool tls_client_matches(const char *wanted, const struct acl_subject *subject)
+{
+    size_t size = strlen(wanted);
+    size -= size > 1 && wanted[size - 1] == '.';
+    for (size_t at = 0; at < subject->tls_names.size;) {
+        const char *name = (const char *)subject->tls_names.data + at;
+        size_t name_size = strlen(name);
+        at += name_size + 1;
+        name_size -= name_size > 1 && name[name_size - 1] == '.';
+        if (name_size == size && strncasecmp(name, wanted, size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool element_matches(const struct acl_element *element, const struct acl_subject *subject,
                             const struct acl_element **inner)
 {
+    if (element->tls_client != NULL && !tls_client_matches(element->tls_client, subject)) {
+        return false;
+    }
     switch (element->kind) {
     case ACL_ANY:
+    case ACL_TLS_CLIENT:
         return true;
     case ACL_LOCALHOST:
         return is_local_address(subject);
@@ -101,7 +125,8 @@ const char *acl_verdict_format(const struct acl_verdict *verdict, char *out, siz
 
 bool acl_is_none(const struct acl *acl)
 {
-    return acl->count == 0 || (acl->elements[0].kind == ACL_ANY && acl->elements[0].negated);
+    return acl->count == 0 || (acl->elements[0].kind == ACL_ANY && acl->elements[0].negated &&
+                               acl->elements[0].tls_client == NULL);
 }
 
 /* The networks before the end only say yes, so it is `any` behind them that counts. */
@@ -112,7 +137,7 @@ bool acl_is_any(const struct acl *acl)
         if (element->negated) {
             return false;
         }
-        if (element->kind == ACL_ANY ||
+        if ((element->kind == ACL_ANY && element->tls_client == NULL) ||
             (element->kind == ACL_LIST && element->list != NULL && acl_is_any(element->list))) {
             return true;
         }

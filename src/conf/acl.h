@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "base/address.h"
+#include "base/slice.h"
 #include "conf/report.h"
 
 enum acl_kind {
@@ -22,6 +23,7 @@ enum acl_kind {
     ACL_KEY,
     ACL_PREFIX_KEY, /* both at once: `192.0.2.0/24 key k`; ours, not BIND's */
     ACL_LIST,
+    ACL_TLS_CLIENT, /* `tls-client "NAME"`; ours */
 };
 
 struct acl_element {
@@ -30,8 +32,11 @@ struct acl_element {
     struct prefix prefix;    /* ACL_PREFIX, ACL_PREFIX_KEY */
     const char *key;         /* ACL_KEY, ACL_PREFIX_KEY: its name as text */
     const uint8_t *key_name; /* … and as wire name */
-    const struct acl *list;  /* ACL_LIST */
-    const char *text;        /* as written: "!192.0.2.0/24" */
+    /* Any kind but a list: the client's certificate, verified, must have this name too. NULL: none.
+     */
+    const char *tls_client;
+    const struct acl *list; /* ACL_LIST */
+    const char *text;       /* as written: "!192.0.2.0/24" */
     struct conf_where where;
 };
 
@@ -52,6 +57,7 @@ struct acl_subject {
     const struct address *peer;
     const uint8_t *key; /* wire name of the key whose signature was good, or NULL */
     enum acl_transport transport;
+    struct slice tls_names; /* of its verified certificate, each with a NUL behind it */
     uint16_t local_port;
     const struct address *local_addresses; /* for localhost */
     size_t local_address_count;

@@ -2,7 +2,8 @@
 /*
  * Address match lists from text, and the statements that are little more than one. The names in
  * them (lists, keys) are noted for later; an IP address and a key in one element
- * (`192.0.2.0/24 key k;`) asks for both, which BIND can say only by nesting negations.
+ * (`192.0.2.0/24 key k;`) asks for both, which BIND can say only by nesting negations. `tls-client
+ * "NAME"` asks for a client certificate, alone or behind an address or a key.
  */
 #include <stdio.h>
 #include <string.h>
@@ -81,7 +82,25 @@ static bool read_prefix_or_name(struct cursor *cursor, const struct item *item,
     return true;
 }
 
-static bool read_element(struct cursor *cursor, struct acl_element *out)
+/* tls-client "NAME", where it stands. */
+static bool read_tls_client(struct cursor *cursor, struct acl_element *out)
+{
+    if (!cursor_skip_word(cursor, "tls-client")) {
+        return true;
+    }
+    const struct item *name = cursor_text(cursor, "the name in the client's certificate");
+    if (name == NULL) {
+        return false;
+    }
+    if (name->text[0] == '\0' || strcmp(name->text, ".") == 0) {
+        loader_error(cursor->loader, name->where, "an empty name");
+        return false;
+    }
+    out->tls_client = loader_keep(cursor->loader, name->text);
+    return true;
+}
+
+static bool read_element_alone(struct cursor *cursor, struct acl_element *out)
 {
     *out = (struct acl_element){.where = cursor_where(cursor), .text = element_text(cursor)};
     const struct item *item = cursor_peek(cursor);
@@ -98,6 +117,10 @@ static bool read_element(struct cursor *cursor, struct acl_element *out)
         out->kind = ACL_LIST;
         out->list = acl_read(cursor);
         return out->list != NULL;
+    }
+    if (cursor_at_word(cursor, "tls-client")) {
+        out->kind = ACL_TLS_CLIENT;
+        return true; /* its name is read behind */
     }
     item = cursor_text(cursor, "an address, network, key or list");
     if (item == NULL) {
@@ -124,6 +147,19 @@ static bool read_element(struct cursor *cursor, struct acl_element *out)
         return read_prefix_or_name(cursor, item, out);
     }
     return true;
+}
+
+static bool read_element(struct cursor *cursor, struct acl_element *out)
+{
+    if (!read_element_alone(cursor, out)) {
+        return false;
+    }
+    if (out->kind == ACL_LIST && cursor_at_word(cursor, "tls-client")) {
+        loader_error(cursor->loader, cursor_where(cursor),
+                     "`tls-client` goes with an address or a key, not with a list");
+        return false;
+    }
+    return read_tls_client(cursor, out);
 }
 
 struct acl *acl_read(struct cursor *cursor)

@@ -141,7 +141,7 @@ enum conf_id {
     CONF_MAX_UDP_SIZE,
     CONF_NOCOOKIE_UDP_SIZE,
     CONF_NOTIFY_RATE,
-    CONF_PADDING, /* server */
+    CONF_PADDING, /* server; octets, 0: none */
     CONF_PORT,
     CONF_TLS_PORT,
     CONF_SERIAL_QUERY_RATE,
@@ -154,6 +154,8 @@ enum conf_id {
     CONF_TRANSFERS_OUT,
     CONF_TRANSFERS_PER_NS,
     CONF_UPDATE_QUOTA,
+    /* conf_response_padding */
+    CONF_RESPONSE_PADDING,
     /* conf_update_policy, conf_rate_limit */
     CONF_UPDATE_POLICY,
     CONF_RATE_LIMIT,
@@ -172,6 +174,7 @@ enum conf_id {
     CONF_PROTOCOLS,
     CONF_PREFER_SERVER_CIPHERS,
     CONF_SESSION_TICKETS,
+    CONF_PIN,
     CONF_CHANNEL_FILE,
     CONF_CHANNEL_SYSLOG,
     CONF_CHANNEL_STDERR,
@@ -268,11 +271,17 @@ struct conf_key {
 
 const char *conf_algorithm_name(enum conf_algorithm algorithm); /* "hmac-sha256" */
 
+enum { CONF_PIN_SIZE = 32 };
+
 struct conf_tls {
-    const char *name; /* "ephemeral" is always there: a key and certificate made at start */
+    /* "ephemeral" is always there: a key and certificate made at start. `tls pin "P"` and `tls
+     * hostname "N"` at a server are blocks of that name. */
+    const char *name;
     const char *ca_file, *cert_file, *key_file, *dhparam_file; /* paths made absolute, or NULL */
     const char *remote_hostname, *ciphers;                     /* or NULL */
-    bool tls12, tls13; /* protocols; both where none are named */
+    const uint8_t (*pins)[CONF_PIN_SIZE]; /* SHA-256 of the peer's SubjectPublicKeyInfo */
+    uint32_t pin_count;
+    bool tls12, tls13; /* protocols; TLSv1.3 where none are named */
     bool prefer_server_ciphers;
     bool session_tickets;
     struct conf_where where;
@@ -355,6 +364,12 @@ struct conf_rate_limit {
     uint32_t min_table, max_table;
     bool log_only;
     const struct acl *exempt; /* never NULL */
+};
+
+/* `response-padding` (RFC 7830): what answers over TLS are filled up to a multiple of. */
+struct conf_padding {
+    const struct acl *clients; /* never NULL */
+    uint32_t block;            /* octets; 0: none */
 };
 
 enum conf_sink { CONF_SINK_STDERR, CONF_SINK_FILE, CONF_SINK_SYSLOG, CONF_SINK_NULL };
@@ -498,6 +513,7 @@ struct address conf_address(const struct conf *conf, const struct conf_zone *zon
 const struct conf_update_policy *conf_update_policy(const struct conf *conf,
                                                     const struct conf_zone *zone);
 const struct conf_rate_limit *conf_rate_limit(const struct conf *conf);
+const struct conf_padding *conf_response_padding(const struct conf *conf); /* never NULL */
 /* check-names for this zone, by its type. */
 enum conf_check conf_check_names(const struct conf *conf, const struct conf_zone *zone);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * `key`, `tls` and `server`. The secret of a key is decoded from the statement into memory of its
+ * `key` and `server`. The secret of a key is decoded from the statement into memory of its
  * own, which conf_free wipes; it never becomes a text among others and never part of a message.
  */
 #include <stdio.h>
@@ -162,88 +162,6 @@ bool parse_keys(struct cursor *cursor, const struct row *row, struct conf_settin
     }
     list_deinit(&names);
     out->object = keys;
-    return true;
-}
-
-/* ---- tls --------------------------------------------------------------------------------- */
-
-enum { PROTOCOL_TLS12 = 1, PROTOCOL_TLS13 = 2 };
-
-bool parse_protocols(struct cursor *cursor, const struct row *row, struct conf_setting *out)
-{
-    static const struct keyword words[] = {
-        {"TLSv1.2", PROTOCOL_TLS12}, {"TLSv1.3", PROTOCOL_TLS13}, {NULL, 0}};
-    (void)row;
-    const struct block *block = cursor_block(cursor, "`TLSv1.2` or `TLSv1.3` between braces");
-    if (block == NULL) {
-        return false;
-    }
-    for (const struct statement *s = block->first; s != NULL; s = s->next) {
-        struct cursor inner = cursor_into(cursor, s);
-        int word;
-        if (keyword_parse(&inner, words, &word) && cursor_end(&inner)) {
-            out->number |= word;
-        }
-    }
-    return true;
-}
-
-static const char *setting_text(const struct list *settings, enum conf_id id)
-{
-    const struct conf_setting *setting = settings_find(settings, id);
-    return setting != NULL ? setting->text : NULL;
-}
-
-static bool setting_bool(const struct list *settings, enum conf_id id, bool otherwise)
-{
-    const struct conf_setting *setting = settings_find(settings, id);
-    return setting != NULL ? setting->number != 0 : otherwise;
-}
-
-bool parse_tls(struct cursor *cursor, const struct row *row, struct conf_setting *out)
-{
-    struct loader *loader = cursor->loader;
-    (void)row;
-    (void)out;
-    const struct item *name = cursor_text(cursor, "the name of the `tls` block");
-    const struct block *block =
-        name == NULL ? NULL : cursor_block(cursor, "its statements between braces");
-    if (block == NULL) {
-        return false;
-    }
-    if (strcasecmp(name->text, "ephemeral") == 0 || strcasecmp(name->text, "none") == 0) {
-        loader_error(loader, name->where, "`%s` is built in and cannot be redefined", name->text);
-        return true;
-    }
-    struct list settings = {0};
-    struct conf_tls *tls = loader_alloc(loader, sizeof(*tls));
-    block_read(cursor, block, IN_TLS, &settings);
-    const struct conf_setting *protocols = settings_find(&settings, CONF_PROTOCOLS);
-    *tls = (struct conf_tls){
-        .name = loader_keep(loader, name->text),
-        .ca_file = setting_text(&settings, CONF_CA_FILE),
-        .cert_file = setting_text(&settings, CONF_CERT_FILE),
-        .key_file = setting_text(&settings, CONF_KEY_FILE),
-        .dhparam_file = setting_text(&settings, CONF_DHPARAM_FILE),
-        .remote_hostname = setting_text(&settings, CONF_REMOTE_HOSTNAME),
-        .ciphers = setting_text(&settings, CONF_CIPHERS),
-        .tls12 = protocols == NULL || (protocols->number & PROTOCOL_TLS12) != 0,
-        .tls13 = protocols == NULL || (protocols->number & PROTOCOL_TLS13) != 0,
-        .prefer_server_ciphers = setting_bool(&settings, CONF_PREFER_SERVER_CIPHERS, false),
-        .session_tickets = setting_bool(&settings, CONF_SESSION_TICKETS, true),
-        .where = name->where,
-    };
-    list_deinit(&settings);
-    if ((tls->cert_file == NULL) != (tls->key_file == NULL)) {
-        loader_error(loader, name->where, "`tls` block `%s` has `%s` without `%s`", tls->name,
-                     tls->cert_file != NULL ? "cert-file" : "key-file",
-                     tls->cert_file != NULL ? "key-file" : "cert-file");
-    }
-    loader_path(loader, &tls->ca_file);
-    loader_path(loader, &tls->cert_file);
-    loader_path(loader, &tls->key_file);
-    loader_path(loader, &tls->dhparam_file);
-    loader_define(loader, REFERENCE_TLS, tls->name, name->where, tls);
     return true;
 }
 

@@ -12,7 +12,8 @@
 
 /* A server before its names are noted: the items of its key and tls. */
 struct server_draft {
-    const struct item *what, *key, *tls;
+    const struct item *what, *key;
+    struct tls_use tls; /* name NULL: none */
     uint16_t port;
     bool has_port;
 };
@@ -35,7 +36,7 @@ static bool read_server(struct cursor *cursor, struct server_draft *out)
                 return false;
             }
         } else if (cursor_skip_word(cursor, "tls")) {
-            if ((out->tls = cursor_text(cursor, "the name of a `tls` block")) == NULL) {
+            if (!tls_read_use(cursor, &out->tls)) {
                 return false;
             }
         } else {
@@ -56,9 +57,9 @@ static void refer_rules(struct loader *loader, const struct server_draft *server
         loader_refer(loader, REFERENCE_KEY, loader_keep(loader, server->key->text),
                      server->key->where, (const void **)&out->key);
     }
-    if (server->tls != NULL) {
-        loader_refer(loader, REFERENCE_TLS, loader_keep(loader, server->tls->text),
-                     server->tls->where, (const void **)&out->tls);
+    if (server->tls.name != NULL) {
+        loader_refer(loader, REFERENCE_TLS, server->tls.name, server->tls.where,
+                     (const void **)&out->tls);
     }
 }
 

@@ -375,8 +375,7 @@ void loader_resolve(struct loader *loader)
 {
     static const char ephemeral_name[] = "ephemeral";
     struct conf_tls *ephemeral = loader_alloc(loader, sizeof(*ephemeral));
-    *ephemeral = (struct conf_tls){
-        .name = ephemeral_name, .tls12 = true, .tls13 = true, .session_tickets = true};
+    *ephemeral = (struct conf_tls){.name = ephemeral_name, .tls13 = true, .session_tickets = true};
     loader_define(loader, REFERENCE_TLS, ephemeral_name, ephemeral->where, ephemeral);
     for (int kind = 0; kind < REFERENCE_KINDS; kind++) {
         sort_names(loader, (enum reference_kind)kind);

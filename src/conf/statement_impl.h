@@ -118,9 +118,12 @@ parse_value parse_zone_type;
 /* key_block.c */
 parse_value parse_key;
 parse_value parse_keys;
+parse_value parse_server;
+/* tls_block.c */
 parse_value parse_tls;
 parse_value parse_protocols;
-parse_value parse_server;
+parse_value parse_pin;
+parse_value parse_response_padding;
 /* control_block.c */
 parse_value parse_controls;
 parse_value parse_control_inet;
@@ -138,6 +141,13 @@ parse_value parse_flag; /* the word alone */
 /* policy.c */
 parse_value parse_update_policy;
 parse_value parse_rate_limit;
+
+/* tls_block.c, for others: behind the word `tls` of a server; the name to refer to. */
+struct tls_use {
+    const char *name;
+    struct conf_where where;
+};
+bool tls_read_use(struct cursor *cursor, struct tls_use *out);
 
 /* acl_parse.c, for others: the list between braces, kept and resolved later. NULL after an error.
  */

@@ -13,7 +13,8 @@
  *   -per-ns 8 (2), min-refresh-time 20 (300), min-retry-time 10 (500), max-retry-time 1d (2w),
  *   max-transfer-idle-* 30 s (60 min), max-records-per-type 4096 (100), tcp-clients 10000 (150),
  *   tcp-idle-timeout and tcp-initial-timeout 10 s (30 s), tcp-listen-queue 4096 (10),
- *   transfer-message-size 65535 (20480).
+ *   transfer-message-size 65535 (20480), response-padding over TLS 468 (none), protocols of `tls`
+ *   TLSv1.3 (and TLSv1.2).
  *
  * Sorted by word; words that mean something else elsewhere have a row for each meaning.
  */
@@ -339,13 +340,14 @@ const struct row statement_table[] = {
      .note = NOTE_ANSWERS},
     {"nxdomains-per-second", R, conf_parse_number, CONF_RATE_NXDOMAINS, WORKS},
     {"options", T, parse_options, CONF_NONE, WORKS},
-    {"padding", V, conf_parse_number, CONF_PADDING, LATER, .max = 512},
+    {"padding", V, conf_parse_number, CONF_PADDING, WORKS, .max = 512},
     {"parental-agents", T, parse_remotes_definition, CONF_NONE, WORKS, .many = true},
     {"parental-agents", Z, parse_anything, CONF_NONE, UNUSED_HERE},
     {"parental-source", O | Z, parse_anything, CONF_NONE, UNUSED_HERE},
     {"parental-source-v6", O | Z, parse_anything, CONF_NONE, UNUSED_HERE},
     {"pid-file", O, parse_path_or_none, CONF_PID_FILE, WORKS,
      .fallback = "\"/run/lockstep/lockstep.pid\""},
+    {"pin", L, parse_pin, CONF_PIN, WORKS, .many = true},
     {"plugin", T, parse_anything, CONF_NONE, REFUSED, .note = NOTE_MODULE},
     {"port", O, conf_parse_number, CONF_PORT, WORKS, .min = 1, .max = 65535, .fallback = "53"},
     {"prefer-server-ciphers", L, parse_bool, CONF_PREFER_SERVER_CIPHERS, WORKS},
@@ -381,7 +383,8 @@ const struct row statement_table[] = {
     {"resolver-nonbackoff-tries", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"resolver-query-timeout", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"resolver-retry-interval", O, parse_anything, CONF_NONE, UNUSED_HERE},
-    {"response-padding", O, parse_anything, CONF_NONE, LATER},
+    {"response-padding", O, parse_response_padding, CONF_RESPONSE_PADDING, WORKS, .max = 512,
+     .fallback = "{ any; } block-size 468"},
     {"response-policy", O, parse_anything, CONF_NONE, REFUSED, .many = true, .note = NOTE_ANSWERS},
     {"responses-per-second", R, conf_parse_number, CONF_RATE_RESPONSES, WORKS},
     {"reuseport", O, parse_bool, CONF_REUSEPORT, UNUSED_HERE, .fallback = "yes"},
@@ -447,7 +450,7 @@ const struct row statement_table[] = {
     {"tkey-domain", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"tkey-gssapi-credential", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"tkey-gssapi-keytab", O, parse_anything, CONF_NONE, UNUSED_HERE},
-    {"tls", T, parse_tls, CONF_NONE, LATER, .many = true},
+    {"tls", T, parse_tls, CONF_NONE, WORKS, .many = true},
     {"tls-port", O, conf_parse_number, CONF_TLS_PORT, WORKS, .min = 1, .max = 65535,
      .fallback = "853"},
     {"transfer-format", O | V, parse_word, CONF_TRANSFER_FORMAT, UNUSED_HERE,

@@ -55,6 +55,63 @@ static struct acl_verdict ask(const struct acl *acl, const char *peer, const cha
     return acl_match(acl, &subject);
 }
 
+static bool allowed(const char *list, const char *peer, const char *key);
+
+static bool allowed_tls(const char *list, const char *peer, const char *key, const char *names,
+                        size_t size)
+{
+    struct conf *conf = conf_with(list);
+    struct address address;
+    struct name name;
+    assert_int_equal(address_parse(peer, &address, NULL), OK);
+    if (key != NULL) {
+        assert_int_equal(name_parse_str(key, &name, NULL), OK);
+    }
+    struct acl_subject subject = {.peer = &address,
+                                  .key = key != NULL ? name.wire : NULL,
+                                  .transport = ACL_TLS,
+                                  .tls_names = slice_of(names, size),
+                                  .local_port = 853};
+    bool result = acl_match(conf_acl(conf, NULL, CONF_ALLOW_QUERY), &subject).allowed;
+    conf_free(conf);
+    return result;
+}
+
+static void acl_tls_client_is_a_name_of_the_certificate(void **state)
+{
+    (void)state;
+    static const char names[] = "a.example\0NS2.example.";
+    assert_true(allowed_tls("{ tls-client \"ns2.example\"; }", "192.0.2.1", NULL, names, 23));
+    assert_true(allowed_tls("{ tls-client \"A.example.\"; }", "192.0.2.1", NULL, names, 23));
+    assert_false(allowed_tls("{ tls-client \"b.example\"; }", "192.0.2.1", NULL, names, 23));
+    assert_false(allowed_tls("{ tls-client \"*.example\"; }", "192.0.2.1", NULL, names, 23));
+    assert_false(allowed_tls("{ tls-client \"example\"; }", "192.0.2.1", NULL, names, 23));
+    assert_false(allowed_tls("{ tls-client \"ns2.example\"; }", "192.0.2.1", NULL, "", 0));
+    assert_false(allowed("{ tls-client \"ns2.example\"; }", "192.0.2.1", NULL));
+    assert_false(allowed_tls("{ !tls-client a.example; any; }", "192.0.2.1", NULL, names, 23));
+    assert_true(allowed_tls("{ !tls-client c.example; any; }", "192.0.2.1", NULL, names, 23));
+}
+
+static void acl_tls_client_goes_with_address_and_key(void **state)
+{
+    (void)state;
+    static const char names[] = "ns2.example";
+    static const char list[] = "{ 192.0.2.0/24 key k tls-client \"ns2.example\"; }";
+    assert_true(allowed_tls(list, "192.0.2.1", "k", names, sizeof(names)));
+    assert_false(allowed_tls(list, "192.0.3.1", "k", names, sizeof(names)));
+    assert_false(allowed_tls(list, "192.0.2.1", "l", names, sizeof(names)));
+    assert_false(allowed_tls(list, "192.0.2.1", NULL, names, sizeof(names)));
+    assert_false(allowed_tls(list, "192.0.2.1", "k", "ns3.example", 12));
+    assert_true(
+        allowed_tls("{ any tls-client ns2.example; }", "192.0.2.1", NULL, names, sizeof(names)));
+    assert_true(
+        allowed_tls("{ key k tls-client ns2.example; }", "192.0.2.1", "k", names, sizeof(names)));
+    assert_false(allowed_tls("{ key k tls-client ns2.example; }", "192.0.2.1", "k", "", 0));
+    struct conf *conf = conf_with("{ any tls-client ns2.example; }");
+    assert_false(acl_is_any(conf_acl(conf, NULL, CONF_ALLOW_QUERY)));
+    conf_free(conf);
+}
+
 static bool allowed(const char *list, const char *peer, const char *key)
 {
     struct conf *conf = conf_with(list);
@@ -189,6 +246,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(acl_first_match_decides),
+        cmocka_unit_test(acl_tls_client_is_a_name_of_the_certificate),
+        cmocka_unit_test(acl_tls_client_goes_with_address_and_key),
         cmocka_unit_test(acl_words_mean_what_they_say),
         cmocka_unit_test(acl_keys_match_without_case),
         cmocka_unit_test(acl_prefix_and_key_are_both_needed),

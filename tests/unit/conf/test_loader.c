@@ -290,6 +290,44 @@ static void lists_of_servers_take_the_place_of_their_names(void **state)
     conf_free(conf);
 }
 
+static void tls_blocks_and_their_short_forms(void **state)
+{
+    (void)state;
+    struct conf *conf =
+        load_text("tls a { ca-file \"/ca\"; remote-hostname ns1.example; "
+                  "pin \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"; "
+                  "pin \"/////////////////////////////////////////w8=\"; };\n"
+                  "tls b { protocols { TLSv1.2; TLSv1.3; }; session-tickets no; };\n"
+                  "zone z { type secondary; primaries { 192.0.2.1 tls a; 192.0.2.2 tls hostname "
+                  "\"ns2.example\"; 192.0.2.3 tls pin "
+                  "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\" port 7; 192.0.2.4 tls hostname "
+                  "\"ns2.example\"; 192.0.2.5 tls none; }; };\n"
+                  "options { response-padding { 192.0.2.0/24; } block-size 128; };\n"
+                  "server 192.0.2.1 { padding 64; };\n");
+    const struct conf_remotes *list = conf_remotes(conf, &conf->zones[0], CONF_PRIMARIES);
+    assert_int_equal(list->count, 5);
+    const struct conf_tls *a = list->servers[0].tls;
+    assert_int_equal(a->pin_count, 2);
+    assert_int_equal(a->pins[0][31], 0);
+    assert_int_equal(a->pins[1][0], 0xff);
+    assert_int_equal(a->pins[1][31], 0x0f);
+    assert_true(a->tls13 && !a->tls12);
+    assert_string_equal(list->servers[1].tls->remote_hostname, "ns2.example");
+    assert_int_equal(list->servers[2].tls->pin_count, 1);
+    assert_null(list->servers[2].tls->remote_hostname);
+    assert_int_equal(list->servers[2].address.port, 7);
+    assert_ptr_equal(list->servers[1].tls, list->servers[3].tls);
+    assert_null(list->servers[4].tls);
+    assert_int_equal(conf->tls_count, 5); /* a, b, ephemeral, and two short forms */
+    assert_true(conf->tls[1]->tls12 && conf->tls[1]->tls13 && !conf->tls[1]->session_tickets);
+    assert_int_equal(conf_response_padding(conf)->block, 128);
+    assert_int_equal(
+        conf_server_setting(conf_server_find(conf, &list->servers[0].address), CONF_PADDING)
+            ->number,
+        64);
+    conf_free(conf);
+}
+
 static void keys_have_their_secret_decoded(void **state)
 {
     (void)state;
@@ -530,6 +568,7 @@ int main(void)
         cmocka_unit_test(times_and_sizes_are_read_in_all_their_forms),
         cmocka_unit_test(texts_may_be_none_or_the_host_name),
         cmocka_unit_test(lists_of_servers_take_the_place_of_their_names),
+        cmocka_unit_test(tls_blocks_and_their_short_forms),
         cmocka_unit_test(keys_have_their_secret_decoded),
         cmocka_unit_test(the_narrowest_server_statement_counts),
         cmocka_unit_test(logging_resolves_channels_and_categories),
