@@ -139,6 +139,7 @@ static ALWAYS_INLINE enum plan plan(const struct group *group, struct answer_que
     asked->rcode = RCODE_NOERROR;
     asked->truncated = false;
     asked->cookie = COOKIE_NONE;
+    asked->by_wildcard = false;
     asked->response_size = 0;
     asked->zone = NULL;
     REQUIRE(asked->out_size >= UDP_SIZE_CLASSIC + asked->reserve);
@@ -329,6 +330,7 @@ static void assemble(struct group *group, struct answer_query *asked, size_t i)
     write_opt(&a, limit);
     asked->rcode = a.rcode;
     asked->truncated = a.truncated;
+    asked->by_wildcard = group->plans[i] == PLAN_ZONE && group->items[i].result.wildcard != NULL;
     /* Opcode, RD and CD as they came (RFC 4035 3.1.6); RA and AD are never set here. */
     uint16_t flags =
         (uint16_t)((query->flags & (0x7800 | FLAG_RD | FLAG_CD)) | FLAG_QR |
@@ -368,4 +370,18 @@ void answer_batch(const struct answer_options *options, const struct zone_set *z
         queries += here;
         count -= here;
     }
+}
+
+void answer_cut(const struct answer_options *options, int64_t now_s, struct answer_query *query)
+{
+    struct group group;
+    group.options = options;
+    group.zones = NULL;
+    group.now_s = now_s;
+    group.plans[0] = PLAN_RCODE;
+    group.errors[0].set = false;
+    group.items[0].version = NULL;
+    assemble(&group, query, 0);
+    put_u16(query->out + 2, (uint16_t)(get_u16(query->out + 2) | FLAG_TC));
+    query->truncated = true;
 }

@@ -42,6 +42,7 @@ struct answer_query {
     uint16_t rcode;       /* with its extended bits */
     bool truncated;       /* TC was set */
     uint8_t cookie;       /* enum cookie_state */
+    bool by_wildcard;     /* the name asked for was met by a wildcard */
     size_t response_size; /* 0 unless ANSWER_SEND */
     struct zone *zone;    /* that the question fell into, or NULL; borrowed, as long as the read
                            * section lasts */
@@ -85,5 +86,11 @@ struct answer_options {
  */
 void answer_batch(const struct answer_options *options, const struct zone_set *zones, int64_t now_s,
                   struct answer_query *queries, size_t count);
+
+/*
+ * Instead of the answer that `query` holds (ANSWER_SEND): its header, rcode and question with TC set
+ * and nothing else but OPT, so that the client asks again over TCP.
+ */
+void answer_cut(const struct answer_options *options, int64_t now_s, struct answer_query *query);
 
 #endif

@@ -161,6 +161,13 @@ enum result prefix_parse(const char *text, struct prefix *out, struct error *err
     return OK;
 }
 
+bool prefix_equal(const struct prefix *a, const struct prefix *b)
+{
+    size_t size = a->address.family == 4 ? 4 : 16;
+    return a->bits == b->bits && a->address.family == b->address.family &&
+           memcmp(a->address.bytes, b->address.bytes, size) == 0;
+}
+
 bool prefix_contains(const struct prefix *prefix, const struct address *address)
 {
     struct address network = prefix->address;

@@ -28,6 +28,7 @@ MUST_CHECK enum result address_parse(const char *text, struct address *out, stru
 /* "192.0.2.0/24", BIND's short forms "10/8" and "192.168/16", or an address alone (all bits).
  * Host bits that are set are an ERR_FORMAT that says which network was meant. */
 MUST_CHECK enum result prefix_parse(const char *text, struct prefix *out, struct error *err);
+bool prefix_equal(const struct prefix *a, const struct prefix *b);
 bool prefix_contains(const struct prefix *prefix, const struct address *address);
 /* The same host; ports are not compared. IPv4-mapped IPv6 equals the IPv4. */
 bool address_same_host(const struct address *a, const struct address *b);

@@ -98,6 +98,42 @@ static void zones_text(const json_t *zones, struct text *out)
     }
 }
 
+/* One line a limit: what is used of it, by whom most, and how often it said no. */
+static void limits_text(const json_t *limits, struct text *out)
+{
+    static const struct {
+        const char *label, *member;
+    } rows[] = {
+        {"TCP clients", "tcp-clients"},
+        {"  one network", "tcp-clients-per-prefix"},
+        {"transfers in", "transfers-in"},
+        {"transfers out", "transfers-out"},
+        {"  one client", "transfers-out-per-client"},
+        {"NOTIFY queue", "notify-quota"},
+        {"update queue", "update-quota"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const json_t *limit = json_object_get(limits, rows[i].member);
+        label(out, rows[i].label);
+        text_printf(out, "%lld of %lld", number(limit, "now"), number(limit, "max"));
+        if (has(limit, "network")) {
+            text_add_str(out, " (");
+            add_member(out, limit, "network");
+            text_add_char(out, ')');
+        }
+        if (number(limit, "refused") != 0) {
+            text_printf(out, ", %lld refused", number(limit, "refused"));
+        }
+        text_add_char(out, '\n');
+    }
+    const json_t *rates = json_object_get(limits, "rate-limit");
+    if (rates != NULL) {
+        label(out, "rate limit");
+        text_printf(out, "%lld dropped, %lld cut short\n", number(rates, "dropped"),
+                    number(rates, "slipped"));
+    }
+}
+
 static void server_text(const json_t *server, int64_t now_s, struct text *out)
 {
     char text[32];
@@ -123,12 +159,7 @@ static void server_text(const json_t *server, int64_t now_s, struct text *out)
     label(out, "threads");
     text_printf(out, "%lld answering\n", number(server, "answer_threads"));
     zones_text(json_object_get(server, "zones"), out);
-    label(out, "TCP clients");
-    text_printf(out, "%lld of %lld\n", number(server, "tcp_clients"),
-                number(server, "tcp_clients_max"));
-    label(out, "transfers out");
-    text_printf(out, "%lld of %lld\n", number(server, "transfers_out"),
-                number(server, "transfers_out_max"));
+    limits_text(json_object_get(server, "limits"), out);
     const json_t *counters = json_object_get(server, "counters");
     label(out, "refused");
     add_count(out, number(counters, "transfers_refused"), "transfer");

@@ -126,12 +126,14 @@ enum conf_id {
     CONF_TCP_INITIAL_TIMEOUT,
     CONF_TCP_KEEPALIVE_TIMEOUT,
     /* conf_number: octets; CONF_UNLIMITED, CONF_DEFAULT_SIZE */
+    CONF_TCP_CLIENT_MEMORY,
     CONF_MAX_JOURNAL_SIZE,
     CONF_UDP_RECEIVE_BUFFER,
     CONF_UDP_SEND_BUFFER,
     CONF_TCP_RECEIVE_BUFFER,
     CONF_TCP_SEND_BUFFER,
     /* conf_number: counts and the like; 0: no limit */
+    CONF_COOKIE_ALGORITHM,
     CONF_EDNS_UDP_SIZE,
     CONF_EDNS_VERSION,   /* server */
     CONF_MAX_IXFR_RATIO, /* percent; CONF_UNLIMITED */
@@ -140,6 +142,7 @@ enum conf_id {
     CONF_MAX_TYPES_PER_NAME,
     CONF_MAX_UDP_SIZE,
     CONF_NOCOOKIE_UDP_SIZE,
+    CONF_NOTIFY_QUOTA,
     CONF_NOTIFY_RATE,
     CONF_PADDING, /* server; octets, 0: none */
     CONF_PORT,
@@ -147,11 +150,17 @@ enum conf_id {
     CONF_SERIAL_QUERY_RATE,
     CONF_STARTUP_NOTIFY_RATE,
     CONF_TCP_CLIENTS,
+    CONF_TCP_CLIENTS_IPV4_PREFIX,
+    CONF_TCP_CLIENTS_IPV6_PREFIX,
+    CONF_TCP_CLIENTS_PER_PREFIX, /* 0: an eighth of tcp-clients */
     CONF_TCP_LISTEN_QUEUE,
+    CONF_TCP_QUERIES_PER_CLIENT,
     CONF_TRANSFER_MESSAGE_SIZE,
     CONF_TRANSFERS, /* server */
     CONF_TRANSFERS_IN,
     CONF_TRANSFERS_OUT,
+    CONF_TRANSFERS_OUT_PER_CLIENT,
+    CONF_TRANSFERS_OUT_PER_ZONE,
     CONF_TRANSFERS_PER_NS,
     CONF_UPDATE_QUOTA,
     /* conf_response_padding */
@@ -358,6 +367,8 @@ struct conf_update_policy {
     uint32_t rule_count;
 };
 
+enum { CONF_COOKIE_SECRETS = 4, CONF_COOKIE_SECRET_SIZE = 16 };
+
 struct conf_rate_limit {
     uint32_t responses, referrals, nodata, nxdomains, errors, all; /* a second; 0: no limit */
     uint32_t window_s, slip, qps_scale, ipv4_prefix, ipv6_prefix;
@@ -456,6 +467,9 @@ struct conf {
     const struct conf_statistics_channel *statistics_channels;
     uint32_t statistics_channel_count;
     struct conf_logging logging;
+    /* `cookie-secret`, in the order written; wiped by conf_free */
+    const uint8_t *cookie_secrets[CONF_COOKIE_SECRETS];
+    uint32_t cookie_secret_count;
     const struct conf_unused *unused; /* each name once, the first place */
     uint32_t unused_count;
     const char *path;         /* the file this came from */

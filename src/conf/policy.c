@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `update-policy` (who may update which names and types of a zone) and `rate-limit`. */
+/*
+ * `update-policy` (who may update which names and types of a zone), `rate-limit` and
+ * `cookie-secret`.
+ */
 #include <string.h>
 #include <strings.h>
 
+#include "base/encode.h"
 #include "conf/statement_impl.h"
 #include "wire/name.h"
 #include "wire/rrtype.h"
@@ -196,5 +200,34 @@ bool parse_rate_limit(struct cursor *cursor, const struct row *row, struct conf_
     };
     list_deinit(&settings);
     out->rate_limit = limit;
+    return true;
+}
+
+/* ---- cookie-secret ----------------------------------------------------------------------- */
+
+bool parse_cookie_secret(struct cursor *cursor, const struct row *row, struct conf_setting *out)
+{
+    struct conf *conf = cursor->loader->conf;
+    const struct item *item = cursor_text(cursor, "the secret in hexadecimal digits");
+    (void)row;
+    (void)out;
+    if (item == NULL) {
+        return false;
+    }
+    uint8_t *secret = loader_alloc_secret(cursor->loader, CONF_COOKIE_SECRET_SIZE);
+    size_t used;
+    if (!hex_decode(item->text, strlen(item->text), secret, CONF_COOKIE_SECRET_SIZE, &used) ||
+        used != CONF_COOKIE_SECRET_SIZE) {
+        loader_error(cursor->loader, item->where,
+                     "the cookie secret is not 32 hexadecimal digits (128 bits, for siphash24)");
+        return false;
+    }
+    if (conf->cookie_secret_count == CONF_COOKIE_SECRETS) {
+        loader_error(cursor->loader, item->where,
+                     "more than %d cookie secrets: the present one and those of a rollover will do",
+                     CONF_COOKIE_SECRETS);
+        return false;
+    }
+    conf->cookie_secrets[conf->cookie_secret_count++] = secret;
     return true;
 }

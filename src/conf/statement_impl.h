@@ -141,6 +141,7 @@ parse_value parse_flag; /* the word alone */
 /* policy.c */
 parse_value parse_update_policy;
 parse_value parse_rate_limit;
+parse_value parse_cookie_secret;
 
 /* tls_block.c, for others: behind the word `tls` of a server; the name to refer to. */
 struct tls_use {

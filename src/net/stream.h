@@ -127,6 +127,8 @@ const struct address *stream_local(const struct stream *stream);
 size_t stream_queued_bytes(const struct stream *stream);
 /* How it is secured; NULL on plain TCP, and before the handshake is through. */
 const struct tls_info *stream_tls(const struct stream *stream);
+/* Nothing is owed to the peer and nothing waits to leave; a message may be half read. */
+bool stream_owes_nothing(const struct stream *stream);
 /* Connected, nothing owed, nothing waiting, no message half read. */
 bool stream_is_idle(const struct stream *stream);
 

@@ -356,10 +356,14 @@ static void check_finishing(struct stream *s)
     }
 }
 
+bool stream_owes_nothing(const struct stream *s)
+{
+    return s->queue.first == NULL && s->holds == 0 && !s->producing && !s->paused;
+}
+
 bool stream_is_idle(const struct stream *s)
 {
-    return s->state == STREAM_OPEN && s->queue.first == NULL && s->holds == 0 && !s->producing &&
-           !s->paused && s->in_size == 0;
+    return s->state == STREAM_OPEN && stream_owes_nothing(s) && s->in_size == 0;
 }
 
 static struct instant after_ms(struct instant start, uint32_t ms)

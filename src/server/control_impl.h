@@ -116,6 +116,10 @@ void control_walk_free(struct control_walk *walk);
 struct control_past;
 void control_past_free(struct control_past *past);
 
+/* Of `status`: what is used of each limit. */
+struct settings;
+json_t *control_limits_object(struct server *server, const struct settings *settings);
+
 /* Never NULL: octets that are not UTF-8 are replaced. */
 json_t *control_text(const char *text);
 

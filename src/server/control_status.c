@@ -320,9 +320,10 @@ static void run_server_status(struct control_job *job)
     put_number(object, "answer_threads", server->worker_count);
     json_object_set_new(object, "zones", zone_counts_object(server));
     put_number(object, "tcp_clients", atomic_load(&server->counters.streams_open));
-    put_number(object, "tcp_clients_max", settings->tcp_clients);
+    put_number(object, "tcp_clients_max", settings->limits.tcp_clients);
     put_number(object, "transfers_out", atomic_load(&server->counters.transfers_out_running));
-    put_number(object, "transfers_out_max", settings->transfers_out);
+    put_number(object, "transfers_out_max", settings->limits.transfers_out);
+    json_object_set_new(object, "limits", control_limits_object(server, settings));
     json_object_set_new(object, "counters", counters_object(&server->counters));
     json_t *listens = json_array();
     for (size_t i = 0; i < settings->listen_count; i++) {

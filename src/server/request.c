@@ -133,9 +133,18 @@ static void handle_notify(const struct request_scope *scope, struct answer_query
     }
     LOG_EVENT_LIMITED(server->logging, LOG_INFO, LOG_NOTIFY, "notify_received", phrase,
                       LOG_KEY("rule", rule));
-    sync_notified(server->sync, zone, &origin->peer, notify.has_serial, notify.serial);
-    query->response_size =
-        notify_in_reply(&notify, RCODE_NOERROR, query->out, query->out_size, query->reserve);
+    uint32_t quota = settings->settings->limits.notify_quota;
+    bool taken =
+        sync_notified(server->sync, zone, &origin->peer, notify.has_serial, notify.serial, quota);
+    if (!taken) {
+        atomic_fetch_add_explicit(&server->counters.notifies_limited, 1, memory_order_relaxed);
+        snprintf(phrase, sizeof(phrase),
+                 "zone %s: notify from %s: too many NOTIFYs queued (SERVFAIL)", zone->label, from);
+        LOG_EVENT_LIMITED(server->logging, LOG_WARNING, LOG_NOTIFY, "notify_quota", phrase,
+                          LOG_NUM("notify-quota", quota));
+    }
+    query->response_size = notify_in_reply(&notify, taken ? RCODE_NOERROR : RCODE_SERVFAIL,
+                                           query->out, query->out_size, query->reserve);
 }
 
 static void handle_update(const struct request_scope *scope, struct answer_query *query,

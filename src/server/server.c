@@ -30,6 +30,7 @@
 #include "server/background.h"
 #include "server/control.h"
 #include "server/loader.h"
+#include "server/prefix_count.h"
 #include "server/request.h"
 #include "server/server_impl.h"
 #include "server/session_key.h"
@@ -504,6 +505,8 @@ static enum result start(struct process *process, struct error *err)
     log_listens(server, settings);
     server->zones = zones_new(server);
     server->axfr_cache = axfr_cache_new(NULL);
+    server->tcp_networks = prefix_count_new();
+    server->transfer_clients = prefix_count_new();
     loop_timer_set(server->main_loop, &process->sweep, clock_now());
     if ((result = zone_history_open(server, settings, err)) != OK ||
         (result = loader_new(threads, &server->loader, err)) != OK ||
@@ -540,6 +543,8 @@ static void finish(struct process *process)
     }
     updates_free(server->updates);
     axfr_cache_free(server->axfr_cache);
+    prefix_count_free(server->tcp_networks);
+    prefix_count_free(server->transfer_clients);
     transfers_free(server->transfers);
     loader_free(server->loader);
     sync_stop(server->sync);

@@ -19,6 +19,7 @@ struct control;
 struct session_key;
 struct loop;
 struct loader;
+struct prefix_count;
 struct sync;
 struct transfers;
 struct updates;
@@ -35,9 +36,17 @@ struct server_counters {
     _Atomic uint64_t updates_done;   /* answered with NOERROR */
     _Atomic uint64_t updates_failed; /* with anything else, once taken */
     _Atomic uint64_t signatures_refused;
-    _Atomic uint64_t copies_diverged; /* found to differ from the primary's at the same serial */
+    _Atomic uint64_t copies_diverged;   /* found to differ from the primary's at the same serial */
+    _Atomic uint64_t tcp_refused;       /* connections that a limit turned away */
+    _Atomic uint64_t tcp_evicted;       /* ... or ended, for another that came */
+    _Atomic uint64_t transfers_limited; /* out, refused by a limit */
+    _Atomic uint64_t notifies_limited;
+    _Atomic uint64_t updates_limited;
+    _Atomic uint64_t rate_dropped, rate_slipped; /* responses, by rate-limit */
+    _Atomic uint32_t transfers_in_running;
     _Atomic uint32_t transfers_out_running;
     _Atomic uint32_t streams_open;
+    _Atomic uint32_t notifies_waiting; /* for the sync thread */
 };
 
 struct server {
@@ -56,7 +65,9 @@ struct server {
     struct sync *sync;
     struct transfers *transfers;
     struct updates *updates;
-    struct axfr_cache *axfr_cache; /* of transfers out; the stream workers' */
+    struct prefix_count *tcp_networks;     /* TCP connections by network */
+    struct prefix_count *transfer_clients; /* transfers out by address */
+    struct axfr_cache *axfr_cache;         /* of transfers out; the stream workers' */
     struct control *control;
     unsigned worker_count;
     int64_t started_at_s;

@@ -15,8 +15,7 @@
 #include "net/interfaces.h"
 #include "server/update_access.h"
 
-/* Ten at a time, BIND's default, turns clients away that cost us next to nothing. */
-enum { DNS_TLS_PORT = 853, DEFAULT_TRANSFERS_OUT = 200, MAX_UPDATE_QUOTA = 100000 };
+enum { DNS_TLS_PORT = 853 };
 
 struct settings *settings_ref(struct settings *settings)
 {
@@ -40,6 +39,8 @@ void settings_unref(struct settings *settings)
     memory_free(settings->local_addresses);
     memory_free(settings->local_networks);
     memory_free(settings->channels);
+    rate_limit_free(settings->rates);
+    explicit_bzero(&settings->cookies, sizeof(settings->cookies));
     key_table_deinit(&settings->keys);
     conf_free(settings->conf);
     memory_free(settings);
@@ -144,6 +145,19 @@ struct tsig_key *settings_peer_key(const struct settings *settings, const struct
     return server == NULL || server->key == NULL
                ? NULL
                : key_table_find(&settings->keys, server->key->wire);
+}
+
+bool settings_blackholes(const struct settings *settings, const struct address *peer,
+                         enum answer_transport transport)
+{
+    static const enum acl_transport transports[] = {ACL_UDP, ACL_TCP, ACL_TLS};
+    struct acl_subject subject = {.peer = peer,
+                                  .transport = transports[transport],
+                                  .local_addresses = settings->local_addresses,
+                                  .local_address_count = settings->local_count,
+                                  .local_networks = settings->local_networks,
+                                  .local_network_count = settings->local_count};
+    return settings->blackhole != NULL && acl_match(settings->blackhole, &subject).allowed;
 }
 
 static struct remote *copy_remotes(const struct settings *settings, const struct conf_zone *zone,
@@ -289,9 +303,13 @@ static void fill_answer(struct settings *settings)
                      : server_id->special == CONF_SPECIAL_HOSTNAME
                          ? settings->hostname
                          : conf_text(conf, NULL, CONF_SERVER_ID),
+        .tcp_keepalive = (uint16_t)(settings->limits.tcp_advertised_ms / 100),
         .says_why = true,
         .says_zoneversion = true,
     };
+    if (limits_read_cookies(conf, &settings->cookies)) {
+        settings->answer.cookies = &settings->cookies;
+    }
     if (settings->answer.server_id != NULL) {
         settings->answer.nsid = slice_str(settings->answer.server_id);
         if (settings->answer.nsid.size > 128) {
@@ -319,13 +337,14 @@ enum result settings_new(struct conf *conf, struct tsig_key *session_key, uint16
     settings->directory = conf_text(conf, NULL, CONF_DIRECTORY);
     settings->pid_file = conf_text(conf, NULL, CONF_PID_FILE);
     settings->store_directory = conf_text(conf, NULL, CONF_STORE_DIRECTORY);
-    settings->transfers_out = conf_is_set(conf, NULL, CONF_TRANSFERS_OUT)
-                                  ? clamp_u32(conf_number(conf, NULL, CONF_TRANSFERS_OUT))
-                                  : DEFAULT_TRANSFERS_OUT;
-    settings->tcp_clients = clamp_u32(conf_number(conf, NULL, CONF_TCP_CLIENTS));
-    settings->tcp_idle_ms = clamp_u32(conf_number(conf, NULL, CONF_TCP_IDLE_TIMEOUT));
-    uint32_t quota = clamp_u32(conf_number(conf, NULL, CONF_UPDATE_QUOTA));
-    settings->update_quota = quota < MAX_UPDATE_QUOTA ? quota : MAX_UPDATE_QUOTA;
+    limits_read(conf, &settings->limits);
+    settings->blackhole = conf_acl(conf, NULL, CONF_BLACKHOLE);
+    if (settings->blackhole != NULL && acl_is_none(settings->blackhole)) {
+        settings->blackhole = NULL;
+    }
+    if (conf_rate_limit(conf) != NULL) {
+        settings->rates = rate_limit_new(conf_rate_limit(conf));
+    }
     fill_answer(settings);
     settings->zones = memory_new_zeroed(conf->zone_count, sizeof(settings->zones[0]));
     settings->zone_count = conf->zone_count;

@@ -15,7 +15,9 @@
 #include "edit/policy.h"
 #include "edit/serial.h"
 #include "server/key_table.h"
+#include "server/limits.h"
 #include "server/logging.h"
+#include "server/rate_limit.h"
 #include "xfr/axfr_in.h"
 #include "xfr/refresh.h"
 #include "zone/check.h"
@@ -80,11 +82,11 @@ struct settings {
     struct zone_settings *zones;
     size_t zone_count;
     bool anybody_may_query; /* every zone */
-    uint32_t transfers_out;
-    uint32_t tcp_clients;
-    uint32_t update_quota;
-    uint32_t tcp_idle_ms;
-    uint64_t generation; /* 1 for the first */
+    struct limits limits;
+    struct cookie_policy cookies;
+    const struct acl *blackhole; /* NULL: nobody */
+    struct rate_limit *rates;    /* owned; NULL: responses are not limited */
+    uint64_t generation;         /* 1 for the first */
 };
 
 /*
@@ -100,6 +102,10 @@ struct settings *settings_ref(struct settings *settings);
 void settings_unref(struct settings *settings);
 /* The key that a `server` statement sets for this address, borrowed, or NULL. */
 struct tsig_key *settings_peer_key(const struct settings *settings, const struct address *peer);
+
+/* Does `blackhole` name this address? Then it is not answered, not even refused. */
+bool settings_blackholes(const struct settings *settings, const struct address *peer,
+                         enum answer_transport transport);
 
 /* What the `logging` statements say, in the form logging.h takes; `to_stderr` is -g. The arrays
  * belong to the settings, until the next call. */

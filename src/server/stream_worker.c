@@ -4,8 +4,12 @@
  * sent message by message whenever the connection's queue runs low, and questions that come
  * meanwhile are answered in between (RFC 7766 6.2.1, RFC 5936 4.1).
  *
- * The number of connections is bounded (tcp-clients); when it is reached, the one of this worker
- * that has been idle longest makes room for the newcomer.
+ * The number of connections is bounded, in all (tcp-clients) and for each network
+ * (tcp-clients-per-prefix). When a bound is reached, one that is owed nothing makes room for the
+ * newcomer, the one that has not asked anything for the longest: who opens connections and is
+ * silent, or sends half a message, throws out his own kind. The list of clients is in the order of
+ * their last questions; busy ones stand at its far end or are few (transfers), so the search is
+ * short, and it is cut short where it is not.
  */
 #include "server/stream_worker.h"
 
@@ -18,17 +22,21 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/stream.h"
+#include "server/prefix_count.h"
 #include "server/request.h"
 #include "server/server_impl.h"
 #include "server/transfer_out.h"
 
-enum { TRANSFERS_PER_CONNECTION = 16, MESSAGES_PER_CALL = 4 };
+enum { TRANSFERS_PER_CONNECTION = 16, MESSAGES_PER_CALL = 4, SEARCH = 512, CROWDED = 4 };
 
 struct client {
     struct client *newer, *older; /* in the worker's list */
     struct stream_worker *worker;
     struct stream *stream;
+    struct prefix network;      /* it is counted in */
     struct stream_answer *owed; /* answers that come later */
+    unsigned owed_count;
+    bool keeps_alive; /* asked for it (RFC 7828) */
     unsigned transfer_count;
     unsigned turn; /* which transfer is next */
     struct transfer_out *transfers[TRANSFERS_PER_CONNECTION];
@@ -53,6 +61,24 @@ struct stream_worker {
     struct listener listeners[];
 };
 
+/* ---- clients ---- */
+
+static void list_remove(struct client *client)
+{
+    struct stream_worker *worker = client->worker;
+    *(client->older != NULL ? &client->older->newer : &worker->oldest) = client->newer;
+    *(client->newer != NULL ? &client->newer->older : &worker->newest) = client->older;
+}
+
+static void list_append(struct client *client)
+{
+    struct stream_worker *worker = client->worker;
+    client->newer = NULL;
+    client->older = worker->newest;
+    *(worker->newest != NULL ? &worker->newest->newer : &worker->oldest) = client;
+    worker->newest = client;
+}
+
 static void client_forget(struct client *client, const char *why)
 {
     struct stream_worker *worker = client->worker;
@@ -62,8 +88,8 @@ static void client_forget(struct client *client, const char *why)
     for (struct stream_answer *answer = client->owed; answer != NULL; answer = answer->next) {
         answer->client = NULL;
     }
-    *(client->older != NULL ? &client->older->newer : &worker->oldest) = client->newer;
-    *(client->newer != NULL ? &client->newer->older : &worker->newest) = client->older;
+    list_remove(client);
+    prefix_count_release(worker->server->tcp_networks, &client->network);
     atomic_fetch_sub_explicit(&worker->server->counters.streams_open, 1, memory_order_relaxed);
     memory_free(client);
 }
@@ -72,6 +98,26 @@ static void client_close(struct client *client, const char *why)
 {
     stream_close(client->stream);
     client_forget(client, why);
+}
+
+/* What more it asks for waits in its own buffers while it is owed as much as it may be. */
+static void pause_or_resume(struct client *client)
+{
+    const struct settings *settings =
+        atomic_load_explicit(&client->worker->server->settings, memory_order_acquire);
+    if (client->transfer_count == TRANSFERS_PER_CONNECTION ||
+        client->owed_count >= settings->limits.tcp_queries_per_client) {
+        stream_pause(client->stream);
+    } else {
+        stream_resume(client->stream);
+    }
+}
+
+/* Where connections become scarce, silence is borne a quarter as long. */
+static uint32_t patience_ms(const struct server *server, const struct limits *limits, uint32_t ms)
+{
+    uint32_t open = atomic_load_explicit(&server->counters.streams_open, memory_order_relaxed);
+    return open > limits->tcp_clients - limits->tcp_clients / CROWDED ? ms / CROWDED : ms;
 }
 
 static void stream_closed(void *context, const struct error *err)
@@ -97,7 +143,7 @@ static void want_more(void *context)
             client->transfers[client->turn] = client->transfers[--client->transfer_count];
             transfer_out_free(transfer, NULL);
             stream_unhold(client->stream);
-            stream_resume(client->stream);
+            pause_or_resume(client);
         }
     }
     if (client->transfer_count == 0) {
@@ -108,9 +154,7 @@ static void want_more(void *context)
 static void take_transfer(struct client *client, struct transfer_out *transfer)
 {
     client->transfers[client->transfer_count++] = transfer;
-    if (client->transfer_count == TRANSFERS_PER_CONNECTION) {
-        stream_pause(client->stream); /* what more it asks for waits in its own buffers */
-    }
+    pause_or_resume(client);
     stream_hold(client->stream);
     stream_set_producing(client->stream, true);
 }
@@ -126,6 +170,8 @@ struct stream_answer *stream_answer_new(struct client *client)
         client->owed->link = &answer->next;
     }
     client->owed = answer;
+    client->owed_count++;
+    pause_or_resume(client);
     stream_hold(client->stream);
     return answer;
 }
@@ -139,11 +185,13 @@ static void deliver(void *context)
         if (answer->next != NULL) {
             answer->next->link = answer->link;
         }
+        client->owed_count--;
         if (answer->size != 0 &&
             stream_send(client->stream, slice_of(answer->message, answer->size)) == ERR_LIMIT) {
             client_close(client, "the client does not read its answers");
         } else {
             stream_unhold(client->stream);
+            pause_or_resume(client);
         }
     }
     memory_free(answer->message);
@@ -159,6 +207,20 @@ void stream_answer_send(struct stream_answer *answer, struct slice message)
     REQUIRE(loop_post(answer->worker->loop, deliver, answer));
 }
 
+/* The client has asked something: it goes to the end of the row, and its time begins anew. */
+static void client_asked(struct client *client, const struct limits *limits,
+                         const struct query *query)
+{
+    client->keeps_alive = client->keeps_alive || (query->wants & QUERY_WANTS_KEEPALIVE) != 0;
+    stream_set_idle_ms(client->stream, patience_ms(client->worker->server, limits,
+                                                   client->keeps_alive ? limits->tcp_keepalive_ms
+                                                                       : limits->tcp_idle_ms));
+    if (client->newer != NULL) {
+        list_remove(client);
+        list_append(client);
+    }
+}
+
 static void stream_message(void *context, struct slice message)
 {
     struct client *client = context;
@@ -172,6 +234,7 @@ static void stream_message(void *context, struct slice message)
         .out_size = sizeof(worker->buffer),
     };
     answer_batch(scope.answer, scope.zones, scope.wall_s, &query, 1);
+    client_asked(client, &scope.settings->limits, &query.query);
     if (query.disposition != ANSWER_SEND) {
         struct request_origin origin = {.peer = *stream_peer(client->stream),
                                         .local = *stream_local(client->stream),
@@ -192,20 +255,53 @@ static void stream_message(void *context, struct slice message)
     }
 }
 
-/* Room for one more: the connection that has been idle longest goes. */
-static bool make_room(struct stream_worker *worker)
+/* Room for one more, in the network (NULL: any): who asked nothing for the longest goes. */
+static bool make_room(struct stream_worker *worker, const struct prefix *network)
 {
-    struct client *victim = NULL;
-    for (struct client *client = worker->oldest; client != NULL; client = client->newer) {
-        if (client->transfer_count == 0 && stream_is_idle(client->stream)) {
-            victim = client;
-            break;
+    struct client *client = worker->oldest;
+    for (unsigned n = 0; n < SEARCH && client != NULL; n++, client = client->newer) {
+        if (client->transfer_count == 0 && stream_owes_nothing(client->stream) &&
+            (network == NULL || prefix_equal(&client->network, network))) {
+            atomic_fetch_add_explicit(&worker->server->counters.tcp_evicted, 1,
+                                      memory_order_relaxed);
+            client_close(client, "idle when another needed the room");
+            return true;
         }
     }
-    if (victim == NULL) {
+    return false;
+}
+
+static void turn_away(struct server *server, int fd, const struct address *peer,
+                      const char *statement, uint32_t limit)
+{
+    char phrase[200], from[ADDRESS_TEXT_SIZE];
+    close(fd);
+    atomic_fetch_add_explicit(&server->counters.tcp_refused, 1, memory_order_relaxed);
+    snprintf(phrase, sizeof(phrase), "client %s: no more TCP clients: quota reached",
+             address_format(peer, true, from));
+    LOG_EVENT_LIMITED(server->logging, LOG_WARNING, LOG_NETWORK, "tcp_quota", phrase,
+                      LOG_KEY("limit", statement), LOG_NUM("value", limit));
+}
+
+/* A place in the network and in all. The descriptor is closed where there is none. */
+static bool take_place(struct stream_worker *worker, int fd, const struct address *peer,
+                       const struct limits *limits, const struct prefix *network)
+{
+    struct server *server = worker->server;
+    uint32_t share = limits->tcp_clients_per_prefix;
+    if (!prefix_count_take(server->tcp_networks, network, share) &&
+        !(make_room(worker, network) && prefix_count_take(server->tcp_networks, network, share))) {
+        turn_away(server, fd, peer, "tcp-clients-per-prefix", share);
         return false;
     }
-    client_close(victim, "idle when another needed the room");
+    if (atomic_load_explicit(&server->counters.streams_open, memory_order_relaxed) >=
+            limits->tcp_clients &&
+        !make_room(worker, NULL)) {
+        prefix_count_release(server->tcp_networks, network);
+        turn_away(server, fd, peer, "tcp-clients", limits->tcp_clients);
+        return false;
+    }
+    atomic_fetch_add_explicit(&server->counters.streams_open, 1, memory_order_relaxed);
     return true;
 }
 
@@ -216,30 +312,30 @@ static void accepted(void *context, int fd, const struct address *peer, const st
     struct stream_worker *worker = context;
     struct server *server = worker->server;
     const struct settings *settings = atomic_load_explicit(&server->settings, memory_order_acquire);
-    if (atomic_load_explicit(&server->counters.streams_open, memory_order_relaxed) >=
-            settings->tcp_clients &&
-        !make_room(worker)) {
+    const struct limits *limits = &settings->limits;
+    struct prefix network = prefix_of(peer, limits->tcp_ipv4_bits, limits->tcp_ipv6_bits);
+    if (settings_blackholes(settings, peer, ANSWER_TCP)) {
         close(fd);
-        char phrase[160], from[ADDRESS_TEXT_SIZE];
-        snprintf(phrase, sizeof(phrase), "client %s: no more TCP clients: quota reached",
-                 address_format(peer, true, from));
-        LOG_EVENT_LIMITED(server->logging, LOG_WARNING, LOG_NETWORK, "tcp_quota", phrase,
-                          LOG_NUM("tcp-clients", settings->tcp_clients));
+        return;
+    }
+    if (!take_place(worker, fd, peer, limits, &network)) {
         return;
     }
     struct stream_options options = stream_defaults;
-    options.idle_ms = settings->tcp_idle_ms;
+    options.idle_ms = patience_ms(server, limits, limits->tcp_initial_ms);
+    options.queue_max_bytes = limits->tcp_queue_bytes;
+    options.pause_messages = limits->tcp_queries_per_client;
     struct client *client = memory_new_zeroed(1, sizeof(*client));
     client->worker = worker;
+    client->network = network;
     if (stream_accept(worker->loop, fd, peer, local, &options, &callbacks, client, &client->stream,
                       NULL) != OK) {
+        prefix_count_release(server->tcp_networks, &network);
+        atomic_fetch_sub_explicit(&server->counters.streams_open, 1, memory_order_relaxed);
         memory_free(client);
         return;
     }
-    client->older = worker->newest;
-    *(worker->newest != NULL ? &worker->newest->newer : &worker->oldest) = client;
-    worker->newest = client;
-    atomic_fetch_add_explicit(&server->counters.streams_open, 1, memory_order_relaxed);
+    list_append(client);
 }
 
 static void accept_failed(void *context, const struct error *err)

@@ -364,6 +364,7 @@ static void run_notified(void *context)
 {
     struct sync_message *message = context;
     struct server_zone *zone = message->zone;
+    atomic_fetch_sub_explicit(&zone->server->counters.notifies_waiting, 1, memory_order_relaxed);
     if (zone->sync.refresh != NULL) {
         struct zone_settings *settings = server_zone_settings(zone);
         uint32_t primary = REFRESH_ANY_PRIMARY;
@@ -486,14 +487,20 @@ void sync_renotify(struct sync *sync, struct server_zone *zone)
     zone_version_unref(version);
 }
 
-void sync_notified(struct sync *sync, struct server_zone *zone, const struct address *from,
-                   bool has_serial, struct serial serial)
+bool sync_notified(struct sync *sync, struct server_zone *zone, const struct address *from,
+                   bool has_serial, struct serial serial, uint32_t quota)
 {
+    _Atomic uint32_t *waiting = &zone->server->counters.notifies_waiting;
+    if (atomic_fetch_add_explicit(waiting, 1, memory_order_relaxed) >= quota) {
+        atomic_fetch_sub_explicit(waiting, 1, memory_order_relaxed);
+        return false;
+    }
     struct sync_message *message = message_new(sync, zone);
     message->peer = *from;
     message->has_serial = has_serial;
     message->serial = serial;
     post(message, run_notified);
+    return true;
 }
 
 void sync_refresh(struct sync *sync, struct server_zone *zone)

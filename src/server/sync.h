@@ -78,9 +78,9 @@ void sync_detach(struct sync *sync, struct server_zone *zone);
 void sync_published(struct sync *sync, struct server_zone *zone, struct serial serial);
 /* All zones of a start or reload are loaded: NS sets may find addresses in zones that came later. */
 void sync_zones_loaded(struct sync *sync);
-/* An allowed NOTIFY came in. */
-void sync_notified(struct sync *sync, struct server_zone *zone, const struct address *from,
-                   bool has_serial, struct serial serial);
+/* An allowed NOTIFY came in. False: `quota` of them wait already, it was not taken. */
+bool sync_notified(struct sync *sync, struct server_zone *zone, const struct address *from,
+                   bool has_serial, struct serial serial, uint32_t quota);
 /* The operator's words. */
 void sync_refresh(struct sync *sync, struct server_zone *zone);
 void sync_retransfer(struct sync *sync, struct server_zone *zone);

@@ -11,6 +11,10 @@
  * Where the primary has a key, every message is verified before its machine sees it, and nothing is
  * committed before the last signature was right.
  *
+ * A request takes a place of its primary's (transfers-per-ns) and one of all (transfers-in); who
+ * finds none waits in its primary's queue. A primary that never answers holds one place a connection,
+ * since it has not proved itself.
+ *
  * One thread owns everything about one primary, so no locks are needed.
  */
 #include "server/transfer_in.h"
@@ -41,11 +45,69 @@ enum {
 
 struct transfers {
     unsigned count;
+    _Atomic bool starved; /* somebody found transfers-in used up */
     struct transfer_thread threads[MAX_THREADS];
 };
 
+/* ---- places ---- */
+
+static void run_waiting(void *context)
+{
+    struct transfer_thread *thread = context;
+    unsigned first = thread->turn++;
+    for (unsigned i = 0; i < PRIMARY_BUCKETS; i++) {
+        struct primary *primary = thread->primaries[(first + i) % PRIMARY_BUCKETS];
+        for (; primary != NULL; primary = primary->next) {
+            if (primary->waiting != NULL) {
+                transfer_start_waiting(primary);
+            }
+        }
+    }
+}
+
+static bool take_place(struct transfer *transfer, const struct limits *limits)
+{
+    struct server *server = transfer->thread->server;
+    _Atomic uint32_t *running = &server->counters.transfers_in_running;
+    struct primary *primary = transfer->primary;
+    if (primary->in_flight >= limits->transfers_per_ns) {
+        return false; /* one of its own that ends goes on from here */
+    }
+    for (unsigned n = 0; n < 2; n++) {
+        if (atomic_fetch_add(running, 1) < limits->transfers_in) {
+            primary->in_flight++;
+            transfer->has_place = true;
+            return true;
+        }
+        atomic_fetch_sub(running, 1);
+        /* Said first and tried again, so that a place given back meanwhile is not missed. */
+        atomic_store(&server->transfers->starved, true);
+    }
+    return false;
+}
+
+static void give_place(struct transfer *transfer)
+{
+    struct server *server = transfer->thread->server;
+    struct transfers *transfers = server->transfers;
+    if (!transfer->has_place) {
+        return;
+    }
+    transfer->has_place = false;
+    transfer->primary->in_flight--;
+    atomic_fetch_sub(&server->counters.transfers_in_running, 1);
+    if (atomic_exchange(&transfers->starved, false)) {
+        for (unsigned i = 0; i < transfers->count; i++) {
+            if (!loop_post(transfers->threads[i].loop, run_waiting, &transfers->threads[i])) {
+                /* the thread is ending */
+            }
+        }
+    }
+}
+
 void transfer_free(struct transfer *transfer)
 {
+    give_place(transfer);
     loop_timer_stop(transfer->thread->loop, &transfer->deadline);
     axfr_in_free(transfer->axfr);
     ixfr_in_free(transfer->ixfr);
@@ -68,6 +130,7 @@ void transfer_leave_connection(struct transfer *transfer)
     *at = transfer->next;
     connection->in_flight--;
     transfer->connection = NULL;
+    give_place(transfer);
     if (connection->stream != NULL) {
         stream_unhold(connection->stream);
     }
@@ -140,6 +203,7 @@ static void connection_ended(struct connection *connection, const struct error *
     while (transfer != NULL) {
         struct transfer *next = transfer->next;
         transfer->connection = NULL;
+        give_place(transfer);
         if (reused && !transfer->answered && !transfer->retried) {
             requeue(transfer);
         } else {
@@ -349,6 +413,14 @@ static enum result send_request(struct transfer *transfer, struct connection *co
     return OK;
 }
 
+static bool find_place(struct transfer *transfer)
+{
+    struct settings *settings = server_settings(transfer->thread->server);
+    bool found = take_place(transfer, &settings->limits);
+    settings_unref(settings);
+    return found;
+}
+
 void transfer_start_waiting(struct primary *primary)
 {
     if (primary->starting) {
@@ -359,6 +431,9 @@ void transfer_start_waiting(struct primary *primary)
         struct error err = {0};
         struct connection *connection = find_connection(primary, &err);
         if (connection == NULL && err.code == OK) {
+            break;
+        }
+        if (connection != NULL && !find_place(primary->waiting)) {
             break;
         }
         struct transfer *transfer = take_waiting(primary);
@@ -497,7 +572,9 @@ void transfers_free(struct transfers *transfers)
             loop_stop(thread->loop);
             pthread_join(thread->thread, NULL);
         }
-        loop_free(thread->loop);
+    }
+    for (unsigned i = 0; i < transfers->count; i++) {
+        loop_free(transfers->threads[i].loop);
     }
     memory_free(transfers);
 }

@@ -32,6 +32,7 @@ struct primary {
     struct connection *connections;
     struct transfer *waiting; /* in order */
     struct transfer **waiting_last;
+    unsigned in_flight;
     bool starting; /* start_waiting is under way */
 };
 
@@ -51,7 +52,8 @@ struct transfer {
     struct loop_timer deadline;
     struct instant started;
     uint16_t id;
-    bool answered; /* a message came */
+    bool has_place; /* counted in transfers-in and transfers-per-ns */
+    bool answered;  /* a message came */
     bool retried;
     char address[ADDRESS_TEXT_SIZE];
 };
@@ -61,6 +63,7 @@ struct transfer_thread {
     struct loop *loop;
     pthread_t thread;
     bool running;
+    unsigned turn; /* the bucket that is served first when places come free */
     struct primary *primaries[PRIMARY_BUCKETS];
 };
 

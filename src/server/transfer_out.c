@@ -14,6 +14,7 @@
 
 #include "base/memory.h"
 #include "server/access.h"
+#include "server/prefix_count.h"
 #include "server/server_impl.h"
 #include "server/signature.h"
 #include "server/sync.h"
@@ -53,6 +54,36 @@ static void refuse(const struct request_scope *scope, struct answer_query *query
     query->rcode = (uint16_t)rcode;
     query->response_size =
         xfr_refusal_write(request, rcode, ede, "", query->out, query->out_size, query->reserve);
+}
+
+/* Places are taken once the rule has said yes; which limit stood in the way, or NULL. */
+static const char *take_places(struct server *server, const struct limits *limits,
+                               struct server_zone *zone, const struct prefix *client)
+{
+    _Atomic uint32_t *running = &server->counters.transfers_out_running;
+    if (atomic_fetch_add(running, 1) >= limits->transfers_out) {
+        atomic_fetch_sub(running, 1);
+        return "transfers-out is reached";
+    }
+    if (atomic_fetch_add(&zone->transfers_out, 1) >= limits->transfers_out_per_zone) {
+        atomic_fetch_sub(&zone->transfers_out, 1);
+        atomic_fetch_sub(running, 1);
+        return "transfers-out-per-zone is reached";
+    }
+    if (!prefix_count_take(server->transfer_clients, client, limits->transfers_out_per_client)) {
+        atomic_fetch_sub(&zone->transfers_out, 1);
+        atomic_fetch_sub(running, 1);
+        return "transfers-out-per-client is reached";
+    }
+    return NULL;
+}
+
+static void give_places(struct server *server, struct server_zone *zone,
+                        const struct prefix *client)
+{
+    prefix_count_release(server->transfer_clients, client);
+    atomic_fetch_sub(&zone->transfers_out, 1);
+    atomic_fetch_sub(&server->counters.transfers_out_running, 1);
 }
 
 static void log_started(const struct transfer_out *transfer)
@@ -142,12 +173,12 @@ static struct transfer_out *begin(const struct request_scope *scope, struct answ
                "the zone is not loaded, or expired");
         return NULL;
     }
-    if (atomic_fetch_add(&server->counters.transfers_out_running, 1) >=
-        scope->settings->transfers_out) {
-        atomic_fetch_sub(&server->counters.transfers_out_running, 1);
+    struct prefix place = prefix_of(&origin->peer, 32, 128);
+    const char *limited = take_places(server, &scope->settings->limits, zone, &place);
+    if (limited != NULL) {
         zone_version_unref(version);
-        refuse(scope, query, origin, &request, RCODE_SERVFAIL, EDE_OTHER,
-               "transfers-out is reached");
+        atomic_fetch_add_explicit(&server->counters.transfers_limited, 1, memory_order_relaxed);
+        refuse(scope, query, origin, &request, RCODE_SERVFAIL, EDE_OTHER, limited);
         return NULL;
     }
     struct transfer_out *transfer = memory_new_zeroed(1, sizeof(*transfer));
@@ -276,7 +307,8 @@ void transfer_out_free(struct transfer_out *transfer, const char *why)
     axfr_out_free(transfer->axfr);
     ixfr_out_free(transfer->ixfr);
     ledger_chain_deinit(&transfer->chain);
-    atomic_fetch_sub(&transfer->server->counters.transfers_out_running, 1);
+    struct prefix place = prefix_of(&transfer->peer, 32, 128);
+    give_places(transfer->server, transfer->zone, &place);
     tsig_key_unref(transfer->tsig.key);
     server_zone_unref(transfer->zone);
     memory_free(transfer);

@@ -14,6 +14,7 @@
 #include "base/rcu.h"
 #include "net/loop.h"
 #include "net/udp.h"
+#include "server/rate_limiter.h"
 #include "server/request.h"
 #include "server/server_impl.h"
 
@@ -45,6 +46,10 @@ static void answer_slots(struct udp_worker *worker, struct udp_port *port, unsig
         /* The inputs only: the rest is the answer room's to fill in. */
         struct answer_query *query = &worker->queries[i];
         query->message = slots[i].in;
+        if (UNLIKELY(scope.settings->blackhole != NULL) &&
+            settings_blackholes(scope.settings, &slots[i].peer, ANSWER_UDP)) {
+            query->message.size = 0; /* too short to be answered */
+        }
         query->peer = &slots[i].peer;
         query->key = NULL;
         query->transport = ANSWER_UDP;
@@ -64,6 +69,12 @@ static void answer_slots(struct udp_worker *worker, struct udp_port *port, unsig
             request_handle(&scope, query, &origin);
         }
         slots[i].out_size = query->response_size;
+    }
+    if (UNLIKELY(scope.settings->rates != NULL)) {
+        rate_limiter_apply(&scope, worker->queries, count);
+        for (unsigned i = 0; i < count; i++) {
+            slots[i].out_size = worker->queries[i].response_size;
+        }
     }
 }
 

@@ -335,6 +335,14 @@ static void submit(struct updates *updates, struct job *job)
     pthread_mutex_unlock(&lane->lock);
 }
 
+uint32_t updates_waiting(struct updates *updates)
+{
+    pthread_mutex_lock(&updates->lock);
+    uint32_t waiting = updates->pending;
+    pthread_mutex_unlock(&updates->lock);
+    return waiting;
+}
+
 static bool reserve_place(struct updates *updates, uint32_t quota)
 {
     pthread_mutex_lock(&updates->lock);
@@ -426,15 +434,16 @@ int update_handle(const struct request_scope *scope, const struct answer_query *
     if (!update_access_allowed(settings, &subject, rule, sizeof(rule))) {
         return refuse(scope, query, origin, zone->label, "update", rule, RCODE_REFUSED);
     }
-    if (!reserve_place(server->updates, settings->settings->update_quota)) {
+    if (!reserve_place(server->updates, settings->settings->limits.update_quota)) {
         char from[ADDRESS_TEXT_SIZE], phrase[1400];
         snprintf(phrase, sizeof(phrase),
                  "client %s: updating zone '%s': update failed: too many DNS UPDATEs queued "
                  "(SERVFAIL)",
                  address_format(&origin->peer, true, from), zone->label);
         atomic_fetch_add_explicit(&server->counters.updates_failed, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&server->counters.updates_limited, 1, memory_order_relaxed);
         LOG_EVENT_LIMITED(server->logging, LOG_WARNING, LOG_UPDATE, "update_quota", phrase,
-                          LOG_NUM("update-quota", settings->settings->update_quota));
+                          LOG_NUM("update-quota", settings->settings->limits.update_quota));
         return RCODE_SERVFAIL;
     }
     submit(server->updates, job_new(scope, zone, query, origin, tsig));

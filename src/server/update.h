@@ -20,6 +20,9 @@ void updates_stop(struct updates *updates);
 /* After the workers have ended. NULL is fine. */
 void updates_free(struct updates *updates);
 
+/* Taken and not answered yet. Any thread. */
+uint32_t updates_waiting(struct updates *updates);
+
 /*
  * An UPDATE whose signature is good, in the thread of an answer or stream worker. The rcode of a
  * refusal, to be sent by the caller, or UPDATE_TAKEN: the reply, signed where `tsig` has a key,

@@ -26,6 +26,7 @@ struct server_zone {
     struct zone *zone;
     struct ledger_zone *history;              /* a reference */
     _Atomic(struct zone_settings *) settings; /* RCU; lives in the settings it points to */
+    _Atomic uint32_t transfers_out;           /* that are under way */
     _Atomic bool gone;                        /* no longer configured: drop what is under way */
 
     /* Of whoever holds load_busy: one loader job at a time. */
