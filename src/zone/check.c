@@ -251,7 +251,7 @@ static void check_host_names(struct check *c, const struct record *record, bool 
                                   record->type == TYPE_MX
                               ? "a record of type "
                               : "type ",
-                          type);
+                          rrtype_format(record->type, type));
     }
     const uint8_t *bad = host_name_check_rdata(record->owner, record->type, record->rdata);
     if (UNLIKELY(bad != NULL)) {
@@ -259,7 +259,8 @@ static void check_host_names(struct check *c, const struct record *record, bool 
         rrtype_format(record->type, type);
         check_report_note(&c->report, FINDING_BAD_HOST_NAME, severity_of(c->options->names), record,
                           "%s %s names %s, which is no host name (letters, digits, hyphens)",
-                          name_format(record->owner, at), type, name_format(bad, name));
+                          name_format(record->owner, at), rrtype_format(record->type, type),
+                          name_format(bad, name));
     }
 }
 

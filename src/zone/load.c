@@ -132,6 +132,7 @@ static enum result build(struct load *load, const struct zone_load_options *opti
         .class = options->class,
         .on_include = options->on_include,
         .include_context = options->include_context,
+        .out_stat = options->out_stat,
     };
     enum result result = master_parse_file(options->path, options->directory, &master, take_record,
                                            load, pass_on, load, err);

@@ -184,7 +184,8 @@ static enum result open_source(struct master_source *source, const char *path, s
 /* A copy of half a file must not become a zone: whoever writes it while we read is caught here. */
 static void read_open_source(struct master *m, struct master_source *source)
 {
-    master_lexer_init_fd(&source->lexer, source->fd);
+    bool is_file = S_ISREG(source->stat.st_mode);
+    master_lexer_init_fd(&source->lexer, source->fd, is_file ? (size_t)source->stat.st_size : 0);
     master_read_source(m, source);
     struct stat after;
     if (!m->is_stopped &&
@@ -234,11 +235,13 @@ done:
     }
 }
 
-static struct master *master_new(const char *directory, const struct master_options *options,
-                                 master_record *on_record, void *context, finding_report *reporter,
-                                 void *report_context, struct error *err)
+/* All but the room for rdata, which is large and needs no zeros. */
+static void master_init(struct master *m, const char *directory,
+                        const struct master_options *options, master_record *on_record,
+                        void *context, finding_report *reporter, void *report_context,
+                        struct error *err)
 {
-    struct master *m = memory_new_zeroed(1, sizeof(*m));
+    memset(m, 0, offsetof(struct master, rdata));
     m->options = options;
     m->directory = directory;
     m->on_record = on_record;
@@ -249,7 +252,6 @@ static struct master *master_new(const char *directory, const struct master_opti
     m->max_errors = options->max_errors == 0 ? DEFAULT_MAX_ERRORS : options->max_errors;
     name_copy(&m->origin, options->origin);
     arena_init(&m->names, 0);
-    return m;
 }
 
 enum result master_parse_file(const char *path, const char *directory,
@@ -260,12 +262,14 @@ enum result master_parse_file(const char *path, const char *directory,
     struct master_source source;
     enum result result = open_source(&source, path, err);
     if (result == OK) {
-        struct master *m =
-            master_new(directory, options, on_record, context, reporter, report_context, err);
-        read_open_source(m, &source);
-        result = m->result;
-        arena_deinit(&m->names);
-        memory_free(m);
+        struct master m;
+        if (options->out_stat != NULL) {
+            *options->out_stat = source.stat;
+        }
+        master_init(&m, directory, options, on_record, context, reporter, report_context, err);
+        read_open_source(&m, &source);
+        result = m.result;
+        arena_deinit(&m.names);
     }
     if (source.fd >= 0) {
         close(source.fd);
@@ -279,13 +283,11 @@ enum result master_parse_text(struct slice text, const char *name, const char *d
                               struct error *err)
 {
     struct master_source source = {.file = name, .fd = -1};
-    struct master *m =
-        master_new(directory, options, on_record, context, reporter, report_context, err);
+    struct master m;
+    master_init(&m, directory, options, on_record, context, reporter, report_context, err);
     master_lexer_init_text(&source.lexer, text);
-    master_read_source(m, &source);
+    master_read_source(&m, &source);
     master_lexer_deinit(&source.lexer);
-    enum result result = m->result;
-    arena_deinit(&m->names);
-    memory_free(m);
-    return result;
+    arena_deinit(&m.names);
+    return m.result;
 }

@@ -27,6 +27,7 @@ struct master_options {
     uint32_t max_include_depth;  /* 0: 16; a file that includes itself is an error at once */
     master_included *on_include; /* may be NULL */
     void *include_context;
+    struct stat *out_stat; /* gets what the file was when it was opened; may be NULL */
 };
 
 /*

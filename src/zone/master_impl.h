@@ -57,7 +57,7 @@ struct master {
     bool has_warned_ttl;
 
     struct master_type types[MASTER_TYPE_CACHE];
-    uint8_t rdata[RDATA_MAX_SIZE];
+    uint8_t rdata[RDATA_MAX_SIZE]; /* the last member: not zeroed */
 };
 
 /* Report about `at`, a place in the present entry. master_fail stops the parse after max_errors. */

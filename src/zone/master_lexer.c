@@ -7,7 +7,7 @@
  * map the file: a mapped file that is cut short while we read it (an operator's `cp` over a zone
  * file does that) ends the process with SIGBUS, and a signal handler that mends it would be global
  * state. The copy costs 3 per cent, stays in the second-level cache, takes pipes as well as files,
- * and bounds memory: a file of any size is read in a quarter of a megabyte.
+ * and bounds memory: a file of any size is read in a quarter of a megabyte, a small one at once.
  *
  * Invariants: *limit is NUL and LEXER_PADDING octets behind it may be read, so the inner loops need
  * no bounds; a NUL that is not at the limit is one in the file. `entry` is at the start of a line.
@@ -98,10 +98,12 @@ static void init(struct master_lexer *lexer, size_t window_size)
     lexer->cursor = lexer->entry = lexer->entry_end = lexer->limit = lexer->window;
 }
 
-void master_lexer_init_fd(struct master_lexer *lexer, int fd)
+void master_lexer_init_fd(struct master_lexer *lexer, int fd, size_t expected)
 {
-    init(lexer, LEXER_WINDOW);
+    /* With room for one more than expected, a file that grew is seen without asking. */
+    init(lexer, expected != 0 && expected < LEXER_WINDOW ? expected + 1 : LEXER_WINDOW);
     lexer->fd = fd;
+    lexer->expected = expected;
 }
 
 void master_lexer_init_text(struct master_lexer *lexer, struct slice text)
@@ -202,7 +204,10 @@ static enum lexer_step refill(struct master_lexer *lexer, const char *keep)
         return fatal(lexer, ERR_IO, lexer->limit, text);
     }
     lexer->limit += size;
-    lexer->is_last = size == 0;
+    lexer->read_count += (size_t)size;
+    /* A file that came in one piece; should it have grown since, whoever reads it looks. */
+    bool is_whole = (size_t)size == lexer->expected && lexer->read_count == lexer->expected;
+    lexer->is_last = size == 0 || is_whole;
     memset(lexer->window + kept + (size_t)size, 0, LEXER_PADDING);
     return LEXER_ENTRY;
 }

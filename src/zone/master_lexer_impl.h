@@ -44,11 +44,15 @@ struct master_lexer {
     const char *open;   /* the outermost parenthesis that is open, or NULL */
     uint32_t line;      /* of the cursor */
     bool is_last;       /* no text follows that in the window */
+    size_t expected;    /* octets of the file; 0: not known */
+    size_t read_count;  /* octets that came from it */
     size_t token_room;
 };
 
-/* `fd` is borrowed until deinit, read from where it stands. */
-void master_lexer_init_fd(struct master_lexer *lexer, int fd);
+/* `fd` is borrowed until deinit, read from where it stands. `expected`: octets that a regular file
+ * has there, which saves the read that finds its end, and most of the window where they are few; 0:
+ * not known. */
+void master_lexer_init_fd(struct master_lexer *lexer, int fd, size_t expected);
 /* `text` is borrowed until deinit. */
 void master_lexer_init_text(struct master_lexer *lexer, struct slice text);
 /* Another text for a lexer of texts; its memory is used again. */

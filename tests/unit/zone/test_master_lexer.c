@@ -276,7 +276,7 @@ static void lexer_reads_pipes(void **state)
     struct master_lexer lexer;
     struct text out;
     text_init(&out, 0);
-    master_lexer_init_fd(&lexer, ends[0]);
+    master_lexer_init_fd(&lexer, ends[0], 0);
     describe(&lexer, &out);
     assert_string_equal(text_str(&out), "1: a b\n2: c\n");
     master_lexer_deinit(&lexer);
@@ -284,11 +284,35 @@ static void lexer_reads_pipes(void **state)
     close(ends[0]);
 }
 
+/* What is expected is a hint: the text is read to its end whether it is right or not. */
+static void lexer_reads_files_of_any_expected_size(void **state)
+{
+    (void)state;
+    static const char content[] = "a b\nlonger than this\nc d\n";
+    static const size_t expected[] = {sizeof(content) - 1, 1, 4, sizeof(content), 1 << 20, 0};
+    char path[] = "/tmp/test_lexer_XXXXXX";
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, content, sizeof(content) - 1), sizeof(content) - 1);
+    for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
+        struct master_lexer lexer;
+        struct text out;
+        text_init(&out, 0);
+        assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+        master_lexer_init_fd(&lexer, fd, expected[i]);
+        describe(&lexer, &out);
+        assert_string_equal(text_str(&out), "1: a b\n2: longer than this\n3: c d\n");
+        master_lexer_deinit(&lexer);
+        text_deinit(&out);
+    }
+    close(fd);
+    unlink(path);
+}
+
 static void lexer_tells_what_the_system_says(void **state)
 {
     (void)state;
     struct master_lexer lexer;
-    master_lexer_init_fd(&lexer, 1000000);
+    master_lexer_init_fd(&lexer, 1000000, 0);
     assert_int_equal(master_lexer_next(&lexer), LEXER_FATAL);
     assert_int_equal(lexer.bad_code, ERR_IO);
     assert_string_equal(lexer.bad_text, "cannot read on: Bad file descriptor");
@@ -313,6 +337,7 @@ int main(void)
         cmocka_unit_test(lexer_reads_entries_across_the_window),
         cmocka_unit_test(lexer_grows_for_one_large_entry_and_bounds_it),
         cmocka_unit_test(lexer_reads_pipes),
+        cmocka_unit_test(lexer_reads_files_of_any_expected_size),
         cmocka_unit_test(lexer_tells_what_the_system_says),
     };
     return cmocka_run_group_tests_name("master_lexer", tests, NULL, NULL);
