@@ -113,14 +113,14 @@ static uint32_t seconds_to_expiry(const struct answering *a)
 static void add_fingerprint(struct answering *a)
 {
     const struct answer_options *options = a->options;
-    const struct zone_fingerprint *known =
-        zone_find_fingerprint(a->zone, zone_version_serial(a->version));
-    if (known != NULL && (options->allow_fingerprint == NULL ||
-                          options->allow_fingerprint(options->allow_context, a->zone, a->asked))) {
+    struct zone_fingerprint known;
+    if ((options->allow_fingerprint == NULL ||
+         options->allow_fingerprint(options->allow_context, a->zone, a->asked)) &&
+        zone_fingerprint_of(a->zone, a->version, &known)) {
         uint8_t *out = add_option(&a->response, EDNS_FINGERPRINT, FINGERPRINT_OPTION_SIZE);
         out[0] = FINGERPRINT_FORMAT;
-        put_u32(out + 1, known->serial.value);
-        memcpy(out + 5, known->digest, FINGERPRINT_DIGEST_SIZE);
+        put_u32(out + 1, known.serial.value);
+        memcpy(out + 5, known.digest, FINGERPRINT_DIGEST_SIZE);
     }
 }
 

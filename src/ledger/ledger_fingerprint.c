@@ -2,10 +2,10 @@
 /*
  * Fingerprints of zones: computed once by walking a version, then followed delta by delta.
  *
- * A small zone is walked on the way of its first commit, or when somebody asks. A large one is
- * walked by the keeper: it takes the durable version and its lanes, and then follows the deltas
- * that were kept since; where those are not all there any more, it walks again. So no commit ever
- * waits for a walk.
+ * A zone of a few records is walked when somebody asks (zone_fingerprint_of) and on the way of its
+ * first delta, a small one on the way of its first commit. A large one is walked by the keeper: it
+ * takes the durable version and its lanes, and then follows the deltas that were kept since; where
+ * those are not all there any more, it walks again. So no commit ever waits for a walk.
  *
  * What is known is shown in struct zone, for whoever asks whether two copies are the same. It is
  * told apart by its serial there; so it is shown only while no other version with that serial is on
@@ -61,7 +61,8 @@ void ledger_show_fingerprint(struct ledger_zone *zone)
     if (is_of_durable(zone)) {
         show(zone);
     } else if (!zone->has_digest && zone->fingerprint_state == FINGERPRINT_NONE) {
-        asks = zone->stored != NULL && !zone->is_removed && zone->durable != NULL;
+        asks = zone->stored != NULL && !zone->is_removed && zone->durable != NULL &&
+               zone_version_record_count(zone->durable) > ZONE_FINGERPRINT_ON_ASKING;
     }
     if (asks) {
         zone->fingerprint_state = FINGERPRINT_COMPUTING;
@@ -118,7 +119,9 @@ void ledger_follow_fingerprint(struct ledger_zone *zone, const struct commit *co
                                struct store_entry *entries)
 {
     bool restarts = commit->kind == COMMIT_RESTART || commit->mends;
-    bool is_small = zone_version_record_count(commit->version) <= FINGERPRINT_AT_ONCE;
+    uint64_t record_count = zone_version_record_count(commit->version);
+    bool is_small = record_count <= FINGERPRINT_AT_ONCE;
+    bool waits = restarts && record_count <= ZONE_FINGERPRINT_ON_ASKING;
     struct fingerprint lanes;
     bool follows = false;
     struct chunk **missed = NULL;
@@ -147,21 +150,17 @@ void ledger_follow_fingerprint(struct ledger_zone *zone, const struct commit *co
             fingerprint_digest(&lanes, entries[i].digest);
             entries[i].has_digest = true;
         }
-    } else if (is_small) {
+    } else if (is_small && !waits) {
         fingerprint_of_version(&lanes, commit->version);
         fingerprint_digest(&lanes, entries[last].digest);
         entries[last].has_digest = true;
     } else {
         return;
     }
-    /* Of many small zones most never change, and the lanes would weigh more than the zone. */
-    bool keeps = !restarts || zone_version_record_count(commit->version) > LANES_WORTH_KEEPING;
     pthread_mutex_lock(&zone->lock);
     if (commit->epoch == zone->epoch) {
         set_digest(zone, entries[last].digest, commit->to);
-        if (keeps) {
-            set_lanes(zone, &lanes, commit->to);
-        }
+        set_lanes(zone, &lanes, commit->to);
     }
     pthread_mutex_unlock(&zone->lock);
 }

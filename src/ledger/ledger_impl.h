@@ -26,8 +26,7 @@ enum {
     GROUP_FULL = 1024,             /* … and it has no more commits than this */
     IMAGE_RENEWAL_BYTES = 1 << 20, /* deltas behind the image, at least, before it is renewed */
     FINGERPRINT_AT_ONCE = 4096,    /* records; larger zones are the keeper's */
-    LANES_WORTH_KEEPING = 64,   /* records; of smaller zones lanes are kept after a first delta */
-    LANES_WORTH_STORING = 1024, /* records; smaller zones are walked again */
+    LANES_WORTH_STORING = 1024,    /* records; smaller zones are walked again */
     MAX_WATCHERS = 8,
     RECENT_CHUNKS = 4,
     RECENT_CHUNK_BYTES = 16 << 20, /* a larger one is read from the store again */

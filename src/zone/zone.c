@@ -72,17 +72,32 @@ const struct zone_fingerprint *zone_find_fingerprint(const struct zone *zone, st
     return found != NULL && serial_equal(found->serial, serial) ? found : NULL;
 }
 
+bool zone_fingerprint_of(const struct zone *zone, const struct zone_version *version,
+                         struct zone_fingerprint *out)
+{
+    struct fingerprint lanes;
+    const struct zone_fingerprint *found =
+        zone_find_fingerprint(zone, zone_version_serial(version));
+    if (found != NULL) {
+        *out = *found;
+        return true;
+    }
+    if (zone_version_record_count(version) > ZONE_FINGERPRINT_ON_ASKING) {
+        return false;
+    }
+    fingerprint_of_version(&lanes, version);
+    fingerprint_digest(&lanes, out->digest);
+    out->serial = zone_version_serial(version);
+    return true;
+}
+
 bool zone_get_fingerprint(struct zone *zone, struct zone_fingerprint *out)
 {
     rcu_read_begin();
     const struct zone_version *version = atomic_load_explicit(&zone->current, memory_order_acquire);
-    const struct zone_fingerprint *found =
-        version == NULL ? NULL : zone_find_fingerprint(zone, zone_version_serial(version));
-    if (found != NULL) {
-        *out = *found;
-    }
+    bool is_known = version != NULL && zone_fingerprint_of(zone, version, out);
     rcu_read_end();
-    return found != NULL;
+    return is_known;
 }
 
 void zone_publish(struct zone *zone, struct zone_version *version)

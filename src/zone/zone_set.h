@@ -22,6 +22,10 @@ enum zone_state {
     ZONE_EXPIRED, /* a secondary without contact for too long: SERVFAIL */
 };
 
+/* Of versions with so few records the fingerprint is computed when somebody asks, and not kept:
+ * most of many small zones never change, and are asked about once an hour. */
+enum { ZONE_FINGERPRINT_ON_ASKING = 64 };
+
 /* The digest of all records of the version with this serial. Never changes. */
 struct zone_fingerprint {
     struct serial serial;
@@ -56,7 +60,11 @@ void zone_publish(struct zone *zone, struct zone_version *version);
 void zone_publish_fingerprint(struct zone *zone, const struct zone_fingerprint *fingerprint);
 /* That of a version with `serial`, or NULL. Inside a read section, for as long as that lasts. */
 const struct zone_fingerprint *zone_find_fingerprint(const struct zone *zone, struct serial serial);
-/* The current version's, copied. False: it is not known, or there is no version. */
+/* That of `version`, which is or was current, known or computed: some microseconds, no lock, no
+ * memory. Inside a read section. False: neither known nor of few records. */
+bool zone_fingerprint_of(const struct zone *zone, const struct zone_version *version,
+                         struct zone_fingerprint *out);
+/* The same of the current version, for anybody. False also where there is none. */
 bool zone_get_fingerprint(struct zone *zone, struct zone_fingerprint *out);
 /* For what lasts longer than a read section: the current version with a reference, or NULL. */
 struct zone_version *zone_acquire(struct zone *zone);
