@@ -26,6 +26,7 @@ struct loader {
     struct job *first;
     struct job **last;
     bool stopping;
+    unsigned idle_count; /* threads that wait for `wake` */
     unsigned thread_count;
     pthread_t threads[MAX_THREADS];
 };
@@ -40,7 +41,9 @@ static void *loader_main(void *context)
     pthread_mutex_lock(&loader->lock);
     for (;;) {
         while (loader->first == NULL && !loader->stopping) {
+            loader->idle_count++;
             pthread_cond_wait(&loader->wake, &loader->lock);
+            loader->idle_count--;
         }
         if (loader->stopping) {
             break;
@@ -88,8 +91,15 @@ void loader_submit(struct loader *loader, void (*run)(void *context), void (*dro
     pthread_mutex_lock(&loader->lock);
     *loader->last = job;
     loader->last = &job->next;
-    pthread_cond_signal(&loader->wake);
+    if (loader->idle_count != 0) {
+        pthread_cond_signal(&loader->wake);
+    }
     pthread_mutex_unlock(&loader->lock);
+}
+
+unsigned loader_thread_count(const struct loader *loader)
+{
+    return loader->thread_count;
 }
 
 void loader_free(struct loader *loader)

@@ -15,6 +15,8 @@ MUST_CHECK enum result loader_new(unsigned threads, struct loader **out, struct 
  * NULL) gets the context. */
 void loader_submit(struct loader *loader, void (*run)(void *context), void (*drop)(void *context),
                    void *context);
+/* How many jobs can run at once. */
+unsigned loader_thread_count(const struct loader *loader);
 /* Waits for running jobs, drops waiting ones. NULL is fine. */
 void loader_free(struct loader *loader);
 

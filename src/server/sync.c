@@ -6,6 +6,11 @@
  *
  * Other threads speak to it by posted messages, so nothing here needs a lock. Expiry and refresh
  * times survive a restart by way of what the zone's file or store says (zones.c).
+ *
+ * What is said of a hundred thousand zones at a start (configured, loaded) may wait some
+ * milliseconds, so that the thread is woken once for hundreds of them. Such messages gather in a
+ * list, and whatever comes by the direct way first runs those before it: for each zone the order is
+ * that in which things were said.
  */
 #include "server/sync.h"
 
@@ -23,11 +28,13 @@
 #include "server/zone_copy.h"
 #include "xfr/soa_query.h"
 
-enum { SOA_TCP_MS = 10000 };
+enum { SOA_TCP_MS = 10000, SOON_MS = 5, CONFIGURE_TURN = 256 };
 
 /* ---- messages from other threads ---- */
 
 struct sync_message {
+    struct sync_message *next; /* in `soon` */
+    void (*run)(void *context);
     struct sync *sync;
     struct server_zone *zone; /* a reference */
     struct address peer;
@@ -53,10 +60,82 @@ static void message_free(struct sync_message *message)
     memory_free(message);
 }
 
+/* In place of the list: the thread has ended. */
+static struct sync_message soon_closed;
+
+/* The gathered messages, oldest first. `last`: what stands for the list afterwards. */
+static struct sync_message *take_soon(struct sync *sync, struct sync_message *last)
+{
+    struct sync_message *newest = atomic_exchange(&sync->soon, last);
+    struct sync_message *oldest = NULL;
+    while (newest != NULL && newest != &soon_closed) {
+        struct sync_message *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
+}
+
+static void run_soon(struct sync *sync)
+{
+    struct sync_message *message = atomic_load_explicit(&sync->soon, memory_order_relaxed) == NULL
+                                       ? NULL
+                                       : take_soon(sync, NULL);
+    while (message != NULL) {
+        struct sync_message *next = message->next;
+        message->run(message);
+        message = next;
+    }
+}
+
+static void begin_soon(void *context)
+{
+    struct sync *sync = context;
+    loop_timer_set(sync->loop, &sync->soon_timer, instant_add_ms(clock_now(), SOON_MS));
+}
+
+static void soon_due(void *context)
+{
+    struct sync *sync = context;
+    if (sync->configuring != 0) {
+        begin_soon(sync);
+        return;
+    }
+    run_soon(sync);
+}
+
+static void deliver(void *context)
+{
+    struct sync_message *message = context;
+    if (message->sync->configuring == 0) {
+        run_soon(message->sync);
+    }
+    message->run(message);
+}
+
 static void post(struct sync_message *message, void (*run)(void *context))
 {
-    if (!loop_post(message->sync->loop, run, message)) {
+    message->run = run;
+    if (!loop_post(message->sync->loop, deliver, message)) {
         message_free(message); /* the thread is ending; refresh times make up for a lost NOTIFY */
+    }
+}
+
+static void post_soon(struct sync_message *message, void (*run)(void *context))
+{
+    struct sync *sync = message->sync;
+    struct sync_message *newest = atomic_load_explicit(&sync->soon, memory_order_relaxed);
+    message->run = run;
+    do {
+        if (newest == &soon_closed) {
+            message_free(message);
+            return;
+        }
+        message->next = newest;
+    } while (!atomic_compare_exchange_weak(&sync->soon, &newest, message));
+    if (newest == NULL && !loop_post(sync->loop, begin_soon, sync)) {
+        /* the thread is ending, and drops them */
     }
 }
 
@@ -309,13 +388,10 @@ static void detach(struct sync *sync, struct server_zone *zone)
     server_zone_unref(zone);
 }
 
-static void run_configure(void *context)
+static void configure(struct sync *sync, struct server_zone *zone,
+                      const struct sync_message *message)
 {
-    struct sync_message *message = context;
-    struct sync *sync = message->sync;
-    struct server_zone *zone = message->zone;
     if (atomic_load(&zone->gone)) {
-        message_free(message);
         return;
     }
     struct zone_settings *settings = server_zone_settings(zone);
@@ -340,7 +416,45 @@ static void run_configure(void *context)
     sync_notify_targets(sync, zone, settings);
     settings_unref(settings->settings);
     sync_zone_step(sync, zone);
+}
+
+static void run_configure(void *context)
+{
+    struct sync_message *message = context;
+    configure(message->sync, message->zone, message);
     message_free(message);
+}
+
+struct configure_batch {
+    struct sync *sync;
+    size_t next, count;
+    struct server_zone *zones[]; /* references */
+};
+
+static void configure_batch_free(struct configure_batch *batch)
+{
+    for (; batch->next < batch->count; batch->next++) {
+        server_zone_unref(batch->zones[batch->next]);
+    }
+    memory_free(batch);
+}
+
+/* Some at a time: a NOTIFY does not wait behind a hundred thousand of them. */
+static void run_configure_batch(void *context)
+{
+    struct configure_batch *batch = context;
+    static const struct sync_message no_times;
+    batch->sync->configuring += batch->next == 0;
+    size_t end =
+        batch->count - batch->next < CONFIGURE_TURN ? batch->count : batch->next + CONFIGURE_TURN;
+    for (; batch->next < end; batch->next++) {
+        configure(batch->sync, batch->zones[batch->next], &no_times);
+        server_zone_unref(batch->zones[batch->next]);
+    }
+    if (end == batch->count || !loop_post(batch->sync->loop, run_configure_batch, batch)) {
+        batch->sync->configuring--;
+        configure_batch_free(batch);
+    }
 }
 
 static void run_detach(void *context)
@@ -463,7 +577,19 @@ void sync_configure(struct sync *sync, struct server_zone *zone, int64_t expires
     struct sync_message *message = message_new(sync, zone);
     message->expires_in_s = expires_in_s;
     message->refresh_in_s = refresh_in_s;
-    post(message, run_configure);
+    post_soon(message, run_configure);
+}
+
+void sync_configure_all(struct sync *sync, struct server_zone *const *zones, size_t count)
+{
+    struct configure_batch *batch = memory_new(sizeof(*batch) + count * sizeof(batch->zones[0]));
+    *batch = (struct configure_batch){.sync = sync, .count = count};
+    for (size_t i = 0; i < count; i++) {
+        batch->zones[i] = server_zone_ref(zones[i]);
+    }
+    if (!loop_post(sync->loop, run_configure_batch, batch)) {
+        configure_batch_free(batch);
+    }
 }
 
 void sync_detach(struct sync *sync, struct server_zone *zone)
@@ -471,18 +597,23 @@ void sync_detach(struct sync *sync, struct server_zone *zone)
     post(message_new(sync, zone), run_detach);
 }
 
-void sync_published(struct sync *sync, struct server_zone *zone, struct serial serial)
+void sync_published(struct sync *sync, struct server_zone *zone, struct serial serial,
+                    bool may_wait)
 {
     struct sync_message *message = message_new(sync, zone);
     message->serial = serial;
-    post(message, run_published);
+    if (may_wait) {
+        post_soon(message, run_published);
+    } else {
+        post(message, run_published);
+    }
 }
 
 void sync_renotify(struct sync *sync, struct server_zone *zone)
 {
     struct zone_version *version = zone_acquire(zone->zone);
     if (version != NULL) {
-        sync_published(sync, zone, zone_version_serial(version));
+        sync_published(sync, zone, zone_version_serial(version), false);
     }
     zone_version_unref(version);
 }
@@ -540,6 +671,12 @@ static void *sync_main(void *context)
     server_thread_begin("sync");
     rcu_thread_start();
     loop_run(sync->loop);
+    struct sync_message *message = take_soon(sync, &soon_closed);
+    while (message != NULL) {
+        struct sync_message *next = message->next;
+        message_free(message);
+        message = next;
+    }
     while (sync->zone_count != 0) {
         detach(sync, sync->zones[0]);
     }
@@ -551,6 +688,7 @@ enum result sync_new(struct server *server, struct sync **out, struct error *err
 {
     struct sync *sync = memory_new_zeroed(1, sizeof(*sync));
     sync->server = server;
+    loop_timer_init(&sync->soon_timer, soon_due, sync);
     enum result result = loop_new(&sync->loop, err);
     if (result == OK) {
         server_set_rcu_hooks(sync->loop);

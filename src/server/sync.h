@@ -72,10 +72,13 @@ void sync_free(struct sync *sync);
  * `expires_in_s`, `refresh_in_s` from now (0 or less: at once). */
 void sync_configure(struct sync *sync, struct server_zone *zone, int64_t expires_in_s,
                     int64_t refresh_in_s);
+/* The same for many zones, without those times; takes references of its own. */
+void sync_configure_all(struct sync *sync, struct server_zone *const *zones, size_t count);
 /* Forgets the zone; its reference is dropped. */
 void sync_detach(struct sync *sync, struct server_zone *zone);
-/* A new version is published: tell the targets. */
-void sync_published(struct sync *sync, struct server_zone *zone, struct serial serial);
+/* A new version is published: tell the targets. `may_wait`: some milliseconds, with others. */
+void sync_published(struct sync *sync, struct server_zone *zone, struct serial serial,
+                    bool may_wait);
 /* All zones of a start or reload are loaded: NS sets may find addresses in zones that came later. */
 void sync_zones_loaded(struct sync *sync);
 /* An allowed NOTIFY came in. False: `quota` of them wait already, it was not taken. */

@@ -19,6 +19,9 @@ struct sync {
     struct notify_pace *pace;
     pthread_t thread;
     bool running;
+    _Atomic(struct sync_message *) soon; /* messages that may wait, newest first */
+    struct loop_timer soon_timer;
+    uint32_t configuring; /* batches of zones under way: what may wait waits for them */
     struct server_zone **zones; /* attached; each holds a reference */
     size_t zone_count, zone_room;
 };

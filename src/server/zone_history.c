@@ -80,7 +80,7 @@ static void published(const struct ledger_event *event)
                   LOG_NUM("records", zone_version_record_count(event->version)),
                   LOG_KEY("from", is_restored ? "store" : store_source_name(event->source)));
     }
-    sync_published(zone->server->sync, zone, event->to);
+    sync_published(zone->server->sync, zone, event->to, event->is_first);
 }
 
 static void watch(void *context, const struct ledger_event *event)

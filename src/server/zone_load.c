@@ -116,7 +116,7 @@ static struct file_mark mark_of(const struct stat *st)
 /* Reads the file as it is; shares with `base` (may be NULL) what is equal. */
 static enum result read_file(struct server_zone *zone, const struct zone_settings *settings,
                              struct zone_version *base, struct zone_version **version,
-                             struct error *err)
+                             struct stat *st, struct error *err)
 {
     included_files_clear(&zone->included);
     struct zone_load_options options = {
@@ -130,6 +130,7 @@ static enum result read_file(struct server_zone *zone, const struct zone_setting
         .max_types_per_name = settings->max_types_per_name,
         .on_include = included_files_note,
         .include_context = &zone->included,
+        .out_stat = st,
     };
     struct reporter reporter = {.zone = zone};
     return zone_load_file(&options, base, version, NULL, report_finding, &reporter, err);
@@ -148,8 +149,11 @@ static enum result take_file(struct server_zone *zone, const struct zone_setting
 {
     struct zone_version *base = present == NULL ? NULL : zone_merge_base(zone, present);
     struct zone_version *version = NULL;
-    enum result result = read_file(zone, settings, base != NULL ? base : present, &version, err);
+    struct stat st;
+    enum result result =
+        read_file(zone, settings, base != NULL ? base : present, &version, &st, err);
     if (result == OK) {
+        *mark = mark_of(&st);
         mark->serial = mark->served = mark->pure = zone_version_serial(version).value;
         mark->known = mark->serial_known = mark->served_known = true;
         result = present == NULL
@@ -171,7 +175,7 @@ static void remember_file(struct server_zone *zone, const struct zone_settings *
 {
     struct zone_version *version = NULL;
     if (zone->file.is_merged && zone->file_version == NULL &&
-        read_file(zone, settings, present, &version, &(struct error){0}) == OK) {
+        read_file(zone, settings, present, &version, NULL, &(struct error){0}) == OK) {
         keep_version(zone, version);
     }
 }
@@ -181,17 +185,19 @@ static enum result load_file(struct server_zone *zone, const struct zone_setting
                              struct zone_version *present, struct error *err)
 {
     struct stat st;
-    if (stat(settings->file, &st) != 0) {
-        return error_set_os(err, ERR_NOT_FOUND, "file not found");
-    }
-    if (same_file(&zone->file, &st) && !included_files_changed(&zone->included)) {
+    bool is_known = zone->file.known && stat(settings->file, &st) == 0;
+    if (is_known && same_file(&zone->file, &st) && !included_files_changed(&zone->included)) {
         remember_file(zone, settings, present);
         return OK;
     }
-    struct file_mark mark = mark_of(&st);
+    struct file_mark mark = {0};
     enum result result = take_file(zone, settings, present, &mark, err);
     if (result != OK) {
         zone->file.known = false; /* said again at the next reload */
+        if (stat(settings->file, &st) != 0) {
+            *err = (struct error){0};
+            return error_set_os(err, ERR_NOT_FOUND, "file not found");
+        }
         return result;
     }
     zone->file_before = zone->file;
@@ -303,10 +309,15 @@ static void job_free(struct load_job *job)
     memory_free(job);
 }
 
-static void run_load(void *context)
+/* False: somebody is at it, and will do it once more. */
+static bool take_zone(struct server_zone *zone)
 {
-    struct load_job *job = context;
-    struct server_zone *zone = job->zone;
+    atomic_store(&zone->load_again, true);
+    return !atomic_exchange(&zone->load_busy, true);
+}
+
+static void load_zone(struct server_zone *zone)
+{
     do {
         atomic_store(&zone->load_again, false);
         struct zone_settings *settings = server_zone_settings(zone);
@@ -321,6 +332,12 @@ static void run_load(void *context)
         settings_unref(settings->settings);
         atomic_store(&zone->load_busy, false);
     } while (atomic_load(&zone->load_again) && !atomic_exchange(&zone->load_busy, true));
+}
+
+static void run_load(void *context)
+{
+    struct load_job *job = context;
+    load_zone(job->zone);
     job_free(job);
 }
 
@@ -331,9 +348,8 @@ static void drop_load(void *context)
 
 void zone_load_start(struct server_zone *zone, struct load_round *round)
 {
-    atomic_store(&zone->load_again, true);
-    if (atomic_exchange(&zone->load_busy, true)) {
-        return; /* the one under way sees load_again */
+    if (!take_zone(zone)) {
+        return;
     }
     struct load_job *job = memory_new(sizeof(*job));
     *job = (struct load_job){.zone = server_zone_ref(zone), .round = round};
@@ -341,4 +357,72 @@ void zone_load_start(struct server_zone *zone, struct load_round *round)
         atomic_fetch_add(&round->holds, 1);
     }
     loader_submit(zone->server->loader, run_load, drop_load, job);
+}
+
+/* ---- all zones of a start or reload ---- */
+
+/* One job for each loader thread, not one for each zone: they take zones from a list, a few at a
+ * time, and stand in line again, so that other jobs have their turn. */
+enum { BATCH_TURN = 64 };
+
+struct load_batch {
+    struct load_round *round; /* a hold */
+    _Atomic uint32_t holds;   /* jobs */
+    _Atomic size_t next;
+    size_t count;
+    struct server_zone *zones[]; /* references */
+};
+
+static void batch_release(struct load_batch *batch)
+{
+    if (atomic_fetch_sub(&batch->holds, 1) == 1) {
+        for (size_t i = atomic_load(&batch->next); i < batch->count; i++) {
+            server_zone_unref(batch->zones[i]);
+        }
+        load_round_release(batch->round);
+        memory_free(batch);
+    }
+}
+
+static void drop_batch(void *context)
+{
+    batch_release(context);
+}
+
+static void run_batch(void *context)
+{
+    struct load_batch *batch = context;
+    size_t at = atomic_fetch_add(&batch->next, BATCH_TURN);
+    struct loader *loader = at < batch->count ? batch->zones[at]->server->loader : NULL;
+    for (size_t i = at; i < batch->count && i < at + BATCH_TURN; i++) {
+        if (take_zone(batch->zones[i])) {
+            load_zone(batch->zones[i]);
+        }
+        server_zone_unref(batch->zones[i]);
+    }
+    if (at + BATCH_TURN < batch->count) {
+        loader_submit(loader, run_batch, drop_batch, batch);
+    } else {
+        batch_release(batch);
+    }
+}
+
+void zone_load_all(struct loader *loader, struct server_zone **zones, size_t count,
+                   struct load_round *round)
+{
+    if (count == 0) {
+        return;
+    }
+    size_t jobs = (count + BATCH_TURN - 1) / BATCH_TURN;
+    jobs = jobs < loader_thread_count(loader) ? jobs : loader_thread_count(loader);
+    struct load_batch *batch = memory_new(sizeof(*batch) + count * sizeof(batch->zones[0]));
+    *batch = (struct load_batch){.round = round, .count = count};
+    atomic_init(&batch->holds, (uint32_t)jobs);
+    for (size_t i = 0; i < count; i++) {
+        batch->zones[i] = server_zone_ref(zones[i]);
+    }
+    atomic_fetch_add(&round->holds, 1);
+    for (size_t i = 0; i < jobs; i++) {
+        loader_submit(loader, run_batch, drop_batch, batch);
+    }
 }

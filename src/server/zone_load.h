@@ -6,6 +6,9 @@
 #ifndef SERVER_ZONE_LOAD_H
 #define SERVER_ZONE_LOAD_H
 
+#include <stddef.h>
+
+struct loader;
 struct server_zone;
 struct load_round;
 
@@ -19,5 +22,8 @@ void load_round_release(struct load_round *round);
 /* Any thread. While a load of the zone is under way, it is done once more after that. round: NULL, or
  * held until this load has ended. */
 void zone_load_start(struct server_zone *zone, struct load_round *round);
+/* The same for all of them (takes references of its own), by as many jobs as there are threads. */
+void zone_load_all(struct loader *loader, struct server_zone **zones, size_t count,
+                   struct load_round *round);
 
 #endif

@@ -225,13 +225,19 @@ void zones_configure(struct zones *zones, void (*loaded)(void *context), void *c
     }
     for (size_t i = 0; i < settings->zone_count; i++) {
         ledger_zone_set_history_limit(all[i]->history, settings->zones[i].max_journal_bytes);
-        /* A secondary is handed to the sync thread by its loader, after its copy was read. */
+    }
+    /* A secondary is handed to the sync thread by its loader, after its copy was read. */
+    struct server_zone **told = memory_new_zeroed(settings->zone_count, sizeof(told[0]));
+    size_t told_count = 0;
+    for (size_t i = 0; i < settings->zone_count; i++) {
         if (settings->zones[i].role == ROLE_PRIMARY || all[i]->sync_begun) {
-            sync_configure(server->sync, all[i], 0, 0);
+            told[told_count++] = all[i];
         }
         all[i]->sync_begun = true;
-        zone_load_start(all[i], round);
     }
+    sync_configure_all(server->sync, told, told_count);
+    memory_free(told);
+    zone_load_all(server->loader, all, settings->zone_count, round);
     memory_free(all);
     load_round_release(round);
 }
