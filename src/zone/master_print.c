@@ -224,6 +224,16 @@ static enum result write_file(const struct zone_version *version, const char *pa
     return syncs ? sync_directory(path, err) : OK;
 }
 
+enum result master_write_fd(const struct zone_version *version, int fd, const char *name,
+                            struct error *err)
+{
+    struct writer w = {.fd = fd};
+    text_init(&w.text, 0);
+    enum result result = write_zone(&w, version, name, err);
+    text_deinit(&w.text);
+    return result;
+}
+
 enum result master_write_file(const struct zone_version *version, const char *path,
                               struct error *err)
 {
