@@ -30,6 +30,8 @@ struct ledger *ledger_new(const struct ledger_options *options)
         options->checkpoint_bytes != 0 ? options->checkpoint_bytes : CHECKPOINT_BYTES;
     ledger->wall_s = options->wall_s != NULL ? options->wall_s : wall_of_system;
     ledger->wall_context = options->wall_context;
+    ledger->guard = options->guard;
+    ledger->guard_context = options->guard_context;
     pthread_mutex_init(&ledger->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -53,8 +53,25 @@ struct ledger_event {
  * the same zone. */
 typedef void ledger_watcher(void *context, const struct ledger_event *event);
 
+/*
+ * What stands at the door: whoever makes a version, it is shown here before it becomes the head.
+ * Anything but OK keeps it out, and is what ledger_commit or ledger_edit returns. Called under the
+ * zone's edit lock, by the thread that commits; it may take long, but not commit to the same zone.
+ * `version` may be kept (zone_version_ref). Not asked about what is restored from the store.
+ */
+struct ledger_candidate {
+    struct ledger_zone *zone;
+    const struct zone_version *head; /* what would be replaced; NULL: nothing */
+    struct zone_version *version;
+    enum store_source source;
+};
+typedef enum result ledger_guard(void *context, const struct ledger_candidate *candidate,
+                                 struct error *err);
+
 struct ledger_options {
-    struct store *store;              /* borrowed; NULL: in memory only */
+    struct store *store; /* borrowed; NULL: in memory only */
+    ledger_guard *guard; /* NULL: all that is in order is let in */
+    void *guard_context;
     uint64_t memory_history_bytes;    /* a zone, without store; 0: 16 MiB */
     uint64_t checkpoint_bytes;        /* journal octets that make the keeper move them; 0: 4 MiB */
     int64_t (*wall_s)(void *context); /* NULL: clock_wall_s */
@@ -109,6 +126,7 @@ struct ledger_change {
  * done   may be NULL. Not called unless OK is returned.
  * ERR_STALE   the chain does not start at the head, or the serial does not advance
  * ERR_CLOSED  the zone was removed
+ * What the guard returns.
  */
 MUST_CHECK enum result ledger_commit(struct ledger_zone *zone, const struct ledger_change *change,
                                      ledger_done *done, void *done_context, struct error *err);
@@ -119,7 +137,7 @@ MUST_CHECK enum result ledger_commit(struct ledger_zone *zone, const struct ledg
  *        same, after everything the head stands on is durable). Its error is returned.
  * limits borrowed; NULL: none.
  * ERR_NOT_FOUND  the zone has no version yet.   ERR_STALE, ERR_CLOSED: as ledger_commit
- * What delta_apply returns. Persists first, always.
+ * What delta_apply and the guard return. Persists first, always.
  */
 typedef enum result ledger_make(void *context, struct zone_version *head, struct delta **out,
                                 struct error *err);

@@ -108,6 +108,22 @@ static enum result check_change(const struct ledger_zone *zone, const struct led
     return check_advance(zone, from, has_head, to, change->adopts, err);
 }
 
+/* Under the edit lock alone, since it may take long: nobody else moves the head forward. */
+static enum result ask_guard(struct ledger_zone *zone, struct zone_version *version,
+                             enum store_source source, struct error *err)
+{
+    const struct ledger *ledger = zone->ledger;
+    if (ledger->guard == NULL) {
+        return OK;
+    }
+    struct zone_version *head = ledger_zone_head(zone);
+    struct ledger_candidate candidate = {
+        .zone = zone, .head = head, .version = version, .source = source};
+    enum result result = ledger->guard(ledger->guard_context, &candidate, err);
+    zone_version_unref(head);
+    return result;
+}
+
 /* --- Letting in. --- */
 
 /* Under the edit lock: moves the head, and publishes where that comes first. Frees the commit where
@@ -186,6 +202,9 @@ enum result ledger_commit(struct ledger_zone *zone, const struct ledger_change *
     struct serial to = zone_version_serial(change->version);
     struct serial from = zone->head == NULL ? to : zone_version_serial(zone->head);
     pthread_mutex_unlock(&zone->lock);
+    if (result == OK) {
+        result = ask_guard(zone, change->version, change->source, err);
+    }
     if (result != OK) {
         pthread_mutex_unlock(&zone->edit);
         zone_version_unref(change->version);
@@ -235,6 +254,9 @@ static enum result edit_under_lock(struct ledger_zone *zone, ledger_make *make, 
     }
     if (result == OK && delta != NULL) {
         result = delta_apply(head, delta, options->limits, &version, err);
+        if (result == OK && (result = ask_guard(zone, version, options->source, err)) != OK) {
+            zone_version_unref(version);
+        }
     }
     if (result == OK) {
         struct commit *commit = commit_new(zone, delta == NULL ? COMMIT_BARRIER : COMMIT_DELTAS);

@@ -137,6 +137,8 @@ struct ledger {
     uint64_t checkpoint_bytes;
     int64_t (*wall_s)(void *context);
     void *wall_context;
+    ledger_guard *guard;
+    void *guard_context;
     struct {
         ledger_watcher *call;
         void *context;
