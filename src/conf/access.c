@@ -84,6 +84,12 @@ const struct conf_update_policy *conf_update_policy(const struct conf *conf,
     return setting != NULL ? setting->update_policy : NULL;
 }
 
+const struct conf_checker *conf_checker(const struct conf *conf, const struct conf_zone *zone)
+{
+    const struct conf_setting *setting = conf_find(conf, zone, CONF_CHECKER);
+    return setting != NULL && setting->special == CONF_SPECIAL_NOT ? setting->object : NULL;
+}
+
 const struct conf_rate_limit *conf_rate_limit(const struct conf *conf)
 {
     const struct conf_setting *setting = conf_find(conf, NULL, CONF_RATE_LIMIT);

@@ -108,6 +108,7 @@ enum conf_id {
     CONF_SERIAL_UPDATE_METHOD,  /* enum conf_serial_method */
     CONF_TRANSFER_FORMAT,       /* enum conf_transfer_format */
     CONF_ZONE_STATISTICS,       /* enum conf_statistics */
+    CONF_ZONEMD_CHECK,          /* enum conf_zonemd_check */
     /* conf_number: seconds; 0 for a limit of a transfer: none */
     CONF_MAX_REFRESH_TIME,
     CONF_MAX_RETRY_TIME,
@@ -120,6 +121,7 @@ enum conf_id {
     CONF_MAX_ZONE_TTL, /* CONF_UNLIMITED: none */
     CONF_INTERFACE_INTERVAL,
     CONF_NOTIFY_DELAY,
+    CONF_CHECKER_TIMEOUT,
     /* conf_number: milliseconds */
     CONF_TCP_ADVERTISED_TIMEOUT,
     CONF_TCP_IDLE_TIMEOUT,
@@ -128,6 +130,7 @@ enum conf_id {
     /* conf_number: octets; CONF_UNLIMITED, CONF_DEFAULT_SIZE */
     CONF_TCP_CLIENT_MEMORY,
     CONF_MAX_JOURNAL_SIZE,
+    CONF_MAX_ZONE_SIZE,
     CONF_UDP_RECEIVE_BUFFER,
     CONF_UDP_SEND_BUFFER,
     CONF_TCP_RECEIVE_BUFFER,
@@ -136,7 +139,10 @@ enum conf_id {
     CONF_COOKIE_ALGORITHM,
     CONF_EDNS_UDP_SIZE,
     CONF_EDNS_VERSION,   /* server */
-    CONF_MAX_IXFR_RATIO, /* percent; CONF_UNLIMITED */
+    CONF_MAX_IXFR_RATIO, /* percent; CONF_UNLIMITED; and the two that follow */
+    CONF_MAX_GROWTH,
+    CONF_MAX_SHRINK,
+    CONF_MAX_NAMES,
     CONF_MAX_RECORDS,
     CONF_MAX_RECORDS_PER_TYPE,
     CONF_MAX_TYPES_PER_NAME,
@@ -165,13 +171,15 @@ enum conf_id {
     CONF_UPDATE_QUOTA,
     /* conf_response_padding */
     CONF_RESPONSE_PADDING,
-    /* conf_update_policy, conf_rate_limit */
+    /* conf_update_policy, conf_rate_limit, conf_checker */
+    CONF_CHECKER,
     CONF_UPDATE_POLICY,
     CONF_RATE_LIMIT,
     /* inside the blocks; assembled into the structs below */
     CONF_ZONE_TYPE,
     CONF_ZONE_FILE,
     CONF_SECRET,
+    CONF_SECRET_FILE,
     CONF_ALGORITHM,
     CONF_KEYS,
     CONF_CA_FILE,
@@ -235,6 +243,7 @@ enum conf_notify {
 };
 enum conf_serial_check { CONF_SERIAL_ADVANCE, CONF_SERIAL_STRICT };
 enum conf_serial_method { CONF_SERIAL_INCREMENT, CONF_SERIAL_UNIXTIME, CONF_SERIAL_DATE };
+enum conf_zonemd_check { CONF_ZONEMD_NO, CONF_ZONEMD_YES, CONF_ZONEMD_REQUIRED };
 enum conf_transfer_format { CONF_ONE_ANSWER, CONF_MANY_ANSWERS };
 enum conf_statistics { CONF_STATISTICS_NONE, CONF_STATISTICS_FULL, CONF_STATISTICS_TERSE };
 
@@ -275,6 +284,7 @@ struct conf_key {
     uint16_t digest_bits;  /* of "hmac-sha256-128"; 0: all */
     const uint8_t *secret; /* wiped by conf_free */
     uint32_t secret_size;
+    const char *secret_file; /* made absolute; NULL: the secret stood in the statement */
     struct conf_where where;
 };
 
@@ -369,6 +379,12 @@ struct conf_update_policy {
 
 enum { CONF_COOKIE_SECRETS = 4, CONF_COOKIE_SECRET_SIZE = 16 };
 
+/* A program that looks at a version of a zone before it is served. */
+struct conf_checker {
+    const char *program;          /* made absolute */
+    const char *const *arguments; /* with the program's name as the first, NULL as the last */
+};
+
 struct conf_rate_limit {
     uint32_t responses, referrals, nodata, nxdomains, errors, all; /* a second; 0: no limit */
     uint32_t window_s, slip, qps_scale, ipv4_prefix, ipv6_prefix;
@@ -433,7 +449,8 @@ struct conf_statistics_channel {
 
 struct conf_server {
     struct prefix prefix;
-    const struct conf_key *key;          /* `keys`, or NULL */
+    const struct conf_key *const *keys;  /* `keys`, the last is NULL; or NULL */
+    const struct conf_key *key;          /* the first of them, or NULL */
     const struct conf_setting *settings; /* conf_server_find */
     uint32_t setting_count;
     struct conf_where where;
@@ -490,7 +507,8 @@ enum { CONF_ERRORS_MAX = 50 }; /* errors of one load that are reported; the rest
  * only. Without errors *out is given (free it with conf_free); warnings and notices do not hinder.
  * ERR_FORMAT  there were errors; `err` has the first
  * ERR_IO      the file cannot be read
- * Any thread; touches no file but those it reads (none that it names is looked for).
+ * Any thread; touches no file but those it reads: the configuration with what it includes, and the
+ * secrets of keys (secret-file).
  */
 MUST_CHECK enum result conf_load(const char *path, conf_report *report, void *context,
                                  struct conf **out, struct error *err);
@@ -526,6 +544,8 @@ struct address conf_address(const struct conf *conf, const struct conf_zone *zon
 /* NULL: none. */
 const struct conf_update_policy *conf_update_policy(const struct conf *conf,
                                                     const struct conf_zone *zone);
+/* NULL: none. */
+const struct conf_checker *conf_checker(const struct conf *conf, const struct conf_zone *zone);
 const struct conf_rate_limit *conf_rate_limit(const struct conf *conf);
 const struct conf_padding *conf_response_padding(const struct conf *conf); /* never NULL */
 /* check-names for this zone, by its type. */

@@ -78,16 +78,14 @@ static bool parse_algorithm(struct cursor *cursor, const struct conf_setting *se
     return false;
 }
 
-static bool parse_secret(struct cursor *cursor, const struct conf_setting *setting,
-                         struct conf_key *key)
+bool loader_take_secret(struct loader *loader, struct slice text, struct conf_where where,
+                        struct conf_key *key)
 {
-    const struct item *item = setting->object;
-    size_t size = strlen(item->text);
-    size_t room = size / 4 * 3 + 3;
-    uint8_t *secret = loader_alloc_secret(cursor->loader, room);
+    size_t room = text.size / 4 * 3 + 3;
+    uint8_t *secret = loader_alloc_secret(loader, room);
     size_t used;
-    if (!base64_decode(item->text, size, secret, room, &used) || used == 0) {
-        loader_error(cursor->loader, item->where,
+    if (!base64_decode((const char *)text.data, text.size, secret, room, &used) || used == 0) {
+        loader_error(loader, where,
                      "the secret is not base64 (letters, digits, `+`, `/`, ended by `=` to a "
                      "multiple of four)");
         return false;
@@ -115,15 +113,27 @@ bool parse_key(struct cursor *cursor, const struct row *row, struct conf_setting
     block_read(cursor, block, IN_KEY, &settings);
     const struct conf_setting *algorithm = settings_find(&settings, CONF_ALGORITHM);
     const struct conf_setting *secret = settings_find(&settings, CONF_SECRET);
+    const struct conf_setting *file = settings_find(&settings, CONF_SECRET_FILE);
     key->name = loader_keep(loader, name->text);
     key->where = name->where;
     key->wire = loader_keep_name(loader, name->text, name->where, "key name");
-    if ((algorithm == NULL || secret == NULL) && loader->findings->errors == errors) {
+    if ((algorithm == NULL || (secret == NULL && file == NULL)) &&
+        loader->findings->errors == errors) {
         loader_error(loader, name->where, "key `%s` has no `%s`", quoted_text(name->text, quoted),
                      algorithm == NULL ? "algorithm" : "secret");
     }
-    if (algorithm != NULL && parse_algorithm(cursor, algorithm, key) && secret != NULL) {
-        (void)parse_secret(cursor, secret, key);
+    if (secret != NULL && file != NULL) {
+        loader_error(loader, file->where,
+                     "key `%s` has both `secret` and `secret-file`; keep one of them",
+                     quoted_text(name->text, quoted));
+    } else if (algorithm != NULL && parse_algorithm(cursor, algorithm, key)) {
+        if (secret != NULL) {
+            const struct item *item = secret->object;
+            (void)loader_take_secret(loader, slice_str(item->text), item->where, key);
+        } else if (file != NULL) {
+            key->secret_file = file->text;
+            loader_path(loader, &key->secret_file);
+        }
     }
     list_deinit(&settings);
     loader_define(loader, REFERENCE_KEY, key->name, key->where, key);

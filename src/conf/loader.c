@@ -193,7 +193,7 @@ static enum result load(const char *name, const struct slice *text, bool allow_i
 {
     struct conf *conf = memory_new_zeroed(1, sizeof(*conf));
     struct findings findings;
-    struct loader loader = {.conf = conf, .findings = &findings};
+    struct loader loader = {.conf = conf, .findings = &findings, .may_read = allow_include};
     enum result result = OK;
     arena_init(&conf->arena, 0);
     findings_init(&findings, &conf->arena);
@@ -212,6 +212,7 @@ static enum result load(const char *name, const struct slice *text, bool allow_i
     }
     if (result == OK) {
         loader_resolve(&loader);
+        loader_read_secrets(&loader);
         loader_check(&loader);
         if (findings_send(&findings, CONF_ERRORS_MAX, report, context, err)) {
             result = ERR_FORMAT;

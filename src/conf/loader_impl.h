@@ -78,6 +78,7 @@ struct loader {
     struct conf *conf;
     struct findings *findings;
     bool is_default; /* the built-in text is being read */
+    bool may_read;   /* other files than the one it was given */
 
     struct list defaults;          /* struct conf_setting */
     struct list options;           /* struct conf_setting */
@@ -134,6 +135,11 @@ const struct named *loader_find(const struct loader *loader, enum reference_kind
 void loader_resolve_logging(struct loader *loader);
 /* semantic.c: after `options` is in its place; and the zones, by name. */
 void loader_resolve_paths(struct loader *loader);
+/* key_block.c: the secret of a key from its text in base64; false after an error. */
+bool loader_take_secret(struct loader *loader, struct slice text, struct conf_where where,
+                        struct conf_key *key);
+/* secret_file.c: the secrets that keys have in files of their own, once paths are absolute. */
+void loader_read_secrets(struct loader *loader);
 /* semantic.c: what is wrong although each statement is right. */
 void loader_check(struct loader *loader);
 

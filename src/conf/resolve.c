@@ -365,7 +365,8 @@ static void move_blocks(struct loader *loader)
     for (uint32_t i = 0; i < conf->server_count; i++) {
         const struct conf_setting *keys = conf_server_setting(&servers[i], CONF_KEYS);
         if (keys != NULL) {
-            servers[i].key = ((const struct conf_key *const *)keys->object)[0];
+            servers[i].keys = keys->object;
+            servers[i].key = servers[i].keys[0];
         }
     }
     conf->servers = servers;

@@ -29,6 +29,7 @@ static enum result read_all(int fd, struct source *out, struct error *err)
         .bytes = memory_new((size_t)status.st_size + 1),
         .device = status.st_dev,
         .inode = status.st_ino,
+        .mode = status.st_mode,
     };
     while (out->size < (size_t)status.st_size) {
         ssize_t got = read(fd, out->bytes + out->size, (size_t)status.st_size - out->size);

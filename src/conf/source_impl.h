@@ -13,6 +13,7 @@ struct source {
     size_t size;
     dev_t device; /* with inode: which file it is, whatever its name */
     ino_t inode;
+    mode_t mode;
 };
 
 /* Only regular files; at most 1 GiB. ERR_IO, ERR_LIMIT. */

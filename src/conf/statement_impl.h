@@ -115,6 +115,7 @@ parse_value parse_remotes_definition;
 parse_value parse_options;
 parse_value parse_zone;
 parse_value parse_zone_type;
+parse_value parse_checker;
 /* key_block.c */
 parse_value parse_key;
 parse_value parse_keys;

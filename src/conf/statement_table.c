@@ -2,10 +2,11 @@
 /*
  * Every statement there is: its word, where it may stand, how its value is read, what becomes of
  * it, and its default. BIND's whole vocabulary is here, so that a named.conf loads or is told
- * precisely why not; what is ours stands among it (allow-weak-tsig, auto-reload, format,
- * hidden-primary, notify-quota, serial-check, store-directory, tcp-client-memory,
- * tcp-clients-per-prefix and its prefix lengths, tcp-queries-per-client, transfers-out-per-client and
- * -per-zone, write-back).
+ * precisely why not; what is ours stands among it (allow-weak-tsig, auto-reload, checker,
+ * checker-timeout, format, hidden-primary, max-growth, max-names, max-shrink, max-zone-size,
+ * notify-quota, secret-file, serial-check, store-directory, tcp-client-memory,
+ * tcp-clients-per-prefix and its prefix lengths, tcp-queries-per-client, transfers-out-per-client
+ * and -per-zone, write-back, zonemd-check).
  *
  * Defaults are written as an operator would write them and read by the same parsers. They are those
  * of BIND 9.18, except where its values stand in the way of quick and safe copies:
@@ -86,6 +87,11 @@ static const struct keyword statistics_words[] = {{"none", CONF_STATISTICS_NONE}
 static const struct keyword log_format_words[] = {
     {"text", CONF_LOG_TEXT}, {"keyvalue", CONF_LOG_KEYVALUE}, {"json", CONF_LOG_JSON}, {NULL, 0}};
 
+static const struct keyword zonemd_words[] = {{"no", CONF_ZONEMD_NO},
+                                              {"yes", CONF_ZONEMD_YES},
+                                              {"required", CONF_ZONEMD_REQUIRED},
+                                              {NULL, 0}};
+
 /* clang-format off */
 const struct row statement_table[] = {
     {"acl", T, parse_acl_definition, CONF_NONE, WORKS, .many = true},
@@ -149,6 +155,9 @@ const struct row statement_table[] = {
     {"check-srv-cname", O | P, parse_word, CONF_CHECK_SRV_CNAME, WORKS, .words = check_words,
      .fallback = "warn"},
     {"check-wildcard", O | P, parse_bool, CONF_CHECK_WILDCARD, WORKS, .fallback = "yes"},
+    {"checker", O | Z, parse_checker, CONF_CHECKER, WORKS, .fallback = "none"},
+    {"checker-timeout", O | Z, parse_seconds, CONF_CHECKER_TIMEOUT, WORKS, .min = 1, .max = 3600,
+     .fallback = "30"},
     {"cipher-suites", L, parse_text, CONF_NONE, UNUSED_HERE},
     {"ciphers", L, parse_text, CONF_CIPHERS, WORKS},
     {"clients-per-query", O, parse_anything, CONF_NONE, UNUSED_HERE},
@@ -226,7 +235,7 @@ const struct row statement_table[] = {
     {"geoip-directory", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"glue-cache", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"heartbeat-interval", O, parse_anything, CONF_NONE, UNUSED_HERE},
-    {"hidden-primary", O | P, parse_bool, CONF_HIDDEN_PRIMARY, LATER, .fallback = "no"},
+    {"hidden-primary", O | P, parse_bool, CONF_HIDDEN_PRIMARY, WORKS, .fallback = "no"},
     {"hostname", O, parse_text_or_none, CONF_HOSTNAME, WORKS},
     {"http", T, parse_anything, CONF_NONE, UNUSED_HERE, .many = true},
     {"http-listener-clients", O, parse_anything, CONF_NONE, UNUSED_HERE},
@@ -276,8 +285,10 @@ const struct row statement_table[] = {
     {"max-cache-size", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"max-cache-ttl", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"max-clients-per-query", O, parse_anything, CONF_NONE, UNUSED_HERE},
+    {"max-growth", O | Z, parse_percent, CONF_MAX_GROWTH, WORKS, .fallback = "unlimited"},
     {"max-ixfr-ratio", O | Z, parse_percent, CONF_MAX_IXFR_RATIO, WORKS, .fallback = "100%"},
     {"max-journal-size", O | Z, parse_size, CONF_MAX_JOURNAL_SIZE, WORKS, .fallback = "default"},
+    {"max-names", O | Z, conf_parse_number, CONF_MAX_NAMES, WORKS, .fallback = "0"},
     {"max-ncache-ttl", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"max-query-count", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"max-query-restarts", O, parse_anything, CONF_NONE, UNUSED_HERE},
@@ -291,6 +302,7 @@ const struct row statement_table[] = {
     {"max-retry-time", O | S, parse_seconds, CONF_MAX_RETRY_TIME, WORKS, .min = 1,
      .fallback = "1d"},
     {"max-rsa-exponent-size", O, parse_anything, CONF_NONE, UNUSED_HERE},
+    {"max-shrink", O | Z, parse_percent, CONF_MAX_SHRINK, WORKS, .fallback = "50%"},
     {"max-stale-ttl", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"max-table-size", R, conf_parse_number, CONF_RATE_MAX_TABLE, WORKS, .max = 16777216},
     {"max-transfer-idle-in", O | S, parse_minutes, CONF_MAX_TRANSFER_IDLE_IN, WORKS,
@@ -305,6 +317,7 @@ const struct row statement_table[] = {
      .fallback = "100"},
     {"max-udp-size", O | V, conf_parse_number, CONF_MAX_UDP_SIZE, WORKS, .min = 512, .max = 4096,
      .clamp = true, .fallback = "1232"},
+    {"max-zone-size", O | Z, parse_size, CONF_MAX_ZONE_SIZE, WORKS, .fallback = "unlimited"},
     {"max-zone-ttl", O | P, parse_seconds, CONF_MAX_ZONE_TTL, WORKS, .max = CONF_UNLIMITED,
      .fallback = "unlimited"},
     {"memstatistics", O, parse_anything, CONF_NONE, UNUSED_HERE},
@@ -399,6 +412,7 @@ const struct row statement_table[] = {
     {"root-key-sentinel", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"rrset-order", O, parse_anything, CONF_NONE, NOTED, .note = NOTE_ORDER},
     {"secret", K, parse_text, CONF_SECRET, WORKS},
+    {"secret-file", K, parse_path, CONF_SECRET_FILE, WORKS},
     {"secroots-file", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"send-cookie", O | V, parse_bool, CONF_SEND_COOKIE, LATER, .fallback = "yes"},
     {"serial-check", O | P, parse_word, CONF_SERIAL_CHECK, WORKS, .words = serial_check_words,
@@ -512,6 +526,8 @@ const struct row statement_table[] = {
     {"zone", T, parse_zone, CONF_NONE, WORKS, .many = true},
     {"zone-statistics", O | Z, parse_bool_or_word, CONF_ZONE_STATISTICS, LATER,
      .words = statistics_words, .fallback = "terse"},
+    {"zonemd-check", O | Z, parse_bool_or_word, CONF_ZONEMD_CHECK, WORKS, .words = zonemd_words,
+     .fallback = "yes"},
 };
 /* clang-format on */
 

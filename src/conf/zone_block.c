@@ -185,3 +185,36 @@ bool parse_zone(struct cursor *cursor, const struct row *row, struct conf_settin
     list_deinit(&settings);
     return true;
 }
+
+/* `checker none;`, `checker "/usr/local/bin/look" "-v";`: no shell is between, so what it is given
+ * are its arguments as they stand. */
+bool parse_checker(struct cursor *cursor, const struct row *row, struct conf_setting *out)
+{
+    struct loader *loader = cursor->loader;
+    if (cursor_skip_word(cursor, "none")) {
+        out->special = CONF_SPECIAL_NONE;
+        out->object = NULL;
+        return true;
+    }
+    struct conf_setting path = {.where = out->where};
+    if (!parse_path(cursor, row, &path)) {
+        return false;
+    }
+    struct conf_checker *checker = loader_alloc(loader, sizeof(*checker));
+    size_t room = cursor->statement->count + 1;
+    const char **arguments = loader_alloc(loader, room * sizeof(*arguments));
+    size_t count = 0;
+    checker->program = path.text;
+    loader_path(loader, &checker->program);
+    arguments[count++] = path.text;
+    while (cursor_peek(cursor) != NULL) {
+        const struct item *item = cursor_text(cursor, "an argument of the program");
+        if (item == NULL) {
+            return false;
+        }
+        arguments[count++] = loader_keep(loader, item->text);
+    }
+    checker->arguments = arguments;
+    out->object = checker;
+    return true;
+}
