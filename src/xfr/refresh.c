@@ -179,7 +179,8 @@ enum refresh_notify refresh_notified(struct refresh *r, uint32_t primary, bool h
                                      struct serial serial, struct instant now)
 {
     REQUIRE(primary == REFRESH_ANY_PRIMARY || primary < r->primary_count);
-    if (has_serial && r->has_copy && !r->expired && !serial_before(r->soa.serial, serial)) {
+    if (has_serial && r->has_copy && !r->expired &&
+        (!serial_before(r->soa.serial, serial) || refresh_is_held(r, serial))) {
         return REFRESH_NOTIFY_KNOWN;
     }
     if (refresh_is_busy(r)) {
@@ -293,6 +294,7 @@ void refresh_transferred(struct refresh *r, uint32_t ticket, const struct refres
     r->primaries[r->current].failures = 0;
     r->behind = false;
     r->force = false;
+    r->has_held = false;
     r->paid_until = instant_add_ms(r->paid_until, -(int64_t)r->options.spacing_ms);
     if (refresh_wants_newer(r) && !r->queued) {
         /* It had less than was announced: another primary, or this one a little later. */
@@ -302,6 +304,39 @@ void refresh_transferred(struct refresh *r, uint32_t ticket, const struct refres
         return;
     }
     refresh_round_succeeded(r, now);
+}
+
+void refresh_transfer_held(struct refresh *r, uint32_t ticket,
+                           const struct refresh_contact *contact, const char *text,
+                           struct instant now)
+{
+    if (r->state != REFRESH_TRANSFERRING || ticket != r->ticket) {
+        return;
+    }
+    refresh_primary_showed(r, contact->serial, now);
+    r->force = false;
+    if (!r->has_copy || r->expired) {
+        refresh_primary_failed(r, "transfer", text, now);
+        return;
+    }
+    r->has_held = true;
+    r->held = contact->serial;
+    refresh_primary_has_held(r, contact, now);
+}
+
+void refresh_replaced(struct refresh *r, const struct refresh_soa *soa, struct instant now)
+{
+    r->has_copy = true;
+    r->expired = false;
+    r->has_held = false;
+    r->confirmed = true;
+    r->contacted_at = now;
+    r->soa = *soa;
+    r->behind = false;
+    r->expires_at = refresh_add_s(now, refresh_expire_interval_s(r));
+    if (!refresh_is_busy(r)) {
+        refresh_round_succeeded(r, now);
+    }
 }
 
 void refresh_transfer_not_newer(struct refresh *r, uint32_t ticket,

@@ -109,6 +109,16 @@ void refresh_soa_failed(struct refresh *refresh, uint32_t ticket, enum refresh_f
 /* The transfer arrived and is published. */
 void refresh_transferred(struct refresh *refresh, uint32_t ticket, const struct refresh_soa *soa,
                          const struct refresh_contact *contact, struct instant now);
+/*
+ * The transfer arrived, and something on our side holds it back. The primary was in contact, so the
+ * copy is good for longer; this serial is not fetched again, a later one or refresh_retransfer is.
+ * A zone without a copy it may answer from goes on as after a failure.
+ */
+void refresh_transfer_held(struct refresh *refresh, uint32_t ticket,
+                           const struct refresh_contact *contact, const char *text,
+                           struct instant now);
+/* Outside of any transfer the copy became another one of the primary's: what was held is let in. */
+void refresh_replaced(struct refresh *refresh, const struct refresh_soa *soa, struct instant now);
 /* The reply to IXFR said which serial the primary has, ours or an older one. */
 void refresh_transfer_not_newer(struct refresh *refresh, uint32_t ticket,
                                 const struct refresh_contact *contact, struct instant now);

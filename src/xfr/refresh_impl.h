@@ -57,6 +57,9 @@ struct refresh {
     struct serial queued_serial;
     uint32_t queued_from;
 
+    bool has_held; /* fetched, and held back here: not fetched again */
+    struct serial held;
+
     bool behind;
     struct serial behind_serial;
     bool has_error; /* since the last success: that of this primary */
@@ -84,9 +87,12 @@ void refresh_primary_failed(struct refresh *r, const char *step, const char *tex
                             struct instant now);
 void refresh_primary_has_ours(struct refresh *r, const struct refresh_contact *contact,
                               struct instant now);
+void refresh_primary_has_held(struct refresh *r, const struct refresh_contact *contact,
+                              struct instant now);
 void refresh_primary_is_behind(struct refresh *r, struct serial serial, struct instant now);
 void refresh_compare_serial(struct refresh *r, const struct refresh_contact *contact,
                             struct instant now);
+bool refresh_is_held(const struct refresh *r, struct serial serial);
 void refresh_set_error(struct refresh *r, const char *step, const char *text, struct instant now);
 void refresh_primary_showed(struct refresh *r, struct serial serial, struct instant now);
 

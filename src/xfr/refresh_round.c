@@ -323,6 +323,21 @@ void refresh_primary_has_ours(struct refresh *r, const struct refresh_contact *c
     refresh_round_succeeded(r, now);
 }
 
+bool refresh_is_held(const struct refresh *r, struct serial serial)
+{
+    return r->has_held && serial_equal(r->held, serial);
+}
+
+/* It has what is held back here: as good a contact as one with our own serial. */
+void refresh_primary_has_held(struct refresh *r, const struct refresh_contact *contact,
+                              struct instant now)
+{
+    if (r->has_wanted && !serial_before(r->held, r->wanted)) {
+        r->has_wanted = false;
+    }
+    refresh_primary_has_ours(r, contact, now);
+}
+
 void refresh_primary_is_behind(struct refresh *r, struct serial serial, struct instant now)
 {
     char text[96];
@@ -341,6 +356,8 @@ void refresh_compare_serial(struct refresh *r, const struct refresh_contact *con
     refresh_primary_showed(r, contact->serial, now);
     if (serial_equal(r->soa.serial, contact->serial)) {
         refresh_primary_has_ours(r, contact, now);
+    } else if (!r->expired && refresh_is_held(r, contact->serial)) {
+        refresh_primary_has_held(r, contact, now);
     } else if (serial_before(r->soa.serial, contact->serial)) {
         refresh_want(r, contact->serial, r->current, now);
         refresh_give_transfer(r, true, false);
