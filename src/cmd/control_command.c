@@ -41,9 +41,11 @@ static const struct {
 } words[] = {
     {"adopt-serial", " ZONE SERIAL", 2, 2, true},
     {"diff", " ZONE SERIAL [SERIAL]", 2, 3, true},
+    {"discard", " ZONE", 1, 1, false},
     {"history", " ZONE", 1, 1, true},
     {"notify", " ZONE", 1, 1, false},
     {"refresh", " ZONE", 1, 1, false},
+    {"release", " ZONE", 1, 1, true},
     {"reload", " [ZONE]", 0, 1, true},
     {"retransfer", " ZONE", 1, 1, false},
     {"rollback", " ZONE SERIAL", 2, 2, true},

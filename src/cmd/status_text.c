@@ -196,7 +196,9 @@ static void state_text(const json_t *zone, int64_t now_s, struct text *out)
         {"starting", "the copy is being read"},
         {"no-copy", "no copy yet, answering SERVFAIL"},
         {"unconfirmed", "serving the copy; no primary was reached since the start"},
-        {"ahead", "ahead: the primary's serial is before ours; keeping ours"},
+        {"held", "a new version is held; serving the one before"},
+        {"ahead", "ahead: the primary's serial is before ours; keeping ours (retransfer takes the "
+                  "primary's, adopt-serial there raises it)"},
         {"diverged", "diverged: same serial as the primary, other records; transferring anew"},
         {"failing", "serving the copy; no primary could be asked"},
         {"expired", "expired, answering SERVFAIL"},
@@ -277,6 +279,18 @@ static void fingerprint_text(const json_t *zone, int64_t now_s, struct text *out
         text_add_char(out, ' ');
         add_ago(out, number(proof, "at_s"), now_s);
     }
+    text_add_char(out, '\n');
+}
+
+static void held_text(const json_t *held, int64_t now_s, struct text *out)
+{
+    label(out, "held");
+    text_printf(out, "serial %lld, by ", number(held, "serial"));
+    add_member(out, held, "source");
+    text_add_char(out, ' ');
+    add_ago(out, number(held, "since_s"), now_s);
+    text_add_str(out, ": ");
+    add_member(out, held, "text");
     text_add_char(out, '\n');
 }
 
@@ -412,6 +426,9 @@ static void zone_text(const json_t *zone, int64_t now_s, struct text *out)
     if (has(zone, "serial")) {
         fingerprint_text(zone, now_s, out);
     }
+    if (has(zone, "held")) {
+        held_text(json_object_get(zone, "held"), now_s, out);
+    }
     if (has(zone, "file")) {
         label(out, "file");
         add_member(out, zone, "file");
@@ -474,6 +491,7 @@ static void add_list(struct text *out, const json_t *list)
     }
 }
 
+/* Also of `release`, which is answered alike. */
 static void reload_text(const json_t *answer, struct text *out)
 {
     if (has(answer, "zone")) {
@@ -510,7 +528,10 @@ void done_text(const json_t *answer, struct text *out)
         text_add_str(out, " begun, from ");
         add_list(out, json_object_get(answer, "primaries"));
         text_add_char(out, '\n');
-    } else if (is(answer, "command", "reload")) {
+    } else if (is(answer, "command", "discard")) {
+        add_member(out, answer, "zone");
+        text_printf(out, ": serial %lld forgotten\n", number(answer, "discarded"));
+    } else if (is(answer, "command", "reload") || is(answer, "command", "release")) {
         reload_text(answer, out);
     } else if (is(answer, "command", "notify")) {
         add_member(out, answer, "zone");

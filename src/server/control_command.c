@@ -155,7 +155,7 @@ static void zone_looked_at(void *context)
 
 static void refresh_asked(struct control_job *job);
 
-static void reload_zone(struct control_job *job)
+void control_reload_zone(struct control_job *job)
 {
     if ((job->zone->zone->flags & ZONE_SECONDARY) != 0) {
         control_job_ask_report(job, refresh_asked); /* what its file is to a primary zone */
@@ -175,7 +175,7 @@ static void reload_zone(struct control_job *job)
 static void run_reload(struct control_job *job)
 {
     if (job->zone != NULL) {
-        reload_zone(job);
+        control_reload_zone(job);
     } else if (!loop_post(job->control->server->main_loop, reload_in_main, job)) {
         control_job_fail(job, "ending", "the server is ending");
     }
@@ -295,9 +295,11 @@ static const struct control_command commands[] = {
     {"adopt-serial", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE, true, control_adopt_serial_run},
     {"commands", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, run_commands},
     {"diff", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE_OR_TWO, false, control_diff_run},
+    {"discard", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, true, control_discard_run},
     {"history", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, control_history_run},
     {"notify", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, true, run_notify},
     {"refresh", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, true, run_refresh},
+    {"release", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, true, control_release_run},
     {"reload", CONTROL_ZONE_OPTIONAL, CONTROL_SERIAL_NONE, true, run_reload},
     {"retransfer", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, true, run_retransfer},
     {"rollback", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE, true, control_rollback_run},

@@ -15,6 +15,7 @@
 #include "base/rcu.h"
 #include "server/control_impl.h"
 #include "server/server_impl.h"
+#include "server/zone_guard.h"
 #include "server/zones.h"
 #include "store/store.h"
 #include "wire/message.h"
@@ -48,7 +49,8 @@ static void put_address(json_t *object, const char *key, const struct address *a
 
 /* ---- a zone ---- */
 
-static const char *state_word(const struct sync_report *report, bool loaded, bool file_failed)
+static const char *state_word(const struct sync_report *report, bool loaded, bool file_failed,
+                              bool is_held)
 {
     static const char *const words[] = {
         [SYNC_STARTING] = "starting",       [SYNC_NO_COPY] = "no-copy",
@@ -57,10 +59,25 @@ static const char *state_word(const struct sync_report *report, bool loaded, boo
         [SYNC_FAILING] = "failing",         [SYNC_EXPIRED] = "expired",
         [SYNC_DIVERGED] = "diverged",
     };
+    if (is_held && loaded && report->state != SYNC_EXPIRED) {
+        return "held";
+    }
     if (report->state != SYNC_PRIMARY) {
         return words[report->state];
     }
     return !loaded ? "not-loaded" : file_failed ? "file-refused" : "serving";
+}
+
+static void put_held(json_t *object, const struct held_report *held)
+{
+    json_t *member = json_object();
+    put_number(member, "serial", held->serial.value);
+    put_text(member, "cause", held_cause_word(held->cause));
+    put_text(member, "text", held->text);
+    put_number(member, "records", held->record_count);
+    put_text(member, "source", store_source_name(held->source));
+    put_time(member, "since_s", held->since_s);
+    json_object_set_new(object, "held", member);
 }
 
 /* What one line says of a zone: the list has no more than this. */
@@ -74,7 +91,9 @@ static json_t *zone_head(const struct sync_report *report, const struct zone_ver
     put_text(object, "role", (zone->zone->flags & ZONE_SECONDARY) != 0 ? "secondary" : "primary");
     rcu_read_begin();
     const char *load_error = atomic_load_explicit(&zone->load_error, memory_order_acquire);
-    put_text(object, "state", state_word(report, version != NULL, load_error != NULL));
+    struct held_report held;
+    bool is_held = zone_guard_report(zone, &held);
+    put_text(object, "state", state_word(report, version != NULL, load_error != NULL, is_held));
     bool serving = version != NULL && atomic_load(&zone->zone->state) == ZONE_SERVING;
     json_object_set_new(object, "serving", json_boolean(serving));
     if (version != NULL) {
@@ -98,6 +117,9 @@ static json_t *zone_head(const struct sync_report *report, const struct zone_ver
         put_number(object, "behind_serials",
                    (uint32_t)(report->wanted.value - zone_version_serial(version).value));
         put_time(object, "behind_since_s", report->wanted_since_s);
+    }
+    if (is_held) {
+        put_held(object, &held);
     }
     put_time(object, "expires_at_s", report->expires_at_s);
     return object;

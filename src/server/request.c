@@ -33,14 +33,33 @@ struct request_scope request_scope_begin(struct server *server)
     };
 }
 
+/* Somebody who has the zone's copy, or is told of its changes. */
+static bool is_peer(const struct zone_settings *settings, const struct access_subject *subject)
+{
+    for (size_t i = 0; i < settings->notify_count; i++) {
+        if (address_same_host(&settings->notify[i].address, subject->peer)) {
+            return true;
+        }
+    }
+    return access_allowed(settings, ACCESS_TRANSFER, subject, NULL, 0);
+}
+
+/* hidden-primary: secondaries ask for the SOA before they transfer; nobody else asks here. */
+static bool is_refresh(const struct zone *zone, const struct answer_query *query)
+{
+    return query->query.qtype == TYPE_SOA && name_equal(query->query.qname, zone->name);
+}
+
 static bool may_query(void *context, const struct zone *zone, const struct answer_query *query)
 {
     (void)context;
     const struct server_zone *own = zone->context;
     struct access_subject subject = {
         .peer = query->peer, .key = query->key, .transport = query->transport};
-    return access_allowed(atomic_load_explicit(&own->settings, memory_order_acquire), ACCESS_QUERY,
-                          &subject, NULL, 0);
+    const struct zone_settings *settings =
+        atomic_load_explicit(&own->settings, memory_order_acquire);
+    return access_allowed(settings, ACCESS_QUERY, &subject, NULL, 0) &&
+           (!settings->is_hidden || (is_refresh(zone, query) && is_peer(settings, &subject)));
 }
 
 /* Whoever may have the records may know what they come to; others could test guesses by it. */

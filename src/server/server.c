@@ -39,6 +39,7 @@
 #include "server/transfer_in.h"
 #include "server/udp_worker.h"
 #include "server/update.h"
+#include "server/zone_guard.h"
 #include "server/zone_history.h"
 #include "server/zones.h"
 #include "xfr/axfr_cache.h"
@@ -546,6 +547,7 @@ static void finish(struct process *process)
     prefix_count_free(server->tcp_networks);
     prefix_count_free(server->transfer_clients);
     transfers_free(server->transfers);
+    zone_guards_stop(server->guards);
     loader_free(server->loader);
     sync_stop(server->sync);
     zones_free(server->zones);

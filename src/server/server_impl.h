@@ -26,6 +26,7 @@ struct updates;
 struct zones;
 struct ledger;
 struct store;
+struct zone_guards;
 
 /* Counted with relaxed atomics, summed on reading. */
 struct server_counters {
@@ -60,6 +61,7 @@ struct server {
     struct store *store; /* NULL: history in memory only */
     char *store_directory;
     struct session_key *session_key; /* of the main thread; NULL: nothing needs one */
+    struct zone_guards *guards;
     struct ledger *ledger;
     struct zones *zones;
     struct sync *sync;

@@ -224,6 +224,29 @@ static enum serial_method serial_method_of(int64_t value)
                                          : SERIAL_INCREMENT;
 }
 
+static uint32_t percent_of(int64_t percent)
+{
+    return percent == CONF_UNLIMITED ? UINT32_MAX : clamp_u32(percent);
+}
+
+static struct guard_options guard_options_of(const struct conf *conf, const struct conf_zone *from)
+{
+    static const enum guard_zonemd zonemd[] = {[CONF_ZONEMD_NO] = GUARD_ZONEMD_IGNORED,
+                                               [CONF_ZONEMD_YES] = GUARD_ZONEMD_CHECKED,
+                                               [CONF_ZONEMD_REQUIRED] = GUARD_ZONEMD_REQUIRED};
+    int64_t size = conf_number(conf, from, CONF_MAX_ZONE_SIZE);
+    return (struct guard_options){
+        .max_names = (uint64_t)conf_number(conf, from, CONF_MAX_NAMES),
+        .max_bytes = size == CONF_UNLIMITED || size == CONF_DEFAULT_SIZE ? 0 : (uint64_t)size,
+        .max_shrink_percent = percent_of(conf_number(conf, from, CONF_MAX_SHRINK)),
+        .max_growth_percent = percent_of(conf_number(conf, from, CONF_MAX_GROWTH)),
+        .spares_small = !conf_is_set(conf, from, CONF_MAX_SHRINK),
+        .zonemd = zonemd[conf_number(conf, from, CONF_ZONEMD_CHECK)],
+        .checker = conf_checker(conf, from),
+        .checker_timeout_s = clamp_u32(conf_number(conf, from, CONF_CHECKER_TIMEOUT)),
+    };
+}
+
 static void fill_zone(struct settings *settings, const struct conf_zone *from,
                       struct zone_settings *zone, uint16_t default_port)
 {
@@ -240,7 +263,9 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
     if (zone->allow_query != NULL && acl_is_any(zone->allow_query)) {
         zone->allow_query = NULL;
     }
-    settings->anybody_may_query = settings->anybody_may_query && zone->allow_query == NULL;
+    zone->is_hidden = zone->role == ROLE_PRIMARY && conf_bool(conf, from, CONF_HIDDEN_PRIMARY);
+    settings->anybody_may_query =
+        settings->anybody_may_query && zone->allow_query == NULL && !zone->is_hidden;
     zone->primaries =
         copy_remotes(settings, from, conf_remotes(conf, from, CONF_PRIMARIES), CONF_TRANSFER_SOURCE,
                      CONF_TRANSFER_SOURCE_V6, default_port, &zone->primary_count);
@@ -257,6 +282,7 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
     zone->max_journal_bytes =
         journal == CONF_UNLIMITED || journal == CONF_DEFAULT_SIZE ? 0 : (uint64_t)journal;
     zone->max_records = (uint64_t)conf_number(conf, from, CONF_MAX_RECORDS);
+    zone->guard = guard_options_of(conf, from);
     zone->max_records_per_type = clamp_u32(conf_number(conf, from, CONF_MAX_RECORDS_PER_TYPE));
     zone->max_types_per_name = clamp_u32(conf_number(conf, from, CONF_MAX_TYPES_PER_NAME));
     zone->refresh = (struct refresh_options){
@@ -268,6 +294,7 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
     };
     zone->transfer_limits = (struct xfr_in_limits){
         .max_records = zone->max_records,
+        .max_bytes = zone->guard.max_bytes,
         .max_records_per_type = zone->max_records_per_type,
         .max_types_per_name = zone->max_types_per_name,
         .idle_ms = ms_of(conf_number(conf, from, CONF_MAX_TRANSFER_IDLE_IN)),

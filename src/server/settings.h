@@ -34,6 +34,20 @@ struct remote {
 enum zone_role { ROLE_PRIMARY, ROLE_SECONDARY };
 enum notify_mode { NOTIFY_OFF, NOTIFY_EXPLICIT, NOTIFY_ON, NOTIFY_PRIMARY_ONLY };
 
+enum guard_zonemd { GUARD_ZONEMD_IGNORED, GUARD_ZONEMD_CHECKED, GUARD_ZONEMD_REQUIRED };
+
+/* What a new version must pass before it is served (zone_guard.h). */
+struct guard_options {
+    uint64_t max_names;          /* 0: no limit */
+    uint64_t max_bytes;          /* of memory, as status tells it; 0: no limit */
+    uint32_t max_shrink_percent; /* of the records served; UINT32_MAX: no limit */
+    uint32_t max_growth_percent;
+    bool spares_small; /* the share that may go is the default: zones of few records are not held */
+    enum guard_zonemd zonemd;
+    const struct conf_checker *checker; /* borrowed from `conf`; NULL: none */
+    uint32_t checker_timeout_s;
+};
+
 /* One zone's share. Lives as long as the settings it belongs to. */
 struct zone_settings {
     struct settings *settings; /* borrowed */
@@ -58,6 +72,8 @@ struct zone_settings {
     uint64_t max_records;
     uint32_t max_records_per_type;
     uint32_t max_types_per_name;
+    struct guard_options guard;
+    bool is_hidden; /* hidden-primary: only peers are answered, and only what they need */
     bool provide_ixfr;
     uint32_t max_ixfr_percent;  /* of the zone; UINT32_MAX: no limit */
     uint64_t max_journal_bytes; /* 0: the store's own bound */

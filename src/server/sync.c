@@ -515,6 +515,22 @@ static void run_retransfer(void *context)
     message_free(message);
 }
 
+static void run_replaced(void *context)
+{
+    struct sync_message *message = context;
+    struct server_zone *zone = message->zone;
+    struct zone_version *version = zone_acquire(zone->zone);
+    if (zone->sync.refresh != NULL && version != NULL) {
+        struct refresh_soa soa = current_soa(version);
+        refresh_replaced(zone->sync.refresh, &soa, clock_now());
+        contacted(zone);
+        sync_proof_replaced(zone, soa.serial, clock_now());
+        sync_zone_step(message->sync, zone);
+    }
+    zone_version_unref(version);
+    message_free(message);
+}
+
 static void run_peer_has(void *context)
 {
     struct sync_message *message = context;
@@ -545,6 +561,13 @@ static void run_transfer_ended(void *context)
         case TRANSFER_NOT_NEWER:
             refresh_transfer_not_newer(zone->sync.refresh, message->ticket, &result->contact, now);
             contacted(zone);
+            break;
+        case TRANSFER_HELD:
+            refresh_transfer_held(zone->sync.refresh, message->ticket, &result->contact,
+                                  result->text, now);
+            if (refresh_status(zone->sync.refresh).has_copy) {
+                contacted(zone);
+            }
             break;
         case TRANSFER_FAILED:
             refresh_transfer_failed(zone->sync.refresh, message->ticket, result->failure,
@@ -642,6 +665,11 @@ void sync_refresh(struct sync *sync, struct server_zone *zone)
 void sync_retransfer(struct sync *sync, struct server_zone *zone)
 {
     post(message_new(sync, zone), run_retransfer);
+}
+
+void sync_replaced(struct sync *sync, struct server_zone *zone)
+{
+    post(message_new(sync, zone), run_replaced);
 }
 
 void sync_peer_has(struct sync *sync, struct server_zone *zone, const struct address *peer,

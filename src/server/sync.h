@@ -88,12 +88,19 @@ bool sync_notified(struct sync *sync, struct server_zone *zone, const struct add
 void sync_refresh(struct sync *sync, struct server_zone *zone);
 void sync_retransfer(struct sync *sync, struct server_zone *zone);
 void sync_renotify(struct sync *sync, struct server_zone *zone);
+/* What is served of a secondary zone is another version than the one that was transferred last. */
+void sync_replaced(struct sync *sync, struct server_zone *zone);
 /* A peer showed which serial it has by asking for a transfer from it. */
 void sync_peer_has(struct sync *sync, struct server_zone *zone, const struct address *peer,
                    struct serial serial);
 
 /* How a transfer ended (from transfer_in.h). */
-enum transfer_outcome { TRANSFER_APPLIED, TRANSFER_NOT_NEWER, TRANSFER_FAILED };
+enum transfer_outcome {
+    TRANSFER_APPLIED,
+    TRANSFER_NOT_NEWER,
+    TRANSFER_HELD, /* it came, and a guard holds it */
+    TRANSFER_FAILED
+};
 struct transfer_result {
     enum transfer_outcome outcome;
     enum refresh_failure failure;

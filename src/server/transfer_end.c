@@ -93,8 +93,17 @@ static void applied(struct transfer *transfer, struct zone_version *version, str
                 .expire_s = soa.expire_s},
     };
     struct error err = {0};
-    if (zones_commit(transfer->zone, zone_version_ref(version), deltas, count, SOURCE_TRANSFER,
-                     &err) != OK) {
+    enum result committed = zones_commit(transfer->zone, zone_version_ref(version), deltas, count,
+                                         SOURCE_TRANSFER, &err);
+    if (committed == ERR_DENIED) {
+        result.outcome = TRANSFER_HELD;
+        snprintf(result.text, sizeof(result.text), "%s", err.text);
+        log_end(transfer, err.text, form, NULL);
+        zone_version_unref(version);
+        end_transfer(transfer, &result);
+        return;
+    }
+    if (committed != OK) {
         zone_version_unref(version);
         transfer_fail(transfer, &err);
         return;

@@ -15,6 +15,7 @@
 #include "server/server_impl.h"
 #include "server/sync.h"
 #include "server/zone_copy.h"
+#include "server/zone_guard.h"
 #include "server/zones.h"
 #include "store/store.h"
 
@@ -146,6 +147,9 @@ enum result zone_history_open(struct server *server, const struct settings *sett
                   LOG_KEY("action", "history is kept in memory only; set store-directory"));
     }
     options.store = server->store;
+    server->guards = zone_guards_new(server);
+    options.guard = zone_guard_judge;
+    options.guard_context = server->guards;
     server->ledger = ledger_new(&options);
     ledger_watch(server->ledger, watch, server);
     return OK;
@@ -154,6 +158,7 @@ enum result zone_history_open(struct server *server, const struct settings *sett
 void zone_history_close(struct server *server)
 {
     ledger_free(server->ledger);
+    zone_guards_free(server->guards);
     store_close(server->store);
     memory_free(server->store_directory);
 }

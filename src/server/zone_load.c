@@ -19,6 +19,7 @@
 #include "server/loader.h"
 #include "server/server_impl.h"
 #include "server/sync.h"
+#include "server/zone_guard.h"
 #include "server/zone_merge.h"
 #include "server/zones.h"
 #include "zone/check.h"
@@ -142,6 +143,26 @@ static void keep_version(struct server_zone *zone, struct zone_version *version)
     zone->file_version = version;
 }
 
+static enum result commit_file(struct server_zone *zone, const struct zone_settings *settings,
+                               struct zone_version *present, struct zone_version *base,
+                               struct zone_version *version, struct file_mark *mark,
+                               struct error *err)
+{
+    return present == NULL
+               ? zones_commit(zone, zone_version_ref(version), NULL, 0, SOURCE_FILE, err)
+               : zone_merge_commit(zone, settings, base, version, &zone->file, mark, err);
+}
+
+/* Why it is held may be known better after the checker has looked. */
+static void tell_held(struct server_zone *zone, struct error *err)
+{
+    struct held_report held;
+    if (zone_guard_report(zone, &held)) {
+        *err = (struct error){0};
+        error_set(err, ERR_DENIED, "serial %u is held: %s", held.serial.value, held.text);
+    }
+}
+
 /* What is in the file becomes what is served; `mark` is filled in. */
 static enum result take_file(struct server_zone *zone, const struct zone_settings *settings,
                              struct zone_version *present, struct file_mark *mark,
@@ -156,9 +177,14 @@ static enum result take_file(struct server_zone *zone, const struct zone_setting
         *mark = mark_of(&st);
         mark->serial = mark->served = mark->pure = zone_version_serial(version).value;
         mark->known = mark->serial_known = mark->served_known = true;
-        result = present == NULL
-                     ? zones_commit(zone, zone_version_ref(version), NULL, 0, SOURCE_FILE, err)
-                     : zone_merge_commit(zone, settings, base, version, &zone->file, mark, err);
+        result = commit_file(zone, settings, present, base, version, mark, err);
+    }
+    struct error denied = {0};
+    if (result == ERR_DENIED && zone_guard_check(zone, &denied) == OK) {
+        *err = (struct error){0};
+        result = commit_file(zone, settings, present, base, version, mark, err);
+    } else if (result == ERR_DENIED) {
+        tell_held(zone, err);
     }
     if (result == OK) {
         keep_version(zone, mark->is_merged ? zone_version_ref(version) : NULL);
@@ -237,8 +263,11 @@ static void load_primary(struct server_zone *zone, const struct zone_settings *s
     recall_file(zone);
     struct zone_version *present = ledger_zone_head(zone->history);
     struct error err = {0};
-    if (load_file(zone, settings, present, &err) == OK) {
+    enum result result = load_file(zone, settings, present, &err);
+    if (result == OK) {
         server_zone_set_load_error(zone, NULL);
+    } else if (result == ERR_DENIED) { /* the guard has said so in the log */
+        server_zone_set_load_error(zone, err.text);
     } else {
         log_refused(zone, present, settings->file, &err);
     }

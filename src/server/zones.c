@@ -16,6 +16,7 @@
 #include "base/rcu.h"
 #include "server/loader.h"
 #include "server/server_impl.h"
+#include "server/zone_guard.h"
 #include "server/zone_load.h"
 
 struct zones {
@@ -39,6 +40,7 @@ static void free_later(void *context)
     }
     memory_free(atomic_load(&zone->load_error));
     included_files_clear(&zone->included);
+    zone_guard_forget(zone);
     ledger_zone_unref(zone->history);
     zone_unref(zone->zone);
     zone_version_unref(zone->file_version);

@@ -16,6 +16,7 @@
 #include "zone/zone_set.h"
 
 struct server;
+struct zone_held;
 
 /*
  * One zone. Shared by counted references between threads; each part has one owner.
@@ -45,6 +46,8 @@ struct server_zone {
     _Atomic(uint8_t) source;         /* enum store_source of the present version */
     _Atomic(int64_t) committed_at_s; /* when it was made; 0: there is none */
     _Atomic(char *) load_error;      /* RCU; NULL: the zone file was read without error */
+
+    struct zone_held *held; /* zone_guard.c, under its lock; NULL: nothing is held */
 
     _Atomic bool copy_busy; /* a loader writes the copy of a secondary */
     _Atomic bool copy_again;
@@ -82,7 +85,9 @@ enum zone_source { SOURCE_FILE, SOURCE_TRANSFER, SOURCE_COPY };
  * version  takes the reference, also on error.
  * deltas   what leads there from the head, `count` of them; takes them and the array. None: history
  *          starts anew.
- * ERR_STALE  the head is another one meanwhile, or the serial does not advance
+ * ERR_STALE   the head is another one meanwhile, or the serial does not advance
+ * ERR_DENIED  it is held (zone_guard.h)
+ * ERR_LIMIT, ERR_FORMAT  a guard refuses it
  */
 struct delta;
 MUST_CHECK enum result zones_commit(struct server_zone *zone, struct zone_version *version,
