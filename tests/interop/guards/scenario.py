@@ -40,6 +40,11 @@ def primary(test, text, extra=""):
     return test.lockstep("primary").add(Zone(NAME, text, extra=extra))
 
 
+def begin(test, server):
+    server.start()
+    test.wait_serial(server, NAME, 1)
+
+
 def pair(test, text, extra, kind=None):
     ours = test.lockstep("ours")
     theirs = test.peer(kind, "theirs") if kind else test.lockstep("theirs")
@@ -64,7 +69,7 @@ def held_at(test, server, serial):
 
 def test_a_shrunken_file_is_held(test):
     server = primary(test, hosts(1, 100), "max-shrink 20%;")
-    server.start()
+    begin(test, server)
     server.write_zone(NAME, hosts(2, 50))
     answer = tool(test, server, "reload", NAME, fails=True)
     assert "held" in answer and "max-shrink is 20%" in answer, answer
@@ -84,7 +89,7 @@ def test_a_shrunken_file_is_held(test):
 
 def test_what_is_discarded_is_gone(test):
     server = primary(test, hosts(1, 100), "max-growth 50%;")
-    server.start()
+    begin(test, server)
     server.write_zone(NAME, hosts(2, 200))
     assert "max-growth is 50%" in tool(test, server, "reload", NAME, fails=True)
     assert "serial 2 forgotten" in tool(test, server, "discard", NAME)
@@ -97,7 +102,7 @@ def test_what_is_discarded_is_gone(test):
 
 def test_release_is_of_one_content(test):
     server = primary(test, hosts(1, 100), "max-shrink 20%;")
-    server.start()
+    begin(test, server)
     server.write_zone(NAME, hosts(2, 60))
     tool(test, server, "reload", NAME, fails=True)
     server.write_zone(NAME, hosts(2, 10))
@@ -150,7 +155,7 @@ def test_discarded_is_not_fetched_again(test):
 
 def test_an_emptying_update_is_refused(test):
     server = primary(test, hosts(1, 100), "max-shrink 20%; allow-update { 127.0.0.1; };")
-    server.start()
+    begin(test, server)
 
     def update(words):
         text = f"server {server.address} {server.port}\nlocal 127.0.0.1\nzone {NAME}\n{words}\nsend\n"
@@ -165,7 +170,7 @@ def test_an_emptying_update_is_refused(test):
 
 def test_limits_refuse(test):
     server = primary(test, hosts(1, 10), "max-names 20; max-zone-size 64k;")
-    server.start()
+    begin(test, server)
     server.write_zone(NAME, hosts(2, 30))
     assert "more than max-names (20)" in tool(test, server, "reload", NAME, fails=True)
     server.write_zone(NAME, hosts(3, 2, "\n".join(f'h1 TXT "{i} {"x" * 250}"' for i in range(400))))
@@ -191,8 +196,7 @@ def test_zonemd_of_transfers(test):
 def test_zonemd_of_files(test):
     server = primary(test, with_zonemd(hosts(1, 5)))
     other = test.lockstep("other").add(Zone(NAME, with_zonemd(hosts(1, 5), wrong=True), extra="zonemd-check no;"))
-    server.start(), other.start()
-    assert test.serial(other, NAME) == 1
+    begin(test, server), begin(test, other)
     server.write_zone(NAME, with_zonemd(hosts(2, 6), wrong=True))
     assert "zonemd-check" in tool(test, server, "reload", NAME, fails=True)
     server.write_zone(NAME, with_zonemd(hosts(3, 6)))
@@ -216,8 +220,7 @@ def checker(test, text=CHECKER):
 
 def test_a_checker_vetoes_a_file(test):
     server = primary(test, hosts(1, 5), f'checker "{checker(test)}" "word";')
-    server.start()
-    test.wait_serial(server, NAME, 1)
+    begin(test, server)
     server.write_zone(NAME, hosts(2, 5, "bad A 192.0.2.200"))
     answer = tool(test, server, "reload", NAME, fails=True)
     assert "exit status 3" in answer and "there is a bad name in example.com 2 after 1, word" in answer, answer
