@@ -548,6 +548,7 @@ static void finish(struct process *process)
     prefix_count_free(server->transfer_clients);
     transfers_free(server->transfers);
     zone_guards_stop(server->guards);
+    zones_finish(server->zones);
     loader_free(server->loader);
     sync_stop(server->sync);
     zones_free(server->zones);

@@ -40,6 +40,7 @@ struct client {
     unsigned transfer_count;
     unsigned turn; /* which transfer is next */
     struct transfer_out *transfers[TRANSFERS_PER_CONNECTION];
+    struct transfer_out *ended; /* its last message is queued; or NULL */
 };
 
 struct stream_answer {
@@ -85,6 +86,7 @@ static void client_forget(struct client *client, const char *why)
     for (unsigned i = 0; i < client->transfer_count; i++) {
         transfer_out_free(client->transfers[i], why);
     }
+    transfer_out_free(client->ended, NULL);
     for (struct stream_answer *answer = client->owed; answer != NULL; answer = answer->next) {
         answer->client = NULL;
     }
@@ -125,11 +127,20 @@ static void stream_closed(void *context, const struct error *err)
     client_forget(context, err->text);
 }
 
+/* The end of a transfer is told and logged when its last message has left: the next call of
+ * want_more comes right after. */
+static void end_transfer(struct client *client, struct transfer_out *transfer)
+{
+    transfer_out_free(client->ended, NULL);
+    client->ended = transfer;
+}
+
 /* Sends what is next of the connection's transfers, one message of each in turn. */
 static void want_more(void *context)
 {
     struct client *client = context;
     struct stream_worker *worker = client->worker;
+    end_transfer(client, NULL);
     for (unsigned n = 0; n < MESSAGES_PER_CALL && client->transfer_count != 0; n++) {
         client->turn = (client->turn + 1) % client->transfer_count;
         struct transfer_out *transfer = client->transfers[client->turn];
@@ -141,12 +152,12 @@ static void want_more(void *context)
         }
         if (step == STEP_DONE) {
             client->transfers[client->turn] = client->transfers[--client->transfer_count];
-            transfer_out_free(transfer, NULL);
+            end_transfer(client, transfer);
             stream_unhold(client->stream);
             pause_or_resume(client);
         }
     }
-    if (client->transfer_count == 0) {
+    if (client->transfer_count == 0 && client->ended == NULL) {
         stream_set_producing(client->stream, false);
     }
 }

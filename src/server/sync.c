@@ -298,6 +298,7 @@ void sync_zone_step(struct sync *sync, struct server_zone *zone)
     struct zone_settings *settings = server_zone_settings(zone);
     struct instant next = sync_notify_step(sync, zone, clock_now());
     if (zone->sync.refresh != NULL) {
+        next = instant_min(next, zone_copy_step(zone, clock_now()));
         next = instant_min(next, sync_proof_step(zone, settings, clock_now()));
         next = instant_min(next, step_refresh(sync, zone, settings));
     }

@@ -33,6 +33,8 @@ struct transfer_out {
     struct ledger_chain chain; /* what ixfr borrows */
     struct instant started;
     struct serial serial;
+    bool shows_serial; /* the client told what it has, and sync does not know yet */
+    struct serial shown;
     const char *form;
     struct address peer;
     struct tsig tsig; /* with a reference on its key, or without one */
@@ -190,9 +192,8 @@ static struct transfer_out *begin(const struct request_scope *scope, struct answ
     char address[ADDRESS_TEXT_SIZE], signer[SIGNER_TEXT_SIZE];
     snprintf(transfer->client, sizeof(transfer->client), "%s%s",
              address_format(&origin->peer, true, address), signer_format(query->key, signer));
-    if (request.question.type == TYPE_IXFR) {
-        sync_peer_has(server->sync, zone, &origin->peer, request.serial);
-    }
+    transfer->shows_serial = request.question.type == TYPE_IXFR;
+    transfer->shown = request.serial;
     choose_form(transfer, &version, settings, &request);
     transfer->serial = zone_version_serial(version);
     zone_version_unref(version);
@@ -273,6 +274,10 @@ enum step transfer_out_send(struct transfer_out *transfer, struct stream *stream
     } else if (sent != OK) {
         *why = "the queue is full";
         step = STEP_FAILED;
+    } else if (step == STEP_MORE && transfer->shows_serial) {
+        /* It takes a while: until the end, that is what the client has. */
+        transfer->shows_serial = false;
+        sync_peer_has(transfer->server->sync, transfer->zone, &transfer->peer, transfer->shown);
     }
     return step;
 }

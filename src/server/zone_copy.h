@@ -7,10 +7,17 @@
 #ifndef SERVER_ZONE_COPY_H
 #define SERVER_ZONE_COPY_H
 
+#include "base/clock.h"
+
 struct server_zone;
 
-/* Any thread: has the present version written by a loader; several calls in a row write once. */
+/* Any thread: has the present version written by a loader; several calls in a row write once, and
+ * what takes long to write is written seldom. Whoever calls this has zone_copy_step called soon. */
 void zone_copy_write(struct server_zone *zone);
+/* Sync thread: has a copy written that waited for its time; when to look again. */
+struct instant zone_copy_step(struct server_zone *zone, struct instant now);
+/* At the end of the server, before its loader ends: what waits is written now. */
+void zone_copy_finish(struct server_zone *zone);
 /* Any thread: a primary answered just now. */
 void zone_copy_contacted(struct server_zone *zone);
 

@@ -276,6 +276,32 @@ static void load_primary(struct server_zone *zone, const struct zone_settings *s
 
 /* ---- a secondary's copy ---- */
 
+/* A copy that was cut, by a power failure where it is not synced, may still read as a zone. Its
+ * first line, as master_write_copy() wrote it, has the number of its records. */
+static enum result check_whole(const char *path, const struct zone_version *version,
+                               struct error *err)
+{
+    char line[2 * NAME_TEXT_SIZE] = "";
+    unsigned long long wanted = 0;
+    uint64_t count = zone_version_record_count(version);
+    FILE *file = fopen(path, "re");
+    if (file == NULL || fgets(line, sizeof(line), file) == NULL) {
+        line[0] = '\0';
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    const char *comma = strrchr(line, ',');
+    if (line[0] != ';' || comma == NULL || sscanf(comma, ", %llu records", &wanted) != 1 ||
+        wanted == count) {
+        return OK;
+    }
+    return error_set(err, ERR_CORRUPT,
+                     "the copy has %llu records, its first line says %llu: it was cut; "
+                     "transferring the zone anew",
+                     (unsigned long long)count, wanted);
+}
+
 /* The readable copy in `file`, where the store has nothing: its time is that of the last contact. */
 static bool read_copy(struct server_zone *zone, const struct zone_settings *settings,
                       struct zone_timers *timers)
@@ -295,6 +321,11 @@ static bool read_copy(struct server_zone *zone, const struct zone_settings *sett
     struct zone_version *version;
     struct error err = {0};
     if (zone_load_file(&options, NULL, &version, NULL, report_finding, &reporter, &err) != OK) {
+        log_refused(zone, NULL, settings->file, &err);
+        return false;
+    }
+    if (check_whole(settings->file, version, &err) != OK) {
+        zone_version_unref(version);
         log_refused(zone, NULL, settings->file, &err);
         return false;
     }

@@ -16,6 +16,7 @@
 #include "base/rcu.h"
 #include "server/loader.h"
 #include "server/server_impl.h"
+#include "server/zone_copy.h"
 #include "server/zone_guard.h"
 #include "server/zone_load.h"
 
@@ -255,6 +256,21 @@ struct zones *zones_new(struct server *server)
     zones->server = server;
     atomic_store_explicit(&server->zone_set, zone_set_new(), memory_order_release);
     return zones;
+}
+
+static bool finish_zone(void *context, struct zone *zone)
+{
+    (void)context;
+    zone_copy_finish(zone->context);
+    return true;
+}
+
+void zones_finish(struct zones *zones)
+{
+    if (zones != NULL && zones->server->loader != NULL) {
+        zone_set_each(atomic_load_explicit(&zones->server->zone_set, memory_order_acquire),
+                      finish_zone, NULL);
+    }
 }
 
 void zones_free(struct zones *zones)

@@ -52,6 +52,7 @@ struct server_zone {
     _Atomic bool copy_busy; /* a loader writes the copy of a secondary */
     _Atomic bool copy_again;
     _Atomic bool copy_touch; /* ... or only its time of last contact */
+    _Atomic(int64_t) copy_rests_until_ns;
 
     struct sync_zone sync; /* of the sync thread */
     char label[];          /* "example.com/IN", as logs name it */
@@ -68,6 +69,8 @@ void server_zone_set_load_error(struct server_zone *zone, const char *text);
 
 struct zones;
 struct zones *zones_new(struct server *server);
+/* At the end, when nothing changes zones any more: files that wait to be written are. NULL is fine. */
+void zones_finish(struct zones *zones);
 void zones_free(struct zones *zones);
 
 /* Main thread: makes the zones what the server's present settings say; files of primary zones that
