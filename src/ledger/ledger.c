@@ -131,6 +131,7 @@ void ledger_zone_unref(struct ledger_zone *zone)
         return;
     }
     ledger_drop_kept(zone);
+    ledger_drop_early(zone);
     memory_free(zone->kept);
     memory_free(zone->lanes);
     zone_version_unref(zone->head);
@@ -200,6 +201,7 @@ void ledger_zone_settle(struct ledger_zone *zone, struct zone_version *version, 
     zone->durable_step = step;
     zone->has_floor = true;
     zone->floor = zone_version_serial(version);
+    ledger_end_early(zone, zone->floor);
     pthread_mutex_unlock(&zone->lock);
     zone_version_unref(before);
 }

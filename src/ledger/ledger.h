@@ -200,12 +200,18 @@ struct ledger_chain {
 MUST_CHECK enum result ledger_history(struct ledger_zone *zone, struct serial from,
                                       uint64_t max_bytes, struct ledger_chain *out,
                                       struct error *err);
+/* The same from memory alone, for threads that must not wait for a disk: the newest few deltas are
+ * at hand. ERR_NOT_FOUND also where it would have to be read. */
+MUST_CHECK enum result ledger_history_at_hand(struct ledger_zone *zone, struct serial from,
+                                              uint64_t max_bytes, struct ledger_chain *out,
+                                              struct error *err);
 void ledger_chain_deinit(struct ledger_chain *chain);
 
 /* Versions for people: entries of the deltas, oldest first, up to `count`; returns how many. */
 size_t ledger_entries(struct ledger_zone *zone, struct store_entry *out, size_t count);
 /* The zone as it was at an older serial, rebuilt backwards from the head; one reference.
- * ERR_NOT_FOUND  history does not reach back to it. O(changes since). */
+ * ERR_NOT_FOUND  history does not reach back to it. O(changes since); holds up the zone's commits
+ * only for what they come to. */
 MUST_CHECK enum result ledger_version_at(struct ledger_zone *zone, struct serial serial,
                                          struct zone_version **out, struct error *err);
 

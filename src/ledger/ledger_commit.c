@@ -156,16 +156,25 @@ static enum result enter(struct commit *commit, uint64_t epoch, struct error *er
     if (commit->order == LEDGER_PUBLISH_FIRST && commit->version != NULL) {
         zone_publish(zone->zone, zone_version_ref(commit->version));
         commit->is_published = true;
-        ledger_tell(zone->ledger, &(struct ledger_event){.kind = LEDGER_PUBLISHED,
-                                                         .zone = zone,
-                                                         .version = commit->version,
-                                                         .from = commit->from,
-                                                         .to = commit->to,
-                                                         .source = commit->source,
-                                                         .is_first = commit->is_first,
-                                                         .commit_count = 1});
     }
     return OK;
+}
+
+/* Whoever hears of a version asks for what led to it: that is at hand before. */
+static void tell_early(const struct commit *commit)
+{
+    struct ledger_zone *zone = commit->zone;
+    pthread_mutex_lock(&zone->lock);
+    ledger_put_early(zone, commit);
+    pthread_mutex_unlock(&zone->lock);
+    ledger_tell(zone->ledger, &(struct ledger_event){.kind = LEDGER_PUBLISHED,
+                                                     .zone = zone,
+                                                     .version = commit->version,
+                                                     .from = commit->from,
+                                                     .to = commit->to,
+                                                     .source = commit->source,
+                                                     .is_first = commit->is_first,
+                                                     .commit_count = 1});
 }
 
 /* Takes the commit. */
@@ -225,6 +234,9 @@ enum result ledger_commit(struct ledger_zone *zone, const struct ledger_change *
         commit->chunks = memory_new_zeroed(change->delta_count + 1, sizeof(struct chunk *));
         for (size_t i = 0; i < change->delta_count; i++) {
             commit->chunks[commit->chunk_count++] = chunk_of_delta(change->deltas[i]);
+        }
+        if (commit->is_published) {
+            tell_early(commit);
         }
         hand_over(commit);
     }

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "ledger/ledger_impl.h"
 
-enum { ENTRIES_AT_ONCE = 128 };
+enum { ENTRIES_AT_ONCE = 128, CATCH_UP_TRIES = 8 };
 
 /* --- What is kept. --- */
 
@@ -70,6 +70,48 @@ void ledger_keep(struct ledger_zone *zone, const struct store_entry *entry, stru
     if (goes != 0 && (zone->kept_count <= 2 * RECENT_CHUNKS || goes > zone->kept_count / 8)) {
         drop_first(zone, goes);
     }
+}
+
+/* --- What is published before it is durable. --- */
+
+void ledger_drop_early(struct ledger_zone *zone)
+{
+    for (size_t i = 0; i < zone->early_count; i++) {
+        chunk_unref(zone->early[i]);
+    }
+    memory_free(zone->early);
+    zone->early = NULL;
+    zone->early_count = 0;
+}
+
+void ledger_put_early(struct ledger_zone *zone, const struct commit *commit)
+{
+    if (commit->chunk_count == 0) {
+        ledger_drop_early(zone); /* history begins anew */
+        return;
+    }
+    zone->early = memory_resize(zone->early,
+                                (zone->early_count + commit->chunk_count) * sizeof(*zone->early));
+    for (size_t i = 0; i < commit->chunk_count; i++) {
+        zone->early[zone->early_count++] = chunk_ref(commit->chunks[i]);
+    }
+}
+
+void ledger_end_early(struct ledger_zone *zone, struct serial serial)
+{
+    size_t count = zone->early_count;
+    while (count > 0 && !serial_equal(zone->early[count - 1]->to, serial)) {
+        count--;
+    }
+    if (count == zone->early_count) {
+        ledger_drop_early(zone);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        chunk_unref(zone->early[i]);
+    }
+    zone->early_count -= count;
+    memmove(zone->early, zone->early + count, zone->early_count * sizeof(*zone->early));
 }
 
 /* --- Chains for IXFR. --- */
@@ -160,23 +202,97 @@ static enum result chain_of_store(struct ledger_zone *zone, uint64_t last, uint6
     return result;
 }
 
-enum result ledger_history(struct ledger_zone *zone, struct serial from, uint64_t max_bytes,
-                           struct ledger_chain *out, struct error *err)
+/* Takes the chunks of `part`, which starts where `chain` ends. */
+static void append(struct ledger_chain *chain, struct ledger_chain *part)
 {
-    struct ledger_chain chain = {.from = from};
-    enum result result = OK;
+    size_t count = chain->count + part->count;
+    chain->chunks = memory_resize(chain->chunks, (count + 1) * sizeof(struct chunk *));
+    for (size_t i = 0; i < part->count; i++) {
+        chain->chunks[chain->count++] = part->chunks[i];
+    }
+    chain->bytes += part->bytes;
+    chain->to = part->to;
+    memory_free(part->chunks);
+    *part = (struct ledger_chain){0};
+}
+
+/* Under the zone's lock: what is published and not yet durable, where it leads on from the chain. */
+static bool append_early(const struct ledger_zone *zone, struct ledger_chain *chain)
+{
+    size_t first = 0;
+    while (first < zone->early_count && !serial_equal(zone->early[first]->from, chain->to)) {
+        first++;
+    }
+    for (size_t i = first + 1; i < zone->early_count; i++) {
+        if (!serial_equal(zone->early[i]->from, zone->early[i - 1]->to)) {
+            return false;
+        }
+    }
+    size_t count = zone->early_count - first;
+    if (count == 0) {
+        return false;
+    }
+    struct ledger_chain part = {.chunks = memory_new(count * sizeof(struct chunk *))};
+    for (size_t i = first; i < zone->early_count; i++) {
+        part.chunks[part.count++] = chunk_ref(zone->early[i]);
+        part.bytes += zone->early[i]->size;
+        part.to = zone->early[i]->to;
+    }
+    append(chain, &part);
+    return true;
+}
+
+static enum result not_found(struct serial from, struct error *err)
+{
+    return error_set(err, ERR_NOT_FOUND, "history does not reach back to serial %u", from.value);
+}
+
+/* The chain to the durable version, which *out_version gets a reference on. */
+static enum result durable_history(struct ledger_zone *zone, struct serial from, uint64_t max_bytes,
+                                   bool reads_store, struct ledger_chain *chain,
+                                   struct zone_version **out_version, struct error *err)
+{
+    *chain = (struct ledger_chain){.from = from};
     pthread_mutex_lock(&zone->lock);
     bool has_version = zone->durable != NULL;
     uint64_t last = zone->durable_step;
-    chain.to = has_version ? zone_version_serial(zone->durable) : from;
-    bool is_done = has_version && (serial_equal(from, chain.to) || chain_of_kept(zone, &chain));
+    chain->to = has_version ? zone_version_serial(zone->durable) : from;
+    bool is_done = has_version && (serial_equal(from, chain->to) || chain_of_kept(zone, chain));
+    *out_version = has_version ? zone_version_ref(zone->durable) : NULL;
     pthread_mutex_unlock(&zone->lock);
-    if (!is_done) {
-        result = !has_version || zone->stored == NULL
-                     ? error_set(err, ERR_NOT_FOUND, "history does not reach back to serial %u",
-                                 from.value)
-                     : chain_of_store(zone, last, max_bytes, &chain, err);
-    } else if (max_bytes != 0 && chain.bytes > max_bytes) {
+    if (is_done) {
+        return OK;
+    }
+    return !has_version || zone->stored == NULL || !reads_store
+               ? not_found(from, err)
+               : chain_of_store(zone, last, max_bytes, chain, err);
+}
+
+/* While the past is read the zone goes on: what came meanwhile is at hand, and added. */
+static enum result history(struct ledger_zone *zone, struct serial from, uint64_t max_bytes,
+                           bool reads_store, struct ledger_chain *out, struct error *err)
+{
+    struct ledger_chain chain = {.from = from, .to = from};
+    enum result result = OK;
+    for (unsigned n = 0; n < CATCH_UP_TRIES && result == OK; n++) {
+        struct ledger_chain part;
+        struct zone_version *version = NULL;
+        pthread_mutex_lock(&zone->lock);
+        bool is_done = append_early(zone, &chain) ||
+                       (zone->early_count == 0 && zone->durable != NULL &&
+                        serial_equal(zone_version_serial(zone->durable), chain.to));
+        pthread_mutex_unlock(&zone->lock);
+        if (is_done) {
+            break;
+        }
+        result = durable_history(zone, chain.to, max_bytes, reads_store, &part, &version, err);
+        zone_version_unref(version);
+        if (result == OK && part.count == 0) {
+            result = not_found(from, err); /* and what is published stands on something else */
+        }
+        append(&chain, &part);
+    }
+    if (result == OK && max_bytes != 0 && chain.bytes > max_bytes) {
         result =
             error_set(err, ERR_LIMIT, "the changes since serial %u weigh too much", from.value);
     }
@@ -186,6 +302,18 @@ enum result ledger_history(struct ledger_zone *zone, struct serial from, uint64_
     }
     *out = chain;
     return OK;
+}
+
+enum result ledger_history(struct ledger_zone *zone, struct serial from, uint64_t max_bytes,
+                           struct ledger_chain *out, struct error *err)
+{
+    return history(zone, from, max_bytes, true, out, err);
+}
+
+enum result ledger_history_at_hand(struct ledger_zone *zone, struct serial from, uint64_t max_bytes,
+                                   struct ledger_chain *out, struct error *err)
+{
+    return history(zone, from, max_bytes, false, out, err);
 }
 
 /* --- For people. --- */
@@ -210,23 +338,30 @@ size_t ledger_entries(struct ledger_zone *zone, struct store_entry *out, size_t 
     return copied;
 }
 
-/* What undoes the chunk. */
-static enum result inverse(const struct chunk *chunk, const struct zone_version *version,
+/* What undoes the whole chain, as one delta. The last chunk is undone first. */
+static enum result inverse(const struct ledger_chain *chain, const struct zone_version *version,
                            struct delta **out, struct error *err)
 {
     struct delta *delta = delta_new(zone_version_name(version), zone_version_class(version));
-    struct slice run = slice_of(chunk->data, chunk->size);
-    struct record record;
-    unsigned soa_count = 0;
-    size_t offset = 0;
     enum result result = OK;
-    while (result == OK && wire_records_next(run, &offset, &record)) {
-        soa_count += record.type == TYPE_SOA;
-        result =
-            soa_count == 1 ? delta_add(delta, &record, err) : delta_remove(delta, &record, err);
+    for (size_t i = chain->count; result == OK && i > 0; i--) {
+        struct slice run = slice_of(chain->chunks[i - 1]->data, chain->chunks[i - 1]->size);
+        struct record record;
+        /* What it added goes before what it removed comes. */
+        for (unsigned pass = 0; result == OK && pass < 2; pass++) {
+            unsigned soa_count = 0;
+            size_t offset = 0;
+            while (result == OK && wire_records_next(run, &offset, &record)) {
+                soa_count += record.type == TYPE_SOA;
+                if (soa_count == 2 - pass) {
+                    result = pass == 0 ? delta_remove(delta, &record, err)
+                                       : delta_add(delta, &record, err);
+                }
+            }
+        }
     }
     if (result == OK) {
-        result = delta_seal(delta, err);
+        result = delta_compose(delta, err);
     }
     if (result != OK) {
         delta_free(delta);
@@ -240,39 +375,28 @@ enum result ledger_version_at(struct ledger_zone *zone, struct serial serial,
                               struct zone_version **out, struct error *err)
 {
     struct ledger_chain chain;
-    struct zone_version *version;
-    /* Versions of one zone are made one at a time. */
-    pthread_mutex_lock(&zone->edit);
-    enum result result = ledger_history(zone, serial, 0, &chain, err);
-    if (result != OK) {
+    struct zone_version *version = NULL;
+    struct zone_version *before = NULL;
+    struct delta *delta = NULL;
+    enum result result = durable_history(zone, serial, 0, true, &chain, &version, err);
+    if (result == OK && chain.count == 0) {
+        *out = version;
+        return OK;
+    }
+    if (result == OK) {
+        result = inverse(&chain, version, &delta, err);
+    }
+    if (result == OK) {
+        /* Versions of one zone are made one at a time; what takes long was done before. */
+        pthread_mutex_lock(&zone->edit);
+        result = delta_apply(version, delta, NULL, &before, err);
         pthread_mutex_unlock(&zone->edit);
-        return result;
     }
-    pthread_mutex_lock(&zone->lock);
-    version = zone_version_ref(zone->durable);
-    pthread_mutex_unlock(&zone->lock);
-    if (!serial_equal(zone_version_serial(version), chain.to)) {
-        result = error_set(err, ERR_BUSY, "the zone has just moved on");
-    }
-    for (size_t i = chain.count; result == OK && i > 0; i--) {
-        struct zone_version *before = NULL;
-        struct delta *delta = NULL;
-        result = inverse(chain.chunks[i - 1], version, &delta, err);
-        if (result == OK) {
-            result = delta_apply(version, delta, NULL, &before, err);
-        }
-        delta_free(delta);
-        if (result == OK) {
-            zone_version_unref(version);
-            version = before;
-        }
-    }
-    pthread_mutex_unlock(&zone->edit);
+    delta_free(delta);
     ledger_chain_deinit(&chain);
-    if (result != OK) {
-        zone_version_unref(version);
-        return result;
+    zone_version_unref(version);
+    if (result == OK) {
+        *out = before;
     }
-    *out = version;
-    return OK;
+    return result;
 }

@@ -112,6 +112,9 @@ struct ledger_zone {
     size_t kept_room;
     uint64_t kept_bytes;
     uint64_t history_limit;
+    struct chunk **early; /* published and not yet durable, oldest first: what a secondary's own
+                           * secondaries ask for at once */
+    size_t early_count;
     /* The writer's own, while it publishes a group. */
     struct {
         struct commit *last;
@@ -195,6 +198,11 @@ MUST_CHECK enum result ledger_each_record(const struct zone_version *version, re
 /* Kept deltas. Under the zone's lock; `chunk` gets a reference of its own. */
 void ledger_keep(struct ledger_zone *zone, const struct store_entry *entry, struct chunk *chunk);
 void ledger_drop_kept(struct ledger_zone *zone);
+/* Deltas that are published before they are durable; those up to `serial` are, now; or none is any
+ * more. Under the zone's lock. */
+void ledger_put_early(struct ledger_zone *zone, const struct commit *commit);
+void ledger_end_early(struct ledger_zone *zone, struct serial serial);
+void ledger_drop_early(struct ledger_zone *zone);
 
 /* Follows the fingerprint through a commit, and fills the digests of its entries where it is known.
  * `entries` has one for each chunk, or one for a restart. */

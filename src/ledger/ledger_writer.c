@@ -284,6 +284,7 @@ static void group_failed(struct ledger *ledger, struct commit_queue *commits, en
         bool is_current = commit->epoch == zone->epoch;
         /* What was kept of it in memory is no history. */
         ledger_drop_kept(zone);
+        ledger_drop_early(zone);
         zone->restarts_next = zone->restarts_next || commit->mends;
         if (commit->is_published) {
             zone->is_unsaved = true;

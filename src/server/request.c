@@ -2,8 +2,8 @@
 /*
  * NOTIFY is answered at once and handed to the sync thread. UPDATE is refused at once or answered
  * later (update.c). A signed message is verified before anything else is done, and what answers it is signed.
- * Transfers over UDP: AXFR is FORMERR (RFC 5936 4.2), IXFR gets the one SOA that sends the client
- * to TCP (RFC 1995 2).
+ * Transfers over UDP: AXFR is FORMERR (RFC 5936 4.2). IXFR gets its differences where they are at
+ * hand in memory and fit the datagram, else the one SOA that sends the client to TCP (RFC 1995 2).
  *
  * Refusals name the rule that decided, in the log, at a bounded rate.
  */
@@ -18,6 +18,7 @@
 #include "server/sync.h"
 #include "server/update.h"
 #include "server/zones.h"
+#include "xfr/ixfr_condense.h"
 #include "xfr/ixfr_out.h"
 #include "xfr/notify_in.h"
 
@@ -175,7 +176,18 @@ static void handle_update(const struct request_scope *scope, struct answer_query
     }
 }
 
-/* IXFR over UDP: the SOA alone, with TC; the differences come over TCP. */
+/* IXFR over UDP: a chain that weighs more than this would not fit, however it is compressed. */
+enum { DATAGRAM_CHAIN_BYTES = 16384 };
+
+static size_t datagram_size(const struct request_scope *scope, const struct answer_query *query,
+                            const struct xfr_request *request)
+{
+    size_t ours = scope->answer->udp_size == 0 ? 1232 : scope->answer->udp_size;
+    size_t size = request->udp_size < ours ? request->udp_size : ours;
+    size = size < 512 ? 512 : size;
+    return size < query->out_size ? size : query->out_size;
+}
+
 static void handle_transfer_datagram(const struct request_scope *scope, struct answer_query *query,
                                      const struct request_origin *origin)
 {
@@ -210,12 +222,30 @@ static void handle_transfer_datagram(const struct request_scope *scope, struct a
         reply_rcode(query, RCODE_REFUSED);
         return;
     }
-    struct ixfr_out *out = ixfr_out_new(version, NULL, 0, &request, slice_of(NULL, 0), 0);
+    struct ledger_chain chain = {0};
+    struct chunk *condensed = NULL;
+    bool is_behind = serial_before(request.serial, zone_version_serial(version));
+    bool has_chain = is_behind && settings->provide_ixfr &&
+                     ledger_history_at_hand(zone->history, request.serial, DATAGRAM_CHAIN_BYTES,
+                                            &chain, NULL) == OK;
+    if (has_chain && !serial_equal(chain.to, zone_version_serial(version))) {
+        ledger_chain_deinit(&chain); /* the zone has just moved on */
+        has_chain = false;
+    }
+    if (has_chain) {
+        condensed = ixfr_condense(zone->zone->name, zone->zone->class, chain.chunks, chain.count);
+    }
+    struct ixfr_out *out =
+        condensed != NULL
+            ? ixfr_out_new(version, &condensed, 1, &request, slice_of(NULL, 0), 0)
+            : ixfr_out_new(version, chain.chunks, chain.count, &request, slice_of(NULL, 0), 0);
     bool fits;
-    query->response_size =
-        ixfr_out_datagram(out, query->out, query->out_size, query->reserve, &fits);
+    query->response_size = ixfr_out_datagram(out, query->out, datagram_size(scope, query, &request),
+                                             query->reserve, &fits);
     ixfr_out_free(out);
-    if (serial_before(request.serial, zone_version_serial(version)) && query->response_size >= 4) {
+    chunk_unref(condensed);
+    ledger_chain_deinit(&chain);
+    if (is_behind && !has_chain && query->response_size >= 4) {
         query->out[2] |= FLAG_TC >> 8; /* there is more, over TCP */
     }
 }

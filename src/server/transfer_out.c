@@ -20,6 +20,7 @@
 #include "server/sync.h"
 #include "server/zones.h"
 #include "xfr/axfr_out.h"
+#include "xfr/ixfr_condense.h"
 #include "xfr/ixfr_out.h"
 
 enum { CHAIN_TRIES = 4 };
@@ -97,35 +98,67 @@ static void log_started(const struct transfer_out *transfer)
               LOG_KEY("form", transfer->form));
 }
 
+/* Whoever is several versions behind gets one step, where that is less. */
+static void condense(const struct zone *zone, struct ledger_chain *chain)
+{
+    struct chunk *condensed = ixfr_condense(zone->name, zone->class, chain->chunks, chain->count);
+    if (condensed != NULL) {
+        struct chunk **chunks = memory_new(sizeof(struct chunk *));
+        chunks[0] = condensed;
+        ledger_chain_deinit(chain);
+        *chain = (struct ledger_chain){.chunks = chunks,
+                                       .count = 1,
+                                       .bytes = condensed->size,
+                                       .from = condensed->from,
+                                       .to = condensed->to};
+    }
+}
+
 /*
- * IXFR where history reaches back to the client's serial and is not larger than max-ixfr-ratio of
- * the zone; else the whole zone. "Up to date" is one SOA. The chain may end at a version that was
- * published after ours was taken: then ours is taken again.
+ * The differences from the client's serial to *version, where history reaches back and they are not
+ * larger than max-ixfr-ratio of the zone. The chain may end at a version that was published after
+ * ours was taken: then ours is taken again.
  */
+static bool find_differences(struct server_zone *zone, struct zone_version **version,
+                             const struct zone_settings *settings, struct serial from,
+                             struct ledger_chain *out)
+{
+    uint64_t limit = settings->max_ixfr_percent == UINT32_MAX
+                         ? 0
+                         : zone_version_bytes(*version) / 100 * settings->max_ixfr_percent + 4096;
+    /* What is too much as it lies may come to little. */
+    uint64_t looks_at = limit != 0 && limit < IXFR_CONDENSE_MAX ? IXFR_CONDENSE_MAX : limit;
+    for (unsigned n = 0; n < CHAIN_TRIES; n++) {
+        struct ledger_chain chain;
+        if (ledger_history(zone->history, from, looks_at, &chain, NULL) != OK) {
+            return false;
+        }
+        if (serial_equal(chain.to, zone_version_serial(*version))) {
+            condense(zone->zone, &chain);
+            if (limit == 0 || chain.bytes <= limit) {
+                *out = chain;
+                return true;
+            }
+            ledger_chain_deinit(&chain);
+            return false;
+        }
+        ledger_chain_deinit(&chain);
+        zone_version_unref(*version);
+        *version = zone_acquire(zone->zone);
+    }
+    return false;
+}
+
+/* IXFR, one SOA of it for who is up to date; else the whole zone. */
 static void choose_form(struct transfer_out *transfer, struct zone_version **version,
                         const struct zone_settings *settings, const struct xfr_request *request)
 {
     transfer->form = "AXFR";
     if (request->question.type == TYPE_IXFR) {
         bool current = !serial_before(request->serial, zone_version_serial(*version));
-        bool found = false;
-        for (unsigned n = 0; !current && !found && settings->provide_ixfr && n < CHAIN_TRIES; n++) {
-            uint64_t limit =
-                settings->max_ixfr_percent == UINT32_MAX
-                    ? 0
-                    : zone_version_bytes(*version) / 100 * settings->max_ixfr_percent + 4096;
-            if (ledger_history(transfer->zone->history, request->serial, limit, &transfer->chain,
-                               NULL) != OK) {
-                break;
-            }
-            found = serial_equal(transfer->chain.to, zone_version_serial(*version));
-            if (!found) {
-                ledger_chain_deinit(&transfer->chain);
-                zone_version_unref(*version);
-                *version = zone_acquire(transfer->zone->zone);
-            }
-        }
-        if (current || found) {
+        if (current ||
+            (settings->provide_ixfr && find_differences(transfer->zone, version, settings,
+                                                        request->serial, &transfer->chain))) {
             transfer->ixfr = ixfr_out_new(*version, transfer->chain.chunks, transfer->chain.count,
                                           request, slice_of(NULL, 0), 0);
             transfer->form = "IXFR";

@@ -115,37 +115,16 @@ enum result delta_add(struct delta *delta, const struct record *record, struct e
     return delta_put(delta, record, false, err);
 }
 
-static inline int owner_order(const struct change *a, const struct change *b)
-{
-    if (a->head != b->head) {
-        return a->head < b->head ? -1 : 1;
-    }
-    return a->owner == b->owner ? 0 : name_compare(a->owner, b->owner);
-}
-
-static inline int rdata_of_change_order(const struct change *a, const struct change *b)
-{
-    return record_order(a->type, change_rdata(a), b->type, change_rdata(b));
-}
-
 static int change_compare(const void *a, const void *b, void *context)
 {
     (void)context;
     const struct change *x = a;
     const struct change *y = b;
-    int order = owner_order(x, y);
+    int order = change_owner_order(x, y);
     if (order == 0) {
         order = (int)y->removes - (int)x->removes;
     }
-    return order != 0 ? order : rdata_of_change_order(x, y);
-}
-
-static bool same_octets(const struct change *a, const struct change *b)
-{
-    return a->ttl == b->ttl && a->type == b->type &&
-           slice_equal(change_rdata(a), change_rdata(b)) &&
-           (a->owner == b->owner ||
-            (a->owner_size == b->owner_size && memcmp(a->owner, b->owner, a->owner_size) == 0));
+    return order != 0 ? order : change_record_order(x, y);
 }
 
 /* Copies changes[from, end) to `to` without what is listed twice. Returns the new end. */
@@ -153,7 +132,7 @@ static size_t copy_once(struct change *changes, size_t from, size_t end, size_t 
 {
     size_t start = to;
     for (; from < end; from++) {
-        if (to == start || !same_octets(&changes[to - 1], &changes[from])) {
+        if (to == start || !change_same_octets(&changes[to - 1], &changes[from])) {
             changes[to++] = changes[from];
         }
     }
@@ -169,9 +148,9 @@ static size_t cancel(struct change *changes, size_t first, size_t middle, size_t
     /* Two ascending runs: go along both; a pair is marked by an owner of size 0, which no name has.
      */
     while (removal < middle && addition < end) {
-        int order = rdata_of_change_order(&changes[removal], &changes[addition]);
+        int order = change_record_order(&changes[removal], &changes[addition]);
         if (order == 0 && changes[removal].type != TYPE_SOA &&
-            same_octets(&changes[removal], &changes[addition])) {
+            change_same_octets(&changes[removal], &changes[addition])) {
             changes[removal].owner_size = changes[addition].owner_size = 0;
             any = true;
         }
@@ -199,7 +178,7 @@ static void delta_reduce(struct delta *delta)
     size_t kept = 0;
     for (size_t at = 0; at < delta->count;) {
         size_t end = at + 1;
-        while (end < delta->count && owner_order(&changes[at], &changes[end]) == 0) {
+        while (end < delta->count && change_owner_order(&changes[at], &changes[end]) == 0) {
             end++;
         }
         size_t middle = at;

@@ -28,6 +28,14 @@ MUST_CHECK enum result delta_add(struct delta *delta, const struct record *recor
  */
 MUST_CHECK enum result delta_seal(struct delta *delta, struct error *err);
 
+/*
+ * Seals a delta that several were put into one after the other, each leading to where the next
+ * starts, as the one that does what all of them did: what was added and taken away again (or the
+ * other way round) is not in it, of a record that went and came back spelled otherwise both are.
+ * Of the SOAs the first removed and the last added count. Errors as delta_seal. O(k log k).
+ */
+MUST_CHECK enum result delta_compose(struct delta *delta, struct error *err);
+
 /* Of a sealed delta. */
 struct serial delta_from(const struct delta *delta);
 struct serial delta_to(const struct delta *delta);

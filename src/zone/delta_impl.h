@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "zone/delta.h"
+#include "zone/owner_impl.h"
 #include "zone/version_impl.h"
 
 struct change {
@@ -41,6 +42,29 @@ void delta_put_owners(struct delta *delta, const struct owner *before, const str
 static inline struct slice change_rdata(const struct change *change)
 {
     return slice_of(change->rdata, change->rdata_size);
+}
+
+/* Of owners, and of type and rdata. */
+static inline int change_owner_order(const struct change *a, const struct change *b)
+{
+    if (a->head != b->head) {
+        return a->head < b->head ? -1 : 1;
+    }
+    return a->owner == b->owner ? 0 : name_compare(a->owner, b->owner);
+}
+
+static inline int change_record_order(const struct change *a, const struct change *b)
+{
+    return record_order(a->type, change_rdata(a), b->type, change_rdata(b));
+}
+
+/* The same record in the same spelling, whichever way it goes. */
+static inline bool change_same_octets(const struct change *a, const struct change *b)
+{
+    return a->ttl == b->ttl && a->type == b->type &&
+           slice_equal(change_rdata(a), change_rdata(b)) &&
+           (a->owner == b->owner ||
+            (a->owner_size == b->owner_size && memcmp(a->owner, b->owner, a->owner_size) == 0));
 }
 
 #endif

@@ -516,6 +516,59 @@ static void ledger_serves_a_secondary_first_and_saves_it_when_the_disk_can(void 
     assert_int_equal(restored.serial.value, 8);
 }
 
+static void ledger_has_the_history_of_a_version_as_soon_as_it_is_seen(void **state)
+{
+    struct scene *scene = *state;
+    struct outcome outcome = {0};
+    start(scene, true);
+    assert_int_equal(begin_zone(scene, 1, 5, LEDGER_PUBLISH_FIRST, &outcome), OK);
+    await_end(&outcome, 1);
+    for (uint32_t serial = 1; serial <= 100; serial++) {
+        struct delta *delta = delta_of(scene, serial, serial + 1, 100 + serial);
+        struct zone_version *head = ledger_zone_head(scene->in_ledger);
+        struct ledger_change change = {.deltas = &delta,
+                                       .delta_count = 1,
+                                       .source = STORE_FROM_TRANSFER,
+                                       .order = LEDGER_PUBLISH_FIRST};
+        assert_int_equal(delta_apply(head, delta, NULL, &change.version, NULL), OK);
+        assert_int_equal(ledger_commit(scene->in_ledger, &change, on_done, &outcome, NULL), OK);
+        assert_int_equal(served(scene), serial + 1);
+        /* The writer may or may not have come to it: both from the disk's past and the last step. */
+        struct ledger_chain chain;
+        assert_int_equal(ledger_history(scene->in_ledger, (struct serial){1}, 0, &chain, NULL), OK);
+        assert_int_equal(chain.to.value, serial + 1);
+        assert_int_equal(chain.count, serial);
+        ledger_chain_deinit(&chain);
+        assert_int_equal(
+            ledger_history_at_hand(scene->in_ledger, (struct serial){serial}, 0, &chain, NULL), OK);
+        assert_int_equal(chain.to.value, serial + 1);
+        assert_int_equal(chain.count, 1);
+        ledger_chain_deinit(&chain);
+        zone_version_unref(head);
+        delta_free(delta);
+    }
+    await_end(&outcome, 101);
+    assert_fingerprint_is_true(scene);
+}
+
+static void ledger_keeps_the_history_of_a_large_zone_in_memory_too(void **state)
+{
+    struct scene *scene = *state;
+    struct outcome outcome = {0};
+    struct ledger_chain chain;
+    start(scene, false);
+    assert_int_equal(begin_zone(scene, 1, 6000, LEDGER_PERSIST_FIRST, &outcome), OK);
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(edit(scene, 10000 + i, &outcome), OK);
+        assert_int_equal(ledger_history(scene->in_ledger, (struct serial){1}, 0, &chain, NULL), OK);
+        assert_int_equal(chain.count, i + 1);
+        assert_int_equal(chain.to.value, i + 2);
+        ledger_chain_deinit(&chain);
+    }
+    assert_int_equal(outcome.ok, 21);
+    assert_fingerprint_is_true(scene);
+}
+
 static void ledger_lets_edits_wait_for_a_large_image(void **state)
 {
     struct scene *scene = *state;
@@ -731,6 +784,8 @@ int main(void)
         SCENE(ledger_restores_what_was_acknowledged),
         SCENE(ledger_rolls_back_what_could_not_be_saved),
         SCENE(ledger_serves_a_secondary_first_and_saves_it_when_the_disk_can),
+        SCENE(ledger_has_the_history_of_a_version_as_soon_as_it_is_seen),
+        SCENE(ledger_keeps_the_history_of_a_large_zone_in_memory_too),
         SCENE(ledger_lets_edits_wait_for_a_large_image),
         SCENE(ledger_commits_together_what_arrives_together),
         SCENE(ledger_rebuilds_an_older_version),

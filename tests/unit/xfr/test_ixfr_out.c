@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "unit/xfr/zone_text.h"
+#include "xfr/ixfr_condense.h"
 #include "xfr/ixfr_in.h"
 #include "xfr/ixfr_out.h"
 
@@ -122,6 +123,44 @@ static void chain_arrives_at_ixfr_in_whatever_the_message_size(void **state)
     free_history(&h);
 }
 
+static void several_steps_are_condensed_into_one(void **state)
+{
+    (void)state;
+    struct history h = make_history();
+    struct name zone = name_of("example.com");
+    struct error err = {0};
+    assert_null(ixfr_condense(zone.wire, CLASS_IN, h.chunks, 0));
+    assert_null(ixfr_condense(zone.wire, CLASS_IN, h.chunks, 1));
+    struct chunk *condensed = ixfr_condense(zone.wire, CLASS_IN, h.chunks, 2);
+    assert_non_null(condensed);
+    assert_int_equal(condensed->from.value, 1);
+    assert_int_equal(condensed->to.value, 3);
+    assert_true(condensed->size < h.chunks[0]->size + h.chunks[1]->size);
+    struct xfr_request request = ixfr_request();
+    struct ixfr_out *out =
+        ixfr_out_new(h.versions[2], &condensed, 1, &request, slice_of(NULL, 0), 0);
+    struct instant now = {0};
+    struct ixfr_in *in = ixfr_in_new(h.versions[0], request.id, false, NULL, now, NULL, NULL);
+    uint8_t buffer[512];
+    size_t size = 0;
+    assert_int_equal(ixfr_out_next(out, buffer, sizeof(buffer), 0, &size, &err), STEP_DONE);
+    assert_int_equal(ixfr_in_receive(in, slice_of(buffer, size), now, &err), STEP_DONE);
+    size_t count = 0;
+    struct delta **chain = ixfr_in_take_deltas(in, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(delta_count(chain[0]), 4); /* two SOAs, a gone, b come */
+    struct zone_version *end = NULL;
+    assert_int_equal(delta_apply(h.versions[0], chain[0], NULL, &end, &err), OK);
+    assert_true(versions_equal(end, h.versions[2]));
+    zone_version_unref(end);
+    delta_free(chain[0]);
+    memory_free(chain);
+    ixfr_in_free(in);
+    ixfr_out_free(out);
+    chunk_unref(condensed);
+    free_history(&h);
+}
+
 static void no_deltas_mean_up_to_date(void **state)
 {
     (void)state;
@@ -174,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chain_is_written_as_rfc_1995_says),
         cmocka_unit_test(chain_arrives_at_ixfr_in_whatever_the_message_size),
+        cmocka_unit_test(several_steps_are_condensed_into_one),
         cmocka_unit_test(no_deltas_mean_up_to_date),
         cmocka_unit_test(datagram_holds_all_or_the_soa_with_tc),
     };
