@@ -288,6 +288,7 @@ static void assemble(struct group *group, struct answer_query *asked, size_t i)
 {
     size_t limit = size_limit(group->options, asked);
     asked->disposition = ANSWER_SEND;
+    asked->by_wildcard = group->plans[i] == PLAN_ZONE && group->items[i].result.wildcard != NULL;
     if (LIKELY(group->plans[i] == PLAN_ZONE) &&
         LIKELY(quick_answer(group->options, group->items[i].version, &group->items[i].result, asked,
                             limit))) {
@@ -330,7 +331,6 @@ static void assemble(struct group *group, struct answer_query *asked, size_t i)
     write_opt(&a, limit);
     asked->rcode = a.rcode;
     asked->truncated = a.truncated;
-    asked->by_wildcard = group->plans[i] == PLAN_ZONE && group->items[i].result.wildcard != NULL;
     /* Opcode, RD and CD as they came (RFC 4035 3.1.6); RA and AD are never set here. */
     uint16_t flags =
         (uint16_t)((query->flags & (0x7800 | FLAG_RD | FLAG_CD)) | FLAG_QR |
