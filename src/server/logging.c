@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "server/privileges.h"
 #include "server/syslog_sink.h"
 
 enum {
@@ -370,6 +371,7 @@ static void rest(struct logging *logging)
 static void *writer_main(void *context)
 {
     struct logging *logging = context;
+    privileges_limit_thread();
     struct line *lines = memory_new(BATCH_LINES * sizeof(lines[0]));
     pthread_mutex_lock(&logging->lock);
     for (;;) {

@@ -11,9 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <pthread.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,8 +29,10 @@
 #include "server/control.h"
 #include "server/loader.h"
 #include "server/prefix_count.h"
+#include "server/privileges.h"
 #include "server/request.h"
 #include "server/server_impl.h"
+#include "server/service.h"
 #include "server/session_key.h"
 #include "server/stream_worker.h"
 #include "server/sync.h"
@@ -211,6 +211,7 @@ static void tell_same_listens(struct server *server, const struct settings *old,
 void server_log_reloaded(struct server *server)
 {
     sync_zones_loaded(server->sync);
+    service_ready("running");
     LOG_EVENT(server->logging, LOG_INFO, LOG_GENERAL, "reload_done", "reloading zones succeeded",
               LOG_NUM("zones", zones_count(server->zones)));
 }
@@ -225,6 +226,7 @@ enum result server_reload(struct server *server, const char *why, void (*loaded)
 {
     LOG_EVENT(server->logging, LOG_INFO, LOG_GENERAL, "reload", why,
               LOG_KEY("config", server->options.config_path));
+    service_reloading();
     struct settings *fresh;
     struct session_key *session_key;
     enum result result = read_settings(server, report_to_log, server, &fresh, &session_key, err);
@@ -234,6 +236,7 @@ enum result server_reload(struct server *server, const char *why, void (*loaded)
                  error_format(err, text, sizeof(text)));
         LOG_EVENT(server->logging, LOG_ERROR, LOG_GENERAL, "reload_failed", phrase,
                   LOG_KEY("action", "keeping the configuration as it was"));
+        service_ready("running; the last reload was refused, see the log");
         return result;
     }
     struct settings *old = atomic_load_explicit(&server->settings, memory_order_acquire);
@@ -317,23 +320,6 @@ static enum result watch_signals(struct process *process, struct error *err)
 }
 
 /* ---- process matters ---- */
-
-static enum result drop_privileges(const char *user, struct error *err)
-{
-    if (user == NULL || geteuid() != 0) {
-        return OK;
-    }
-    const struct passwd *entry = getpwnam(user);
-    if (entry == NULL) {
-        return error_set(err, ERR_NOT_FOUND, "there is no user %s", user);
-    }
-    if (initgroups(user, entry->pw_gid) != 0 || setgid(entry->pw_gid) != 0 ||
-        setuid(entry->pw_uid) != 0) {
-        return error_set_os(err, ERR_IO, "cannot become user %s", user);
-    }
-    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    return OK;
-}
 
 /* O_NOFOLLOW: the file may lie where others can write. */
 static enum result write_pid(struct process *process, const char *path, struct error *err)
@@ -425,6 +411,7 @@ static void loaded(void *context)
               LOG_NUM("zones", zones_count(server->zones)));
     LOG_EVENT(server->logging, LOG_NOTICE, LOG_GENERAL, "running", "running",
               LOG_KEY("version", LOCKSTEP_VERSION));
+    service_ready("running");
 }
 
 static void log_listens(struct server *server, const struct settings *settings)
@@ -492,7 +479,7 @@ static enum result start(struct process *process, struct error *err)
         (result = watch_signals(process, err)) != OK ||
         (result = open_sockets(process, settings, err)) != OK ||
         (result = control_open(server, server->options.user, &server->control, err)) != OK ||
-        (result = drop_privileges(server->options.user, err)) != OK) {
+        (result = privileges_drop(server->options.user, err)) != OK) {
         session_key_free(session_key);
         return result;
     }
@@ -529,6 +516,7 @@ static enum result start(struct process *process, struct error *err)
 
 static void finish(struct process *process)
 {
+    service_stopping();
     struct server *server = &process->server;
     struct settings *settings = atomic_load(&server->settings);
     if (process->pid_path != NULL) {

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the process may still do once its sockets are open: as little as it needs. */
+#ifndef SERVER_PRIVILEGES_H
+#define SERVER_PRIVILEGES_H
+
+#include "base/error.h"
+
+/*
+ * Main thread, once, when everything is open that needs privileges.
+ * user  NULL: stays who it is; else the process becomes that user, where it is root
+ * ERR_NOT_FOUND  there is no such user
+ * ERR_IO         the system refuses a step; nothing may go on then
+ */
+MUST_CHECK enum result privileges_drop(const char *user, struct error *err);
+
+/* First thing of a thread that starts before privileges_drop: none of its own are needed. */
+void privileges_limit_thread(void);
+
+#endif
