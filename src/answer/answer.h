@@ -32,10 +32,11 @@ struct answer_query {
     const struct address *peer; /* for allow_query and cookies; may be NULL */
     const uint8_t *key;         /* name of the TSIG key that was verified, or NULL */
     enum answer_transport transport;
-    size_t reserve;  /* octets to leave free at the end, for a TSIG record */
-    uint8_t *out;    /* not overlapping `message` */
-    size_t out_size; /* at least 512 + reserve; 65535 + reserve is never passed */
-    void *context;   /* the caller's own */
+    struct slice tls_names; /* for allow_query: of the client's certificate */
+    size_t reserve;         /* octets to leave free at the end, for a TSIG record */
+    uint8_t *out;           /* not overlapping `message` */
+    size_t out_size;        /* at least 512 + reserve; 65535 + reserve is never passed */
+    void *context;          /* the caller's own */
 
     /* Out. */
     enum answer_disposition disposition;

@@ -11,6 +11,7 @@ struct access_subject {
     const struct address *peer;
     const uint8_t *key; /* of a verified TSIG, or NULL */
     enum answer_transport transport;
+    struct slice tls_names; /* of the client's verified certificate; net/tls.h */
     uint16_t local_port;
 };
 

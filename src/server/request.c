@@ -55,8 +55,10 @@ static bool may_query(void *context, const struct zone *zone, const struct answe
 {
     (void)context;
     const struct server_zone *own = zone->context;
-    struct access_subject subject = {
-        .peer = query->peer, .key = query->key, .transport = query->transport};
+    struct access_subject subject = {.peer = query->peer,
+                                     .key = query->key,
+                                     .transport = query->transport,
+                                     .tls_names = query->tls_names};
     const struct zone_settings *settings =
         atomic_load_explicit(&own->settings, memory_order_acquire);
     return access_allowed(settings, ACCESS_QUERY, &subject, NULL, 0) &&
@@ -69,8 +71,10 @@ static bool may_know_fingerprint(void *context, const struct zone *zone,
 {
     (void)context;
     const struct server_zone *own = zone->context;
-    struct access_subject subject = {
-        .peer = query->peer, .key = query->key, .transport = query->transport};
+    struct access_subject subject = {.peer = query->peer,
+                                     .key = query->key,
+                                     .transport = query->transport,
+                                     .tls_names = query->tls_names};
     return access_allowed(atomic_load_explicit(&own->settings, memory_order_acquire),
                           ACCESS_TRANSFER, &subject, NULL, 0);
 }
@@ -87,6 +91,7 @@ static struct access_subject subject_of(const struct answer_query *query,
     return (struct access_subject){.peer = &origin->peer,
                                    .key = query->key,
                                    .transport = query->transport,
+                                   .tls_names = query->tls_names,
                                    .local_port = origin->local.port};
 }
 

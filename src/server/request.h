@@ -7,6 +7,7 @@
 #define SERVER_REQUEST_H
 
 #include "answer/answer.h"
+#include "net/tls.h"
 #include "net/udp.h"
 
 struct client;
@@ -33,6 +34,7 @@ struct request_origin {
     struct address local;
     const struct udp_socket *udp; /* NULL: a stream */
     struct client *client;        /* of the stream worker; NULL: UDP */
+    const struct tls_info *tls;   /* NULL: not over TLS */
 };
 
 /*

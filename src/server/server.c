@@ -139,8 +139,17 @@ static enum result read_settings(struct server *server, conf_report *report, voi
         return result;
     }
     uint16_t port = server->options.port != 0 ? server->options.port : DNS_PORT;
-    result = settings_new(conf, session_key_tsig(*session_key), port, !server->options.ipv6_only,
-                          !server->options.ipv4_only, out, err);
+    struct settings_input input = {
+        .conf = conf,
+        .session_key = session_key_tsig(*session_key),
+        .default_port = port,
+        .ipv4 = !server->options.ipv6_only,
+        .ipv6 = !server->options.ipv4_only,
+        .old = atomic_load_explicit(&server->settings, memory_order_acquire),
+        .report = report,
+        .report_context = context,
+    };
+    result = settings_new(&input, out, err);
     if (result != OK) {
         session_key_free(*session_key);
         *session_key = NULL;
@@ -200,6 +209,11 @@ static void tell_same_listens(struct server *server, const struct settings *old,
     bool same = old->listen_count == fresh->listen_count;
     for (size_t i = 0; same && i < old->listen_count; i++) {
         same = address_equal(&old->listen[i], &fresh->listen[i]);
+    }
+    same = same && old->tls_listen_count == fresh->tls_listen_count;
+    for (size_t i = 0; same && i < old->tls_listen_count; i++) {
+        same = address_equal(&old->tls_listen[i].address, &fresh->tls_listen[i].address) &&
+               strcmp(old->tls_listen[i].tls, fresh->tls_listen[i].tls) == 0;
     }
     if (!same) {
         LOG_EVENT(server->logging, LOG_WARNING, LOG_NETWORK, "listen_changed",
@@ -359,12 +373,18 @@ static enum result open_sockets(struct process *process, const struct settings *
                                 struct error *err)
 {
     struct server *server = &process->server;
-    if (settings->listen_count == 0) {
+    if (settings->listen_count == 0 && settings->tls_listen_count == 0) {
         return error_set(err, ERR_NOT_FOUND, "no address to listen on: see listen-on in %s",
                          server->options.config_path);
     }
     for (size_t i = 0; i < settings->listen_count; i++) {
         enum result result = port_check_free(&settings->listen[i], err);
+        if (result != OK) {
+            return result;
+        }
+    }
+    for (size_t i = 0; i < settings->tls_listen_count; i++) {
+        enum result result = port_check_free(&settings->tls_listen[i].address, err);
         if (result != OK) {
             return result;
         }
@@ -378,8 +398,7 @@ static enum result open_sockets(struct process *process, const struct settings *
         enum result result =
             udp_worker_new(server, settings->listen, settings->listen_count, &process->udp[i], err);
         if (result == OK) {
-            result = stream_worker_new(server, settings->listen, settings->listen_count,
-                                       &process->streams[i], err);
+            result = stream_worker_new(server, settings, &process->streams[i], err);
         }
         if (result != OK) {
             return result;
@@ -422,6 +441,14 @@ static void log_listens(struct server *server, const struct settings *settings)
                  settings->listen[i].family, address_format(&settings->listen[i], true, address));
         LOG_EVENT(server->logging, LOG_INFO, LOG_NETWORK, "listening", phrase,
                   LOG_KEY("transport", "udp,tcp"));
+    }
+    for (size_t i = 0; i < settings->tls_listen_count; i++) {
+        const struct address *on = &settings->tls_listen[i].address;
+        char address[ADDRESS_TEXT_SIZE], phrase[160];
+        snprintf(phrase, sizeof(phrase), "listening on IPv%u TLS interface, %s", on->family,
+                 address_format(on, true, address));
+        LOG_EVENT(server->logging, LOG_INFO, LOG_NETWORK, "listening", phrase,
+                  LOG_KEY("transport", "tls"), LOG_KEY("tls", settings->tls_listen[i].tls));
     }
 }
 

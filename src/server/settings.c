@@ -15,8 +15,6 @@
 #include "net/interfaces.h"
 #include "server/update_access.h"
 
-enum { DNS_TLS_PORT = 853 };
-
 struct settings *settings_ref(struct settings *settings)
 {
     atomic_fetch_add_explicit(&settings->references, 1, memory_order_relaxed);
@@ -36,6 +34,8 @@ void settings_unref(struct settings *settings)
     }
     memory_free(settings->zones);
     memory_free(settings->listen);
+    memory_free(settings->tls_listen);
+    tls_table_deinit(&settings->tls);
     memory_free(settings->local_addresses);
     memory_free(settings->local_networks);
     memory_free(settings->channels);
@@ -48,8 +48,27 @@ void settings_unref(struct settings *settings)
 
 /* ---- where to listen ---- */
 
-static void add_listen(struct settings *settings, size_t *room, const struct address *address)
+static void add_tls_listen(struct settings *settings, const struct address *address,
+                           const struct conf_tls *tls)
 {
+    for (size_t i = 0; i < settings->tls_listen_count; i++) {
+        if (address_equal(&settings->tls_listen[i].address, address)) {
+            return;
+        }
+    }
+    size_t size = (settings->tls_listen_count + 1) * sizeof(settings->tls_listen[0]);
+    settings->tls_listen = memory_resize(settings->tls_listen, size);
+    settings->tls_listen[settings->tls_listen_count++] =
+        (struct tls_listen){.address = *address, .tls = tls->name};
+}
+
+static void add_listen(struct settings *settings, size_t *room, const struct address *address,
+                       const struct conf_tls *tls)
+{
+    if (tls != NULL) {
+        add_tls_listen(settings, address, tls);
+        return;
+    }
     for (size_t i = 0; i < settings->listen_count; i++) {
         if (address_equal(&settings->listen[i], address)) {
             return;
@@ -65,20 +84,21 @@ static void add_listen(struct settings *settings, size_t *room, const struct add
 /* Single addresses that are asked for by name are listened on even where no interface shows them
  * (all of 127.0.0.0/8, and addresses routed here). */
 static void add_named_hosts(struct settings *settings, size_t *room, const struct acl *acl,
-                            uint8_t family, uint16_t port)
+                            const struct conf_listen *listen, uint16_t port)
 {
+    uint8_t family = listen->v6 ? 6 : 4;
     for (uint32_t i = 0; i < acl->count; i++) {
         const struct acl_element *element = &acl->elements[i];
         if (element->negated) {
             continue;
         }
         if (element->kind == ACL_LIST) {
-            add_named_hosts(settings, room, element->list, family, port);
+            add_named_hosts(settings, room, element->list, listen, port);
         } else if (element->kind == ACL_PREFIX && element->prefix.address.family == family &&
                    element->prefix.bits == (family == 4 ? 32 : 128)) {
             struct address address = element->prefix.address;
             address.port = port;
-            add_listen(settings, room, &address);
+            add_listen(settings, room, &address, listen->tls);
         }
     }
 }
@@ -104,10 +124,13 @@ static enum result find_listens(struct settings *settings, uint16_t default_port
     for (uint32_t l = 0; l < settings->conf->listen_count; l++) {
         const struct conf_listen *listen = &settings->conf->listens[l];
         uint8_t family = listen->v6 ? 6 : 4;
-        if (listen->tls != NULL || (listen->v6 ? !ipv6 : !ipv4)) {
-            continue; /* tls is said in the notice of what is not working yet */
+        if (listen->v6 ? !ipv6 : !ipv4) {
+            continue;
         }
         uint16_t port = listen->port != 0 ? listen->port : default_port;
+        if (listen->tls != NULL && listen->port == 0) {
+            port = (uint16_t)conf_number(settings->conf, NULL, CONF_TLS_PORT);
+        }
         for (size_t i = 0; i < count; i++) {
             struct address address = settings->local_addresses[i];
             struct acl_subject subject = {.peer = &address,
@@ -118,10 +141,33 @@ static enum result find_listens(struct settings *settings, uint16_t default_port
                                           .local_network_count = count};
             if (address.family == family && acl_match(listen->addresses, &subject).allowed) {
                 address.port = port;
-                add_listen(settings, &room, &address);
+                add_listen(settings, &room, &address, listen->tls);
             }
         }
-        add_named_hosts(settings, &room, listen->addresses, family, port);
+        add_named_hosts(settings, &room, listen->addresses, listen, port);
+    }
+    return OK;
+}
+
+/* Reads the certificates that are shown, and looks for addresses that are to be both. */
+static enum result open_listens(struct settings *settings, struct error *err)
+{
+    const struct conf *conf = settings->conf;
+    for (uint32_t i = 0; i < conf->listen_count; i++) {
+        if (conf->listens[i].tls != NULL) {
+            (void)tls_table_want(&settings->tls, conf->listens[i].tls, false);
+        }
+    }
+    for (size_t i = 0; i < settings->tls_listen_count; i++) {
+        for (size_t j = 0; j < settings->listen_count; j++) {
+            if (address_equal(&settings->tls_listen[i].address, &settings->listen[j])) {
+                char text[ADDRESS_TEXT_SIZE];
+                return error_set(err, ERR_FORMAT,
+                                 "listen-on asks for %s with TLS and without; give one of them "
+                                 "another port",
+                                 address_format(&settings->listen[j], true, text));
+            }
+        }
     }
     return OK;
 }
@@ -160,7 +206,7 @@ bool settings_blackholes(const struct settings *settings, const struct address *
     return settings->blackhole != NULL && acl_match(settings->blackhole, &subject).allowed;
 }
 
-static struct remote *copy_remotes(const struct settings *settings, const struct conf_zone *zone,
+static struct remote *copy_remotes(struct settings *settings, const struct conf_zone *zone,
                                    const struct conf_remotes *remotes, enum conf_id source4,
                                    enum conf_id source6, uint16_t default_port, size_t *out_count)
 {
@@ -170,7 +216,9 @@ static struct remote *copy_remotes(const struct settings *settings, const struct
         const struct conf_remote *remote = &remotes->servers[i];
         copies[i].address = remote->address;
         if (copies[i].address.port == 0) {
-            copies[i].address.port = remote->tls != NULL ? DNS_TLS_PORT : default_port;
+            copies[i].address.port = remote->tls != NULL
+                                         ? (uint16_t)conf_number(conf, NULL, CONF_TLS_PORT)
+                                         : default_port;
         }
         bool v6 = remote->address.family == 6;
         struct address own = v6 ? remotes->source_v6 : remotes->source;
@@ -181,7 +229,8 @@ static struct remote *copy_remotes(const struct settings *settings, const struct
                                                          : NULL;
         copies[i].key = key == NULL ? NULL : key->name;
         copies[i].tsig = key == NULL ? NULL : key_table_find(&settings->keys, key->wire);
-        copies[i].tls = remote->tls == NULL ? NULL : remote->tls->name;
+        copies[i].tls =
+            remote->tls == NULL ? NULL : tls_table_want(&settings->tls, remote->tls, true);
     }
     *out_count = remotes->count;
     return copies;
@@ -345,18 +394,23 @@ static void fill_answer(struct settings *settings)
     }
 }
 
-enum result settings_new(struct conf *conf, struct tsig_key *session_key, uint16_t default_port,
-                         bool ipv4, bool ipv6, struct settings **out, struct error *err)
+enum result settings_new(const struct settings_input *input, struct settings **out,
+                         struct error *err)
 {
+    struct conf *conf = input->conf;
+    struct tsig_key *session_key = input->session_key;
     struct settings *settings = memory_new_zeroed(1, sizeof(*settings));
     atomic_init(&settings->references, 1);
     settings->conf = conf;
     settings->session_key = session_key;
     key_table_init(&settings->keys, conf, session_key);
+    tls_table_init(&settings->tls, conf, input->old == NULL ? NULL : &input->old->tls,
+                   input->report, input->report_context);
     uint16_t port = conf_is_set(conf, NULL, CONF_PORT)
                         ? (uint16_t)conf_number(conf, NULL, CONF_PORT)
-                        : default_port;
-    enum result result = find_listens(settings, port, ipv4, ipv6, err);
+                        : input->default_port;
+    enum result result = find_listens(settings, port, input->ipv4, input->ipv6, err);
+    result = result == OK ? open_listens(settings, err) : result;
     if (result != OK) {
         settings_unref(settings);
         return result;
@@ -380,6 +434,12 @@ enum result settings_new(struct conf *conf, struct tsig_key *session_key, uint16
         fill_zone(settings, &conf->zones[i], &settings->zones[i], port);
         settings->zones[i].update_policy = update_policy_new(
             conf, &conf->zones[i], session_key == NULL ? NULL : tsig_key_name(session_key));
+    }
+    tls_table_seal(&settings->tls);
+    if (settings->tls.failure.code != OK) {
+        *err = settings->tls.failure;
+        settings_unref(settings);
+        return err->code;
     }
     *out = settings;
     return OK;

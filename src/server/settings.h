@@ -18,17 +18,24 @@
 #include "server/limits.h"
 #include "server/logging.h"
 #include "server/rate_limit.h"
+#include "server/tls_table.h"
 #include "xfr/axfr_in.h"
 #include "xfr/refresh.h"
 #include "zone/check.h"
 
 /* A server to talk to: a primary, or one to notify. */
 struct remote {
-    struct address address; /* with port */
-    struct address source;  /* family 0: any */
-    const char *key;        /* TSIG key name, or NULL */
-    struct tsig_key *tsig;  /* that key; borrowed from the settings' table */
-    const char *tls;        /* tls block name, or NULL */
+    struct address address;  /* with port */
+    struct address source;   /* family 0: any */
+    const char *key;         /* TSIG key name, or NULL */
+    struct tsig_key *tsig;   /* that key; borrowed from the settings' table */
+    struct tls_context *tls; /* NULL: not over TLS; borrowed from the settings' table */
+};
+
+/* An address for DNS over TLS, and the block whose certificate is shown there. */
+struct tls_listen {
+    struct address address;
+    const char *tls;
 };
 
 enum zone_role { ROLE_PRIMARY, ROLE_SECONDARY };
@@ -87,6 +94,9 @@ struct settings {
     struct answer_options answer;
     struct address *listen; /* every address and port to answer on */
     size_t listen_count;
+    struct tls_listen *tls_listen;
+    size_t tls_listen_count;
+    struct tls_table tls;
     const char *pid_file;  /* absolute, or NULL */
     const char *directory; /* as written, or NULL: where the process stands */
     const char *store_directory;
@@ -105,15 +115,22 @@ struct settings {
     uint64_t generation;         /* 1 for the first */
 };
 
+struct settings_input {
+    struct conf *conf;            /* taken, also on error */
+    struct tsig_key *session_key; /* shared; may be NULL */
+    uint16_t default_port;        /* 53, or what -p says */
+    bool ipv4, ipv6;              /* wanted */
+    const struct settings *old;   /* of the generation before, or NULL */
+    conf_report *report;          /* of what only the files show that the configuration names */
+    void *report_context;
+};
+
 /*
- * From a configuration that was loaded without error (takes it, also on error).
- * session_key   takes the reference, also on error; may be NULL.
- * default_port  53, or what -p says.
- * ERR_FORMAT, ERR_LIMIT with file and line where something asked for cannot be had.
+ * From a configuration that was loaded without error.
+ * ERR_FORMAT, ERR_LIMIT, ERR_IO with file and line where something asked for cannot be had.
  */
-MUST_CHECK enum result settings_new(struct conf *conf, struct tsig_key *session_key,
-                                    uint16_t default_port, bool ipv4, bool ipv6,
-                                    struct settings **out, struct error *err);
+MUST_CHECK enum result settings_new(const struct settings_input *input, struct settings **out,
+                                    struct error *err);
 struct settings *settings_ref(struct settings *settings);
 void settings_unref(struct settings *settings);
 /* The key that a `server` statement sets for this address, borrowed, or NULL. */

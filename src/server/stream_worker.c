@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * TCP: questions are answered as they come, several may be waiting on a connection; transfers are
+ * TCP and TLS: questions are answered as they come, several may be waiting on a connection; transfers are
  * sent message by message whenever the connection's queue runs low, and questions that come
  * meanwhile are answered in between (RFC 7766 6.2.1, RFC 5936 4.1).
  *
@@ -32,6 +32,7 @@ enum { TRANSFERS_PER_CONNECTION = 16, MESSAGES_PER_CALL = 4, SEARCH = 512, CROWD
 struct client {
     struct client *newer, *older; /* in the worker's list */
     struct stream_worker *worker;
+    const struct door *door;
     struct stream *stream;
     struct prefix network;      /* it is counted in */
     struct stream_answer *owed; /* answers that come later */
@@ -51,6 +52,13 @@ struct stream_answer {
     size_t size;
 };
 
+/* Where connections come in. */
+struct door {
+    struct stream_worker *worker;
+    struct listener listener;
+    char *tls; /* name of the `tls` block; NULL: plain TCP */
+};
+
 struct stream_worker {
     struct server *server;
     struct loop *loop;
@@ -58,8 +66,8 @@ struct stream_worker {
     bool running;
     struct client *oldest, *newest;
     uint8_t buffer[STREAM_MESSAGE_MAX];
-    size_t listener_count;
-    struct listener listeners[];
+    size_t door_count;
+    struct door doors[];
 };
 
 /* ---- clients ---- */
@@ -122,9 +130,23 @@ static uint32_t patience_ms(const struct server *server, const struct limits *li
     return open > limits->tcp_clients - limits->tcp_clients / CROWDED ? ms / CROWDED : ms;
 }
 
+/* A client that could not be talked to says nothing else that anybody could look at. */
+static void log_tls_failure(const struct client *client, const struct error *err)
+{
+    char phrase[700];
+    snprintf(phrase, sizeof(phrase), "client %s: %s", err->peer, err->text);
+    LOG_EVENT_LIMITED(client->worker->server->logging, LOG_INFO, LOG_NETWORK, "tls_failed", phrase,
+                      LOG_KEY("tls", client->door->tls));
+}
+
 static void stream_closed(void *context, const struct error *err)
 {
-    client_forget(context, err->text);
+    struct client *client = context;
+    if (client->door->tls != NULL && (stream_tls(client->stream) == NULL ||
+                                      err->code == ERR_BAD_AUTH || err->code == ERR_FORMAT)) {
+        log_tls_failure(client, err);
+    }
+    client_forget(client, err->text);
 }
 
 /* The end of a transfer is told and logged when its last message has left: the next call of
@@ -237,10 +259,12 @@ static void stream_message(void *context, struct slice message)
     struct client *client = context;
     struct stream_worker *worker = client->worker;
     struct request_scope scope = request_scope_begin(worker->server);
+    const struct tls_info *tls = stream_tls(client->stream);
     struct answer_query query = {
         .message = message,
         .peer = stream_peer(client->stream),
-        .transport = ANSWER_TCP,
+        .transport = tls != NULL ? ANSWER_TLS : ANSWER_TCP,
+        .tls_names = tls != NULL ? tls->names : slice_of(NULL, 0),
         .out = worker->buffer,
         .out_size = sizeof(worker->buffer),
     };
@@ -249,7 +273,8 @@ static void stream_message(void *context, struct slice message)
     if (query.disposition != ANSWER_SEND) {
         struct request_origin origin = {.peer = *stream_peer(client->stream),
                                         .local = *stream_local(client->stream),
-                                        .client = client};
+                                        .client = client,
+                                        .tls = tls};
         if (query.disposition == ANSWER_XFR) {
             struct transfer_out *transfer = transfer_out_begin(&scope, &query, &origin);
             if (transfer != NULL) {
@@ -320,12 +345,17 @@ static void accepted(void *context, int fd, const struct address *peer, const st
 {
     static const struct stream_callbacks callbacks = {
         .message = stream_message, .want_more = want_more, .closed = stream_closed};
-    struct stream_worker *worker = context;
+    const struct door *door = context;
+    struct stream_worker *worker = door->worker;
     struct server *server = worker->server;
     const struct settings *settings = atomic_load_explicit(&server->settings, memory_order_acquire);
     const struct limits *limits = &settings->limits;
     struct prefix network = prefix_of(peer, limits->tcp_ipv4_bits, limits->tcp_ipv6_bits);
-    if (settings_blackholes(settings, peer, ANSWER_TCP)) {
+    /* As the last reload read it. */
+    struct tls_context *tls =
+        door->tls == NULL ? NULL : tls_table_find_server(&settings->tls, door->tls);
+    if ((door->tls != NULL && tls == NULL) ||
+        settings_blackholes(settings, peer, tls != NULL ? ANSWER_TLS : ANSWER_TCP)) {
         close(fd);
         return;
     }
@@ -336,8 +366,10 @@ static void accepted(void *context, int fd, const struct address *peer, const st
     options.idle_ms = patience_ms(server, limits, limits->tcp_initial_ms);
     options.queue_max_bytes = limits->tcp_queue_bytes;
     options.pause_messages = limits->tcp_queries_per_client;
+    options.tls = tls;
     struct client *client = memory_new_zeroed(1, sizeof(*client));
     client->worker = worker;
+    client->door = door;
     client->network = network;
     if (stream_accept(worker->loop, fd, peer, local, &options, &callbacks, client, &client->stream,
                       NULL) != OK) {
@@ -351,9 +383,9 @@ static void accepted(void *context, int fd, const struct address *peer, const st
 
 static void accept_failed(void *context, const struct error *err)
 {
-    struct stream_worker *worker = context;
-    LOG_EVENT_LIMITED(worker->server->logging, LOG_ERROR, LOG_NETWORK, "accept_failed", err->text,
-                      LOG_KEY("action", "trying again"));
+    const struct door *door = context;
+    LOG_EVENT_LIMITED(door->worker->server->logging, LOG_ERROR, LOG_NETWORK, "accept_failed",
+                      err->text, LOG_KEY("action", "trying again"));
 }
 
 static void *worker_main(void *context)
@@ -369,22 +401,33 @@ static void *worker_main(void *context)
     return NULL;
 }
 
-enum result stream_worker_new(struct server *server, const struct address *addresses, size_t count,
+static enum result door_open(struct stream_worker *worker, const struct address *address,
+                             const char *tls, struct error *err)
+{
+    struct door *door = &worker->doors[worker->door_count++];
+    *door = (struct door){.worker = worker, .listener = {.fd = -1}};
+    door->tls = tls == NULL ? NULL : memory_strdup(tls);
+    struct listener_options options = {.local = *address, .reuse_port = true};
+    enum result result = listener_open(&options, &door->listener, err);
+    return result != OK
+               ? result
+               : listener_start(&door->listener, worker->loop, accepted, accept_failed, door, err);
+}
+
+enum result stream_worker_new(struct server *server, const struct settings *settings,
                               struct stream_worker **out, struct error *err)
 {
+    size_t count = settings->listen_count + settings->tls_listen_count;
     struct stream_worker *worker =
-        memory_new_zeroed(1, sizeof(*worker) + count * sizeof(worker->listeners[0]));
+        memory_new_zeroed(1, sizeof(*worker) + count * sizeof(worker->doors[0]));
     worker->server = server;
     enum result result = loop_new(&worker->loop, err);
-    for (size_t i = 0; i < count && result == OK; i++) {
-        worker->listeners[i].fd = -1;
-        worker->listener_count++;
-        struct listener_options options = {.local = addresses[i], .reuse_port = true};
-        result = listener_open(&options, &worker->listeners[i], err);
-        if (result == OK) {
-            result = listener_start(&worker->listeners[i], worker->loop, accepted, accept_failed,
-                                    worker, err);
-        }
+    for (size_t i = 0; i < settings->listen_count && result == OK; i++) {
+        result = door_open(worker, &settings->listen[i], NULL, err);
+    }
+    for (size_t i = 0; i < settings->tls_listen_count && result == OK; i++) {
+        const struct tls_listen *listen = &settings->tls_listen[i];
+        result = door_open(worker, &listen->address, listen->tls, err);
     }
     if (result != OK) {
         stream_worker_free(worker);
@@ -413,8 +456,9 @@ void stream_worker_free(struct stream_worker *worker)
         loop_stop(worker->loop);
         pthread_join(worker->thread, NULL);
     }
-    for (size_t i = 0; i < worker->listener_count; i++) {
-        listener_close(&worker->listeners[i]);
+    for (size_t i = 0; i < worker->door_count; i++) {
+        listener_close(&worker->doors[i].listener);
+        memory_free(worker->doors[i].tls);
     }
     loop_free(worker->loop);
     memory_free(worker);

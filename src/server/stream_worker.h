@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A stream worker: one thread that accepts TCP connections, answers questions on them and sends
- * transfers. Apart from the answer workers, so that no transfer delays a UDP answer.
+ * A stream worker: one thread that accepts TCP and TLS connections, answers questions on them and
+ * sends transfers. Apart from the answer workers, so that no transfer delays a UDP answer.
  */
 #ifndef SERVER_STREAM_WORKER_H
 #define SERVER_STREAM_WORKER_H
@@ -11,12 +11,12 @@
 #include "base/slice.h"
 
 struct server;
+struct settings;
 struct stream_worker;
 
-/* Opens the listeners; the thread does not run yet. ERR_IO names the address. */
-MUST_CHECK enum result stream_worker_new(struct server *server, const struct address *addresses,
-                                         size_t count, struct stream_worker **out,
-                                         struct error *err);
+/* Opens the listeners that the settings ask for, borrowed for the call; the thread does not run yet. ERR_IO names the address. */
+MUST_CHECK enum result stream_worker_new(struct server *server, const struct settings *settings,
+                                         struct stream_worker **out, struct error *err);
 MUST_CHECK enum result stream_worker_start(struct stream_worker *worker, struct error *err);
 /* Ends the thread, closes everything. NULL is fine. */
 void stream_worker_free(struct stream_worker *worker);

@@ -38,6 +38,7 @@ struct transfer_out {
     struct serial shown;
     const char *form;
     struct address peer;
+    bool is_tls;
     struct tsig tsig; /* with a reference on its key, or without one */
     char client[ADDRESS_TEXT_SIZE + SIGNER_TEXT_SIZE];
 };
@@ -195,10 +196,16 @@ static struct transfer_out *begin(const struct request_scope *scope, struct answ
     struct access_subject subject = {.peer = &origin->peer,
                                      .key = query->key,
                                      .transport = query->transport,
+                                     .tls_names = query->tls_names,
                                      .local_port = origin->local.port};
     char rule[300];
     if (!access_allowed(settings, ACCESS_TRANSFER, &subject, rule, sizeof(rule))) {
         refuse(scope, query, origin, &request, RCODE_REFUSED, EDE_PROHIBITED, rule);
+        return NULL;
+    }
+    if (origin->tls != NULL && !origin->tls->is_dot) {
+        refuse(scope, query, origin, &request, RCODE_REFUSED, EDE_PROHIBITED,
+               "transfers over TLS need ALPN `dot` (RFC 9103 7.1)");
         return NULL;
     }
     struct zone_version *version = zone_acquire(zone->zone);
@@ -222,6 +229,7 @@ static struct transfer_out *begin(const struct request_scope *scope, struct answ
     transfer->started = clock_now();
     transfer->serial = zone_version_serial(version);
     transfer->peer = origin->peer;
+    transfer->is_tls = origin->tls != NULL;
     char address[ADDRESS_TEXT_SIZE], signer[SIGNER_TEXT_SIZE];
     snprintf(transfer->client, sizeof(transfer->client), "%s%s",
              address_format(&origin->peer, true, address), signer_format(query->key, signer));
@@ -334,7 +342,8 @@ void transfer_out_free(struct transfer_out *transfer, const char *why)
                  (unsigned long long)stats.bytes, seconds,
                  seconds > 0 ? (double)stats.bytes / seconds : 0.0, transfer->serial.value);
         LOG_EVENT(transfer->server->logging, LOG_INFO, LOG_XFER_OUT, "transfer_out_ended", phrase,
-                  LOG_KEY("form", transfer->form), LOG_KEY("transport", "tcp"));
+                  LOG_KEY("form", transfer->form),
+                  LOG_KEY("transport", transfer->is_tls ? "tls" : "tcp"));
     } else {
         snprintf(phrase, sizeof(phrase),
                  "client %s: transfer of '%s': %s cut after %llu messages: %s", transfer->client,

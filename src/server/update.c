@@ -427,6 +427,7 @@ int update_handle(const struct request_scope *scope, const struct answer_query *
     struct access_subject subject = {.peer = &origin->peer,
                                      .key = query->key,
                                      .transport = query->transport,
+                                     .tls_names = query->tls_names,
                                      .local_port = origin->local.port};
     if (settings->role != ROLE_PRIMARY) {
         return refuse_secondary(scope, query, origin, settings, zone->label);
