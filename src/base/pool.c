@@ -10,7 +10,7 @@
  * free for any class again when its last block came back. So memory that one zone's life left
  * behind serves the next zone, whatever its sizes: the weakness of plain size classes.
  *
- * Classes: every 16 bytes up to 256, then eight to each doubling up to 32 KiB. What is larger is
+ * Classes: every 8 bytes from 16 to 256, then eight to each doubling up to 32 KiB. What is larger is
  * rare (an RRset of hundreds of records) and comes from malloc.
  *
  * The head of a chunk tells of its spans; a block finds its span by masking its address. Free
@@ -62,6 +62,8 @@ enum {
     CHUNK_SIZE = 2 << 20,
     SPAN_SIZE = 128 << 10,
     SPANS = CHUNK_SIZE / SPAN_SIZE,
+    SMALLEST = 16, /* a free block has two words */
+    SMALL_CLASSES = 32,
     BATCH_MAX = 64,          /* blocks that move between cache and pool at once … */
     BATCH_MAX_BYTES = 16384, /* … and their size */
     MAGAZINE_MIN = 8,        /* blocks; fewer go back to their spans */
@@ -96,19 +98,19 @@ struct pool {
 static ALWAYS_INLINE unsigned class_of(size_t size)
 {
     if (size <= 256) {
-        return size == 0 ? 0 : (unsigned)((size - 1) / 16);
+        return size <= SMALLEST ? 1 : (unsigned)((size - 1) / 8);
     }
     unsigned log = 63 - (unsigned)__builtin_clzll(size - 1);
-    return 16 + (log - 8) * 8 + (unsigned)((size - 1) >> (log - 3)) - 8;
+    return SMALL_CLASSES + (log - 8) * 8 + (unsigned)((size - 1) >> (log - 3)) - 8;
 }
 
 static ALWAYS_INLINE size_t class_size(unsigned class)
 {
-    if (class < 16) {
-        return (size_t)(class + 1) * 16;
+    if (class < SMALL_CLASSES) {
+        return (size_t)(class + 1) * 8;
     }
-    unsigned log = 8 + (class - 16) / 8;
-    return (size_t)(9 + (class - 16) % 8) << (log - 3);
+    unsigned log = 8 + (class - SMALL_CLASSES) / 8;
+    return (size_t)(9 + (class - SMALL_CLASSES) % 8) << (log - 3);
 }
 
 static ALWAYS_INLINE unsigned batch_max(size_t size)

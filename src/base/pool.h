@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A pool: very many blocks of many sizes with lifetimes of their own, out of large chunks on huge
- * pages. A block has no header, so who gives it back says its size; a size is rounded up by at
- * most 16 bytes up to 256 and by at most an eighth above.
+ * pages. A block has no header, so who gives it back says its size; a size is rounded up to 16 bytes
+ * at least, by less than 8 bytes up to 256, and by at most an eighth above.
  *
  * Each user works through a pool_cache of its own (on its stack or inside its machine) which
  * takes and gives blocks by the batch; only a batch takes the pool's mutex.
@@ -12,7 +12,7 @@
 
 #include "base/attr.h"
 
-enum { POOL_CLASSES = 72, POOL_LARGEST_BYTES = 32768 };
+enum { POOL_CLASSES = 88, POOL_LARGEST_BYTES = 32768 };
 
 struct pool;
 
@@ -43,7 +43,7 @@ void pool_cache_init(struct pool_cache *cache, struct pool *pool);
 /* Hands everything it keeps back to the pool. Safe on a zeroed one. */
 void pool_cache_deinit(struct pool_cache *cache);
 
-/* Not zeroed; aligned to 16 bytes, and to 64 where `size` is a multiple of 64. Amortized O(1). */
+/* Not zeroed; aligned to 8 bytes, and to 64 where `size` is a multiple of 64. Amortized O(1). */
 void *pool_alloc(struct pool_cache *cache, size_t size);
 /* `size` as it was asked for. NULL is fine. */
 void pool_release(struct pool_cache *cache, void *block, size_t size);

@@ -17,14 +17,16 @@ static uint32_t next_random(uint64_t *state)
     return (uint32_t)(*state >> 33);
 }
 
-static void pool_rounds_by_16_bytes_then_by_an_eighth(void **state)
+static void pool_rounds_by_8_bytes_then_by_an_eighth(void **state)
 {
     (void)state;
     for (size_t size = 1; size <= POOL_LARGEST_BYTES; size++) {
         size_t rounded = pool_rounded_size(size);
         assert_true(rounded >= size);
-        assert_true(rounded - size < 16 || (size > 256 && (rounded - size) * 8 <= size));
-        assert_int_equal(rounded % 16, 0);
+        assert_true(rounded - size < 8 || size < 16 ||
+                    (size > 256 && (rounded - size) * 8 <= size));
+        assert_true(rounded >= 16);
+        assert_int_equal(rounded % 8, 0);
         assert_int_equal(pool_rounded_size(rounded), rounded);
         if (size % 64 == 0) {
             assert_int_equal(rounded % 64, 0);
@@ -38,12 +40,13 @@ static void pool_aligns(void **state)
     struct pool *pool = pool_new();
     struct pool_cache cache;
     pool_cache_init(&cache, pool);
-    static const size_t sizes[] = {1, 16, 64, 100, 192, 320, 512, 2048, 4096, 20480, 32768, 40000};
+    static const size_t sizes[] = {1,   16,  24,   64,   100,   104,   192,
+                                   320, 512, 2048, 4096, 20480, 32768, 40000};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         void *blocks[40];
         for (size_t j = 0; j < 40; j++) {
             blocks[j] = pool_alloc(&cache, sizes[i]);
-            assert_int_equal((uintptr_t)blocks[j] % (sizes[i] % 64 == 0 ? 64 : 16), 0);
+            assert_int_equal((uintptr_t)blocks[j] % (sizes[i] % 64 == 0 ? 64 : 8), 0);
             memset(blocks[j], 0xaa, sizes[i]);
         }
         for (size_t j = 0; j < 40; j++) {
@@ -184,7 +187,7 @@ static void pool_tells_zeroed_objects_from_used_ones(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pool_rounds_by_16_bytes_then_by_an_eighth),
+        cmocka_unit_test(pool_rounds_by_8_bytes_then_by_an_eighth),
         cmocka_unit_test(pool_aligns),
         cmocka_unit_test(pool_blocks_do_not_overlap),
         cmocka_unit_test(pool_serves_several_threads),
