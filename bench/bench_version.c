@@ -315,7 +315,7 @@ static void bench_lookup(const struct stream *stream, const struct zone_version 
                 }
                 zone_version_lookup_batch(items, BATCH);
                 for (size_t j = 0; j < BATCH; j++) {
-                    found += items[j].result.cut != NULL ? items[j].result.cut->rrset_count : 0;
+                    found += items[j].result.cut != NULL ? items[j].result.cut->name_size : 0;
                 }
             }
             figure(&batch, (cpu_s() - start) * 1e9 / QUESTIONS);
@@ -323,14 +323,14 @@ static void bench_lookup(const struct stream *stream, const struct zone_version 
             for (size_t i = 0; i < QUESTIONS; i++) {
                 struct zone_lookup lookup;
                 zone_version_lookup(version, names[i], &lookup);
-                found += lookup.cut != NULL ? lookup.cut->rrset_count : 0;
+                found += lookup.cut != NULL ? lookup.cut->name_size : 0;
             }
             figure(&single, (cpu_s() - start) * 1e9 / QUESTIONS);
             start = cpu_s();
             for (size_t i = 0; i < QUESTIONS; i++) {
                 struct zone_cursor cursor;
                 zone_cursor_seek(&cursor, version, names[i]);
-                found += cursor.owner != NULL ? cursor.owner->rrset_count : 0;
+                found += cursor.owner != NULL ? cursor.owner->name_size : 0;
             }
             figure(&seek, (cpu_s() - start) * 1e9 / QUESTIONS);
         }

@@ -287,7 +287,7 @@ unsigned update_check_prerequisites(const struct update *update, const struct zo
         const struct owner *owner = zone_version_find(version, record->owner);
         bool is_any = record->type == TYPE_ANY;
         bool exists =
-            is_any ? owner != NULL && owner->rrset_count != 0 : has_type(owner, record->type);
+            is_any ? owner != NULL && !owner_is_empty(owner) : has_type(owner, record->type);
         if (record->class == CLASS_ANY && !exists) {
             return is_any ? refuse(err, RCODE_NXDOMAIN, "the name is not in use", record)
                           : refuse(err, RCODE_NXRRSET, "the RRset does not exist", record);

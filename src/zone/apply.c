@@ -357,7 +357,7 @@ static void take_out(struct apply *apply, const struct owner *owner)
         const struct owner *ancestor =
             hash_index_find(&apply->parts.index, hashes[i], name + offsets[i],
                             (size_t)owner->name_size - offsets[i]);
-        if (ancestor->rrset_count != 0 || has_descendants(apply, name + offsets[i])) {
+        if (!owner_is_empty(ancestor) || has_descendants(apply, name + offsets[i])) {
             return;
         }
         version_remove(&apply->step, &apply->parts, ancestor);
@@ -422,7 +422,7 @@ enum result delta_apply(struct zone_version *from, const struct delta *change,
         for (size_t i = 0; i < apply.work_count; i++) {
             const struct owner *made = apply.works[i].after;
             if (made != NULL) {
-                pool_release(&apply.step.cache, unconst(made), made->size_bytes);
+                pool_release(&apply.step.cache, unconst(made), owner_size(made));
             }
         }
         step_deinit(&apply.step);

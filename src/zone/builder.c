@@ -57,7 +57,7 @@ void builder_drop_owner(struct builder *builder, const struct owner *owner)
     totals_count(&builder->totals, owner, -1);
     builder->totals.records -= owner_record_count(owner);
     if (!is_shared(builder, owner)) {
-        pool_release(&builder->cache, unconst(owner), owner->size_bytes);
+        pool_release(&builder->cache, unconst(owner), owner_size(owner));
     }
 }
 
@@ -161,7 +161,7 @@ void builder_add_ancestors(struct builder *builder, const uint8_t *before, const
             if (builder->base != NULL) {
                 base = hash_index_find(&builder->base->index, hash, ancestor, size);
             }
-            if (base == NULL || base->rrset_count != 0 ||
+            if (base == NULL || !owner_is_empty(base) ||
                 memcmp(owner_name(base), ancestor, size) != 0) {
                 base = owner_new_empty(&builder->cache, ancestor, size, hash);
             }
@@ -286,8 +286,7 @@ HOT enum result builder_pack(struct builder *builder, const uint8_t *name, size_
         gather_write(&builder->gather, name, name_size, hash, &size, flags, made, report_flaw,
                      &flaws);
         const struct owner *base = base_owner(builder, name, name_size, hash);
-        if (base != NULL && base->size_bytes == made->size_bytes &&
-            memcmp(base, made, made->size_bytes) == 0) {
+        if (base != NULL && owner_same(base, made)) {
             *out = base;
             return OK;
         }

@@ -51,7 +51,7 @@ static enum result join_pieces(struct builder *builder, const struct tree_entry 
         const struct owner *piece = pieces[i].owner;
         struct owner_walk walk = {0};
         struct record record;
-        if (piece->rrset_count == 0) {
+        if (owner_is_empty(piece)) {
             continue;
         }
         full++;
@@ -233,9 +233,8 @@ static void compare_with_base(struct builder *builder, struct owner_changes *cha
             continue;
         }
         if (cursor.owner != entry->owner) {
-            if (cursor.owner->size_bytes == entry->owner->size_bytes &&
-                memcmp(cursor.owner, entry->owner, entry->owner->size_bytes) == 0) {
-                pool_release(&builder->cache, unconst(entry->owner), entry->owner->size_bytes);
+            if (owner_same(cursor.owner, entry->owner)) {
+                pool_release(&builder->cache, unconst(entry->owner), owner_size(entry->owner));
                 entry->owner = cursor.owner;
             } else {
                 changes_add(changes, cursor.owner, entry->owner);

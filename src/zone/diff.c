@@ -142,8 +142,7 @@ static void diff_trees(struct delta *delta, const struct tree_node *a, const str
         if (order != 0) {
             take_alone(delta, order < 0 ? &old : &new, order < 0);
         } else if (x->level == LEVEL_OWNER && y->level == LEVEL_OWNER) {
-            if (first_x->size_bytes != first_y->size_bytes ||
-                memcmp(first_x, first_y, first_x->size_bytes) != 0) {
+            if (!owner_same(first_x, first_y)) {
                 delta_put_owners(delta, first_x, first_y);
             }
             old.count--;
@@ -168,9 +167,7 @@ struct delta *delta_diff(const struct zone_version *a, const struct zone_version
     for (unsigned side = 0; side < TREES; side++) {
         diff_trees(delta, a->trees[side], b->trees[side]);
     }
-    bool apex_differs = a->apex != b->apex && (a->apex->size_bytes != b->apex->size_bytes ||
-                                               memcmp(a->apex, b->apex, a->apex->size_bytes) != 0);
-    if (!apex_differs) {
+    if (a->apex == b->apex || owner_same(a->apex, b->apex)) {
         delta_put_owners(delta, a->apex, b->apex);
     }
     struct error err = {0};

@@ -19,7 +19,7 @@ enum {
     HASH_MAX_DEPTH = 26,
 };
 
-#define SLOT_OWNER UINT64_C(0x0000fffffffffff0)
+#define SLOT_OWNER UINT64_C(0x0000fffffffffff8)
 #define SLOT_OVERFLOW                                                                              \
     UINT64_C(1) /* in a bucket's first slot: an entry went on to the next bucket */
 

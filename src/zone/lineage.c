@@ -30,7 +30,7 @@
 
 #include "base/memory.h"
 
-enum { RETIRED_KIND_MASK = 15 };
+enum { RETIRED_KIND_MASK = 7 };
 
 void retired_add(struct retired *retired, const void *object, enum retired_kind kind)
 {
@@ -68,7 +68,7 @@ static void object_release(struct pool_cache *cache, const void *object, enum re
     size_t size = 0;
     switch (kind) {
     case RETIRED_OWNER:
-        size = ((const struct owner *)object)->size_bytes;
+        size = owner_size(object);
         break;
     case RETIRED_NODE:
         size = node_size(node->level, node->capacity, node->prefix_room);

@@ -27,39 +27,59 @@ static ALWAYS_INLINE uint32_t read_u32(const uint8_t *p)
 
 static ALWAYS_INLINE const uint8_t *first_rrset(const struct owner *owner)
 {
-    return owner->bytes + owner->name_size;
+    const uint8_t *p = owner->bytes + owner->name_size;
+    return LIKELY(owner->size_short != 0) ? p : p + sizeof(uint32_t);
 }
 
 static ALWAYS_INLINE const uint8_t *rrsets_end(const struct owner *owner)
 {
-    const uint8_t *end = (const uint8_t *)owner + owner->size_bytes;
+    const uint8_t *end = (const uint8_t *)owner + owner_size(owner);
     return (owner->flags & OWNER_OTHER_CLASS) != 0 ? end - 2 : end;
+}
+
+/* The RRset behind the one at `p`. */
+static ALWAYS_INLINE const uint8_t *rrset_skip(const uint8_t *p)
+{
+    return LIKELY(p[2] != 0) ? p + RRSET_SHORT_SIZE + read_u16(p + 4)
+                             : p + RRSET_LONG_SIZE + read_u32(p + 10);
+}
+
+static ALWAYS_INLINE unsigned rrset_count(const uint8_t *p)
+{
+    return LIKELY(p[2] != 0) ? p[2] : read_u16(p + 4);
 }
 
 static ALWAYS_INLINE void rrset_read(const uint8_t *p, struct rrset *out)
 {
     out->type = read_u16(p);
-    out->count = read_u16(p + 2);
-    out->ttl = read_u32(p + 4);
-    out->records = slice_of(p + RRSET_HEADER_SIZE, read_u32(p + 8));
+    if (LIKELY(p[2] != 0)) {
+        out->count = p[2];
+        out->ttl = ttl_of_code(p[3]);
+        out->records = slice_of(p + RRSET_SHORT_SIZE, read_u16(p + 4));
+    } else {
+        out->count = read_u16(p + 4);
+        out->ttl = read_u32(p + 6);
+        out->records = slice_of(p + RRSET_LONG_SIZE, read_u32(p + 10));
+    }
     out->covers = out->type == TYPE_RRSIG ? get_u16(out->records.data + 2) : 0;
 }
 
 HOT bool owner_next_rrset(const struct owner *owner, size_t *offset, struct rrset *out)
 {
-    const uint8_t *p = first_rrset(owner) + *offset;
+    const uint8_t *first = first_rrset(owner);
+    const uint8_t *p = first + *offset;
     if (p >= rrsets_end(owner)) {
         return false;
     }
     rrset_read(p, out);
-    *offset += RRSET_HEADER_SIZE + out->records.size;
+    *offset = (size_t)(out->records.data + out->records.size - first);
     return true;
 }
 
 HOT bool owner_find_rrset(const struct owner *owner, uint16_t type, struct rrset *out)
 {
-    const uint8_t *p = first_rrset(owner);
-    for (unsigned left = owner->rrset_count; left > 0; left--) {
+    const uint8_t *end = rrsets_end(owner);
+    for (const uint8_t *p = first_rrset(owner); p < end; p = rrset_skip(p)) {
         uint16_t here = read_u16(p);
         if (here >= type) {
             if (here == type && type != TYPE_RRSIG) {
@@ -68,15 +88,14 @@ HOT bool owner_find_rrset(const struct owner *owner, uint16_t type, struct rrset
             }
             return false;
         }
-        p += RRSET_HEADER_SIZE + read_u32(p + 8);
     }
     return false;
 }
 
 HOT bool owner_find_rrsig(const struct owner *owner, uint16_t covered, struct rrset *out)
 {
-    const uint8_t *p = first_rrset(owner);
-    for (unsigned left = owner->rrset_count; left > 0; left--) {
+    const uint8_t *end = rrsets_end(owner);
+    for (const uint8_t *p = first_rrset(owner); p < end; p = rrset_skip(p)) {
         uint16_t here = read_u16(p);
         if (here > TYPE_RRSIG) {
             return false;
@@ -87,7 +106,6 @@ HOT bool owner_find_rrsig(const struct owner *owner, uint16_t covered, struct rr
                 return out->covers == covered;
             }
         }
-        p += RRSET_HEADER_SIZE + read_u32(p + 8);
     }
     return false;
 }
@@ -111,10 +129,9 @@ bool owner_next_record(const struct owner *owner, struct owner_walk *walk, struc
 uint32_t owner_record_count(const struct owner *owner)
 {
     uint32_t count = 0;
-    const uint8_t *p = first_rrset(owner);
-    for (unsigned left = owner->rrset_count; left > 0; left--) {
-        count += read_u16(p + 2);
-        p += RRSET_HEADER_SIZE + read_u32(p + 8);
+    const uint8_t *end = rrsets_end(owner);
+    for (const uint8_t *p = first_rrset(owner); p < end; p = rrset_skip(p)) {
+        count += rrset_count(p);
     }
     return count;
 }
@@ -123,10 +140,10 @@ const char *owner_conflict(const struct owner *owner)
 {
     bool has_cname = false;
     bool has_other = false;
-    const uint8_t *p = first_rrset(owner);
-    for (unsigned left = owner->rrset_count; left > 0; left--) {
+    const uint8_t *end = rrsets_end(owner);
+    for (const uint8_t *p = first_rrset(owner); p < end; p = rrset_skip(p)) {
         uint16_t type = read_u16(p);
-        uint16_t count = read_u16(p + 2);
+        unsigned count = rrset_count(p);
         if (type == TYPE_CNAME) {
             has_cname = true;
         } else if (type != TYPE_RRSIG && type != TYPE_NSEC && type != TYPE_KEY &&
@@ -141,7 +158,6 @@ const char *owner_conflict(const struct owner *owner)
                    : type == TYPE_DNAME ? "several DNAME records"
                                         : "several SOA records";
         }
-        p += RRSET_HEADER_SIZE + read_u32(p + 8);
     }
     return has_cname && has_other ? "CNAME beside other data" : NULL;
 }

@@ -3,9 +3,9 @@
  * An owner: one name of a version with all its RRsets, in one contiguous, immutable block.
  *
  *   struct owner   header, then the name (wire form, case kept), then the RRsets one after the other:
- *   RRset          type u16 · count u16 · ttl u32 · size u32 (octets of the records), host order,
- *                  unaligned; then the records in canonical order of their rdata, each
- *                  rdlength u16 (network order, as on the wire) and uncompressed rdata.
+ *   RRset          a header of 6 or 14 octets (owner_impl.h), then the records in canonical order of
+ *                  their rdata, each rdlength u16 (network order, as on the wire) and uncompressed
+ *                  rdata.
  *
  * RRsets stand in the order of their types; RRSIGs form one RRset per type they cover. An owner
  * without RRsets is an empty non-terminal. Nothing in an owner points outside of it, so a delta
@@ -13,6 +13,9 @@
  */
 #ifndef ZONE_OWNER_H
 #define ZONE_OWNER_H
+
+#include <stddef.h>
+#include <string.h>
 
 #include "base/attr.h"
 #include "base/slice.h"
@@ -32,12 +35,13 @@ enum {
 
 struct owner {
     uint64_t hash;       /* name_hash() of the name under the version's key */
-    uint32_t size_bytes; /* of the whole block */
-    uint16_t rrset_count;
-    uint8_t flags; /* OWNER_… */
+    uint16_t size_short; /* owner_size() where 16 bits take it; 0: it stands behind the name */
+    uint8_t flags;       /* OWNER_… */
     uint8_t name_size;
     uint8_t bytes[]; /* name, RRsets */
 };
+
+enum { OWNER_HEADER_SIZE = offsetof(struct owner, bytes) };
 
 /* A view of one RRset inside an owner. */
 struct rrset {
@@ -51,6 +55,29 @@ struct rrset {
 static inline const uint8_t *owner_name(const struct owner *owner)
 {
     return owner->bytes;
+}
+
+/* Octets of the whole block. */
+static inline size_t owner_size(const struct owner *owner)
+{
+    uint32_t size = owner->size_short;
+    if (UNLIKELY(size == 0)) {
+        memcpy(&size, owner->bytes + owner->name_size, sizeof(size));
+    }
+    return size;
+}
+
+/* An empty non-terminal: no RRsets. */
+static inline bool owner_is_empty(const struct owner *owner)
+{
+    return owner->size_short == (size_t)OWNER_HEADER_SIZE + owner->name_size;
+}
+
+/* Both have the same name, records and TTLs, in the same octets. */
+static inline bool owner_same(const struct owner *a, const struct owner *b)
+{
+    size_t size = owner_size(a);
+    return size == owner_size(b) && memcmp(a, b, size) == 0;
 }
 
 /* RRsets in order: start with *offset = 0; false at the end. */

@@ -124,15 +124,18 @@ HOT void gather_measure(const struct gather *gather, struct gather_size *out)
     bool has_other = false;
     for (size_t i = 0; i < gather->count;) {
         const struct gathered *first = &gather->records[i];
+        const struct gathered *earliest = first;
         size_t start = i;
+        size_t bytes = 0;
         for (; i < gather->count && same_rrset(gather, first, &gather->records[i]); i++) {
-            out->bytes += 2u + gather->records[i].size;
+            const struct gathered *record = &gather->records[i];
+            bytes += 2u + record->size;
+            earliest = record->offset < earliest->offset ? record : earliest;
         }
         if (i - start > out->largest_rrset) {
             out->largest_rrset = (uint32_t)(i - start);
         }
-        out->bytes += RRSET_HEADER_SIZE;
-        out->rrset_count++;
+        out->bytes += rrset_header_size(i - start, earliest->ttl, bytes) + bytes;
         if (start == 0 || first->type != first[-1].type) {
             out->type_count++;
         }
@@ -191,32 +194,59 @@ static inline uint8_t *write_u32(uint8_t *p, uint32_t value)
     return p + sizeof(value);
 }
 
+static inline uint8_t *write_header(uint8_t *p, uint16_t type, size_t count, uint32_t ttl,
+                                    size_t bytes)
+{
+    p = write_u16(p, type);
+    if (LIKELY(rrset_header_size(count, ttl, bytes) == RRSET_SHORT_SIZE)) {
+        *p++ = (uint8_t)count;
+        *p++ = ttl_code(ttl);
+        return write_u16(p, (uint16_t)bytes);
+    }
+    p = write_u16(p, 0);
+    p = write_u16(p, (uint16_t)count);
+    p = write_u32(p, ttl);
+    return write_u32(p, (uint32_t)bytes);
+}
+
 HOT void gather_write(const struct gather *gather, const uint8_t *name, size_t name_size,
                       uint64_t hash, const struct gather_size *size, uint8_t flags,
                       struct owner *out, gather_report *report, void *context)
 {
     REQUIRE(size->largest_rrset <= UINT16_MAX);
+    size_t block_size = owner_block_size(name_size, size->bytes);
     out->hash = hash;
-    out->size_bytes = (uint32_t)owner_block_size(name_size, size->bytes);
-    out->rrset_count = size->rrset_count;
+    out->size_short = block_size <= UINT16_MAX ? (uint16_t)block_size : 0;
     out->flags = flags;
     out->name_size = (uint8_t)name_size;
     memcpy(out->bytes, name, name_size);
     uint8_t *p = out->bytes + name_size;
+    if (UNLIKELY(out->size_short == 0)) {
+        p = write_u32(p, (uint32_t)block_size);
+    }
     for (size_t i = 0; i < gather->count;) {
         const struct gathered *first = &gather->records[i];
         const struct gathered *earliest = first;
         bool mixed = false;
-        uint8_t *header = p;
-        p += RRSET_HEADER_SIZE;
         size_t start = i;
+        size_t bytes = 0;
+        bool in_a_row = true; /* as they came, so they stand behind one another */
         for (; i < gather->count && same_rrset(gather, first, &gather->records[i]); i++) {
             const struct gathered *record = &gather->records[i];
-            memcpy(p, gather->bytes + record->offset, 2u + record->size);
-            p += 2u + record->size;
+            in_a_row &= record->offset == first->offset + bytes;
+            bytes += 2u + record->size;
             mixed |= record->ttl != first->ttl;
-            if (record->offset < earliest->offset) {
-                earliest = record;
+            earliest = record->offset < earliest->offset ? record : earliest;
+        }
+        p = write_header(p, first->type, i - start, earliest->ttl, bytes);
+        if (LIKELY(in_a_row)) {
+            memcpy(p, gather->bytes + first->offset, bytes);
+            p += bytes;
+        } else {
+            for (size_t at = start; at < i; at++) {
+                const struct gathered *record = &gather->records[at];
+                memcpy(p, gather->bytes + record->offset, 2u + record->size);
+                p += 2u + record->size;
             }
         }
         for (size_t at = start; mixed && report != NULL && at < i; at++) {
@@ -224,16 +254,11 @@ HOT void gather_write(const struct gather *gather, const uint8_t *name, size_t n
                 report(context, GATHER_TTL_MISMATCH, &gather->records[at]);
             }
         }
-        uint32_t bytes = (uint32_t)(p - header - RRSET_HEADER_SIZE);
-        header = write_u16(header, first->type);
-        header = write_u16(header, (uint16_t)(i - start));
-        header = write_u32(header, earliest->ttl);
-        write_u32(header, bytes);
     }
     if ((flags & OWNER_OTHER_CLASS) != 0) {
         p = write_u16(p, gather->class);
     }
-    REQUIRE(p == (uint8_t *)out + out->size_bytes);
+    REQUIRE(p == (uint8_t *)out + block_size);
 }
 
 struct owner *owner_new_empty(struct pool_cache *cache, const uint8_t *name, size_t name_size,

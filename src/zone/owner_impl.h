@@ -8,7 +8,55 @@
 #include "wire/rdata.h"
 #include "zone/owner.h"
 
-enum { RRSET_HEADER_SIZE = 12 };
+/*
+ * An RRset's header, host order, unaligned:
+ *
+ *   short  type u16 · count u8, not 0 · TTL's code u8 · size u16, octets of the records
+ *   long   type u16 · 0 u8 · 0 u8 · count u16 · ttl u32 · size u32
+ *
+ * Short where 8 and 16 bits take count and size and the TTL has a code. Codes stand for what people
+ * write: 0 to 59 seconds, 1 to 59 minutes, 1 to 47 hours, 2 to 90 days.
+ */
+enum {
+    RRSET_SHORT_SIZE = 6,
+    RRSET_LONG_SIZE = 14,
+    TTL_MINUTES = 59,
+    TTL_HOURS = 118,
+    TTL_DAYS = 164,
+    TTL_LAST = 254,
+    TTL_UNCODED = 255,
+};
+
+static inline uint32_t ttl_of_code(uint8_t code)
+{
+    return code <= TTL_MINUTES    ? code
+           : code <= TTL_HOURS    ? (code - TTL_MINUTES) * 60u
+           : code <= TTL_DAYS + 1 ? (code - TTL_HOURS) * 3600u
+                                  : (code - TTL_DAYS) * 86400u;
+}
+
+static inline uint8_t ttl_code(uint32_t ttl)
+{
+    if (ttl < 60) {
+        return (uint8_t)ttl;
+    }
+    if (ttl < 3600) {
+        return ttl % 60 == 0 ? (uint8_t)(TTL_MINUTES + ttl / 60) : TTL_UNCODED;
+    }
+    if (ttl < 48 * 3600) {
+        return ttl % 3600 == 0 ? (uint8_t)(TTL_HOURS + ttl / 3600) : TTL_UNCODED;
+    }
+    return ttl % 86400 == 0 && ttl / 86400 <= TTL_LAST - TTL_DAYS
+               ? (uint8_t)(TTL_DAYS + ttl / 86400)
+               : TTL_UNCODED;
+}
+
+static inline size_t rrset_header_size(size_t count, uint32_t ttl, size_t size)
+{
+    return count <= UINT8_MAX && size <= UINT16_MAX && ttl_code(ttl) != TTL_UNCODED
+               ? RRSET_SHORT_SIZE
+               : RRSET_LONG_SIZE;
+}
 
 /* For giving back to the pool what a version holds as const. */
 static inline void *unconst(const void *pointer)
@@ -93,8 +141,7 @@ void gather_sort(struct gather *gather, gather_report *report, void *context);
 
 /* What an owner needs, once sorted. */
 struct gather_size {
-    size_t bytes; /* of the RRsets, and of the class where it is not IN */
-    uint16_t rrset_count;
+    size_t bytes;           /* of the RRsets, and of the class where it is not IN */
     uint32_t largest_rrset; /* records in it */
     uint32_t type_count;    /* RRSIGs count as one type */
     uint8_t flags;          /* OWNER_… as far as the RRsets tell */
@@ -106,7 +153,8 @@ void gather_measure(const struct gather *gather, struct gather_size *out);
 /* Octets of a whole block. */
 static inline size_t owner_block_size(size_t name_size, size_t rrset_bytes)
 {
-    return sizeof(struct owner) + name_size + rrset_bytes;
+    size_t size = OWNER_HEADER_SIZE + name_size + rrset_bytes;
+    return size <= UINT16_MAX ? size : size + sizeof(uint32_t);
 }
 
 /* Writes the block to `out` (owner_block_size octets). Each RRset gets the TTL of its record that
@@ -133,7 +181,7 @@ struct owner *owner_new_empty(struct pool_cache *cache, const uint8_t *name, siz
                               uint64_t hash);
 static inline void owner_release(struct pool_cache *cache, const struct owner *owner)
 {
-    pool_release(cache, unconst(owner), owner->size_bytes);
+    pool_release(cache, unconst(owner), owner_size(owner));
 }
 
 uint32_t owner_record_count(const struct owner *owner);

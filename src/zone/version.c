@@ -72,7 +72,7 @@ bool zone_version_has_denial(const struct zone_version *version)
 void totals_count(struct totals *totals, const struct owner *owner, int sign)
 {
     uint32_t one = (uint32_t)sign;
-    totals->owner_bytes += (uint64_t)((int64_t)pool_rounded_size(owner->size_bytes) * sign);
+    totals->owner_bytes += (uint64_t)((int64_t)pool_rounded_size(owner_size(owner)) * sign);
     totals->owners += one;
     totals->wildcards += (owner->flags & OWNER_WILDCARD) != 0 ? one : 0;
     totals->nsec += (owner->flags & OWNER_NSEC) != 0 ? one : 0;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "zone/builder.h"
 
+#include "zone/owner_impl.h"
+
 #include "naive.h"
 
 struct heard {
@@ -313,7 +315,7 @@ static void owner_gives_rrsets_and_records_in_order(void **state)
     struct zone_version *version = BUILD(lines, NULL);
     struct name name = naive_name("a.example.");
     const struct owner *owner = zone_version_find(version, name.wire);
-    assert_int_equal(owner->rrset_count, 5);
+    assert_false(owner_is_empty(owner));
     assert_int_equal(owner->bytes[3], 'E');
     struct rrset rrset;
     assert_true(owner_find_rrset(owner, TYPE_A, &rrset));
@@ -340,6 +342,70 @@ static void owner_gives_rrsets_and_records_in_order(void **state)
     assert_int_equal(count, ARRAY_SIZE(types));
     assert_int_equal(owner->flags, 0);
     zone_version_unref(version);
+}
+
+static void an_rrset_keeps_any_count_size_and_ttl(void **state)
+{
+    (void)state;
+    static const uint32_t ttls[] = {0,       1,          59,        60,     61,      90,
+                                    3540,    3599,       3600,      3660,   7200,    86400,
+                                    169200,  172740,     172800,    259200, 7776000, 7862400,
+                                    7862401, 2147483647, 4294967295};
+    static const unsigned counts[] = {1, 255, 256, 4400};
+    static const uint16_t sizes[] = {1, 12, 255};
+    for (size_t i = 0; i < ARRAY_SIZE(ttls); i++) {
+        for (size_t j = 0; j < ARRAY_SIZE(counts) * ARRAY_SIZE(sizes); j++) {
+            unsigned count = counts[j / ARRAY_SIZE(sizes)];
+            uint16_t size = sizes[j % ARRAY_SIZE(sizes)];
+            if (size == 1 && count > 256) {
+                continue;
+            }
+            static const struct line head[] = {SOA_LINE, NS_LINE};
+            struct heard heard = {{0}, 0, NULL, 0, ""};
+            enum result result;
+            struct builder *builder = fill(head, 2, NULL, &heard, &result);
+            struct name owner = naive_name("many.example.");
+            uint8_t rdata[255] = {0};
+            for (unsigned k = 0; k < count; k++) {
+                rdata[0] = (uint8_t)(size == 1 ? k : k >> 8);
+                rdata[size - 1] = (uint8_t)k;
+                struct record record = {owner.wire, 65280, CLASS_IN, ttls[i], {rdata, size}};
+                assert_int_equal(builder_add(builder, &record, NULL, 0, NULL), OK);
+            }
+            struct record other = {owner.wire, 65281, CLASS_IN, 60, {rdata, 1}};
+            assert_int_equal(builder_add(builder, &other, NULL, 0, NULL), OK);
+            struct zone_version *version = naive_finish(builder, NULL, NULL);
+            const struct owner *found = zone_version_find(version, owner.wire);
+            struct rrset rrset;
+            assert_true(owner_find_rrset(found, 65280, &rrset));
+            assert_int_equal(rrset.count, count);
+            assert_int_equal(rrset.ttl, ttls[i]);
+            assert_int_equal(rrset.records.size, (2u + size) * count);
+            assert_true(owner_find_rrset(found, 65281, &rrset));
+            assert_int_equal(rrset.count, 1);
+            assert_int_equal(owner_record_count(found), count + 1);
+            assert_false(owner_is_empty(found));
+            size_t offset = 0;
+            assert_true(owner_next_rrset(found, &offset, &rrset));
+            assert_true(owner_next_rrset(found, &offset, &rrset));
+            assert_int_equal(rrset.type, 65281);
+            assert_false(owner_next_rrset(found, &offset, &rrset));
+            zone_version_unref(version);
+        }
+    }
+}
+
+/* Every TTL that has a code comes back from it, and no two have the same. */
+static void ttl_codes_are_exact(void **state)
+{
+    (void)state;
+    for (unsigned code = 0; code <= TTL_LAST; code++) {
+        assert_int_equal(ttl_code(ttl_of_code((uint8_t)code)), code);
+    }
+    for (uint32_t ttl = 0; ttl < 8000000; ttl++) {
+        uint8_t code = ttl_code(ttl);
+        assert_true(code == TTL_UNCODED || ttl_of_code(code) == ttl);
+    }
 }
 
 static void builder_takes_a_large_rrset(void **state)
@@ -383,8 +449,8 @@ static void assert_same_version(const struct zone_version *a, const struct zone_
     zone_cursor_first(&x, a);
     zone_cursor_first(&y, b);
     while (x.owner != NULL && y.owner != NULL) {
-        assert_int_equal(x.owner->size_bytes, y.owner->size_bytes);
-        assert_memory_equal(x.owner, y.owner, x.owner->size_bytes);
+        assert_int_equal(owner_size(x.owner), owner_size(y.owner));
+        assert_memory_equal(x.owner, y.owner, owner_size(x.owner));
         assert_ptr_equal(zone_version_find(b, owner_name(x.owner)), y.owner);
         zone_cursor_next(&x);
         zone_cursor_next(&y);
@@ -459,6 +525,8 @@ int main(void)
         cmocka_unit_test(builder_keeps_another_class),
         cmocka_unit_test(builder_leaves_nothing_behind_when_it_is_given_up),
         cmocka_unit_test(owner_gives_rrsets_and_records_in_order),
+        cmocka_unit_test(an_rrset_keeps_any_count_size_and_ttl),
+        cmocka_unit_test(ttl_codes_are_exact),
         cmocka_unit_test(builder_takes_a_large_rrset),
         cmocka_unit_test(builder_makes_the_same_of_any_number_of_runs),
     };
