@@ -520,7 +520,7 @@ const struct row statement_table[] = {
     {"version", O, parse_text_or_none, CONF_VERSION, WORKS},
     {"view", T, parse_anything, CONF_NONE, REFUSED, .note = NOTE_VIEW},
     {"window", R, conf_parse_number, CONF_RATE_WINDOW, WORKS, .max = 3600},
-    {"write-back", O | P, parse_bool, CONF_WRITE_BACK, LATER, .fallback = "no"},
+    {"write-back", O | P, parse_bool, CONF_WRITE_BACK, WORKS, .fallback = "no"},
     {"zero-no-soa-ttl", O | Z, parse_bool, CONF_ZERO_NO_SOA_TTL, UNUSED_HERE, .fallback = "yes"},
     {"zero-no-soa-ttl-cache", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"zone", T, parse_zone, CONF_NONE, WORKS, .many = true},

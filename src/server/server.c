@@ -39,6 +39,7 @@
 #include "server/transfer_in.h"
 #include "server/udp_worker.h"
 #include "server/update.h"
+#include "server/write_back.h"
 #include "server/zone_guard.h"
 #include "server/zone_history.h"
 #include "server/zones.h"
@@ -317,6 +318,7 @@ static sigset_t block_signals(void)
     sigaddset(&wanted, SIGUSR1);
     sigaddset(&wanted, SIGTERM);
     sigaddset(&wanted, SIGINT);
+    sigaddset(&wanted, SIGIO); /* of a lease (zone_file.c): nothing to do */
     signal(SIGPIPE, SIG_IGN);
     pthread_sigmask(SIG_BLOCK, &wanted, NULL);
     return wanted;
@@ -558,6 +560,7 @@ static void finish(struct process *process)
         stream_worker_free(process->streams[i]);
     }
     updates_free(server->updates);
+    write_back_flush(server);
     axfr_cache_free(server->axfr_cache);
     prefix_count_free(server->tcp_networks);
     prefix_count_free(server->transfer_clients);

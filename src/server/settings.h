@@ -62,7 +62,9 @@ struct zone_settings {
     uint16_t class;
     enum zone_role role;
     enum serial_method serial_method;
-    bool serial_strict;                  /* a changed file must bring a serial that is ahead */
+    bool write_back;    /* the file is kept up to date with what changes otherwise */
+    bool auto_reload;   /* the file is read when it changes, unasked */
+    bool serial_strict; /* a changed file must bring a serial that is ahead */
     struct update_policy *update_policy; /* NULL: allow-update decides */
     const char *file; /* absolute, or NULL: a secondary without a file of its own */
     const struct conf_zone *conf;

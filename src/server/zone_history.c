@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "server/server_impl.h"
 #include "server/sync.h"
+#include "server/write_back.h"
 #include "server/zone_copy.h"
 #include "server/zone_guard.h"
 #include "server/zones.h"
@@ -82,6 +83,7 @@ static void published(const struct ledger_event *event)
                   LOG_KEY("from", is_restored ? "store" : store_source_name(event->source)));
     }
     sync_published(zone->server->sync, zone, event->to, event->is_first);
+    write_back_note(zone);
 }
 
 static void watch(void *context, const struct ledger_event *event)

@@ -19,6 +19,8 @@
 #include "server/loader.h"
 #include "server/server_impl.h"
 #include "server/sync.h"
+#include "server/write_back.h"
+#include "server/zone_file.h"
 #include "server/zone_guard.h"
 #include "server/zone_merge.h"
 #include "server/zones.h"
@@ -98,22 +100,6 @@ static void log_refused(struct server_zone *zone, const struct zone_version *pre
 
 /* ---- a primary's file ---- */
 
-static bool same_file(const struct file_mark *state, const struct stat *st)
-{
-    return state->known && state->size == (uint64_t)st->st_size &&
-           state->inode == (uint64_t)st->st_ino &&
-           state->modified_ns == (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
-}
-
-static struct file_mark mark_of(const struct stat *st)
-{
-    return (struct file_mark){
-        .size = (uint64_t)st->st_size,
-        .inode = (uint64_t)st->st_ino,
-        .modified_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
-    };
-}
-
 /* Reads the file as it is; shares with `base` (may be NULL) what is equal. */
 static enum result read_file(struct server_zone *zone, const struct zone_settings *settings,
                              struct zone_version *base, struct zone_version **version,
@@ -174,7 +160,7 @@ static enum result take_file(struct server_zone *zone, const struct zone_setting
     enum result result =
         read_file(zone, settings, base != NULL ? base : present, &version, &st, err);
     if (result == OK) {
-        *mark = mark_of(&st);
+        *mark = file_mark_of(&st);
         mark->serial = mark->served = mark->pure = zone_version_serial(version).value;
         mark->known = mark->serial_known = mark->served_known = true;
         result = commit_file(zone, settings, present, base, version, mark, err);
@@ -212,7 +198,7 @@ static enum result load_file(struct server_zone *zone, const struct zone_setting
 {
     struct stat st;
     bool is_known = zone->file.known && stat(settings->file, &st) == 0;
-    if (is_known && same_file(&zone->file, &st) && !included_files_changed(&zone->included)) {
+    if (is_known && file_mark_is(&zone->file, &st) && !included_files_changed(&zone->included)) {
         remember_file(zone, settings, present);
         return OK;
     }
@@ -266,6 +252,7 @@ static void load_primary(struct server_zone *zone, const struct zone_settings *s
     enum result result = load_file(zone, settings, present, &err);
     if (result == OK) {
         server_zone_set_load_error(zone, NULL);
+        write_back_run(zone, settings);
     } else if (result == ERR_DENIED) { /* the guard has said so in the log */
         server_zone_set_load_error(zone, err.text);
     } else {
@@ -401,9 +388,15 @@ static void run_load(void *context)
     job_free(job);
 }
 
+/* At the end a zone file that waits to be written is written all the same. */
 static void drop_load(void *context)
 {
-    job_free(context);
+    struct load_job *job = context;
+    if (atomic_load(&job->zone->write_wanted)) {
+        run_load(job);
+    } else {
+        job_free(job);
+    }
 }
 
 void zone_load_start(struct server_zone *zone, struct load_round *round)

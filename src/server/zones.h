@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "net/loop.h"
 #include "server/included_files.h"
 #include "server/settings.h"
 #include "server/sync.h"
@@ -48,6 +49,12 @@ struct server_zone {
     _Atomic(char *) load_error;      /* RCU; NULL: the zone file was read without error */
 
     struct zone_held *held; /* zone_guard.c, under its lock; NULL: nothing is held */
+    /* write_back.c */
+    _Atomic bool write_queued;       /* the timer runs, with a reference, or is about to */
+    _Atomic bool write_wanted;       /* the loader that looks at the file writes it then */
+    _Atomic uint32_t write_delay_ms; /* of the timer */
+    _Atomic uint32_t write_took_ms;  /* the last time */
+    struct loop_timer write_timer;   /* of the main thread */
 
     _Atomic bool copy_busy; /* a loader writes the copy of a secondary */
     _Atomic bool copy_again;

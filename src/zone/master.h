@@ -55,6 +55,8 @@ MUST_CHECK enum result master_parse_text(struct slice text, const char *name, co
                                          finding_report *report, void *report_context,
                                          struct error *err);
 
+/* The whole zone as master_write_file writes it. */
+void master_print_zone(const struct zone_version *version, struct text *out);
 /* One record as one line with newline: owner TTL class type rdata, names absolute. */
 void master_print_record(const struct record *record, struct text *out);
 

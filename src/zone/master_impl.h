@@ -76,6 +76,9 @@ void master_take_record(struct master *m);
 void master_directive(struct master *m);
 void master_generate(struct master *m);
 
+/* What follows the owner of a record's line: TTL, class, type, rdata, newline. */
+void master_print_tail(const struct record *record, struct text *out);
+
 /* Reads `source` to its end, or until the parse stops. */
 void master_read_source(struct master *m, struct master_source *source);
 /* Opens the file as the next inner source and reads it. `at`: the word that names it. */

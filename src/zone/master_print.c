@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "wire/rdata.h"
+#include "zone/master_impl.h"
 
 enum { WRITE_SIZE = 256 * 1024, FILE_MODE = 0644 };
 
@@ -44,7 +45,7 @@ static void print_number(uint32_t number, struct text *out)
     text_add(out, digits + at, sizeof(digits) - at);
 }
 
-static void print_tail(const struct record *record, struct text *out)
+void master_print_tail(const struct record *record, struct text *out)
 {
     char name[16];
     text_add_char(out, '\t');
@@ -67,7 +68,7 @@ void master_print_record(const struct record *record, struct text *out)
 {
     char owner[NAME_TEXT_SIZE];
     text_add_str(out, name_format(record->owner, owner));
-    print_tail(record, out);
+    master_print_tail(record, out);
 }
 
 /* The owner as it is written below $ORIGIN `apex`, which it is in. */
@@ -89,12 +90,15 @@ static void print_owner(const uint8_t *owner, const uint8_t *apex, struct text *
 }
 
 struct writer {
-    int fd;
+    int fd; /* -1: the text stays where it is */
     struct text text;
 };
 
 static enum result flush(struct writer *w, const char *path, struct error *err)
 {
+    if (w->fd < 0) {
+        return OK;
+    }
     const char *p = text_str(&w->text);
     size_t left = w->text.size;
     while (left > 0) {
@@ -128,7 +132,7 @@ static enum result write_owner(struct writer *w, const struct zone_version *vers
             print_owner(record.owner, apex, &w->text);
             is_first = false;
         }
-        print_tail(&record, &w->text);
+        master_print_tail(&record, &w->text);
         if (w->text.size >= WRITE_SIZE) {
             enum result result = flush(w, path, err);
             if (result != OK) {
@@ -152,7 +156,7 @@ static enum result write_zone(struct writer *w, const struct zone_version *versi
     while (owner_next_record(zone_version_apex(version), &walk, &record)) {
         if (record.type == TYPE_SOA) {
             text_add_char(&w->text, '@');
-            print_tail(&record, &w->text);
+            master_print_tail(&record, &w->text);
         }
     }
     struct zone_cursor cursor;
@@ -163,6 +167,13 @@ static enum result write_zone(struct writer *w, const struct zone_version *versi
         }
     }
     return flush(w, path, err);
+}
+
+void master_print_zone(const struct zone_version *version, struct text *out)
+{
+    struct writer w = {.fd = -1, .text = *out};
+    REQUIRE(write_zone(&w, version, "", NULL) == OK);
+    *out = w.text;
 }
 
 /* The directory that `path` stands in. */

@@ -2,8 +2,10 @@
 """Who edits a zone and how: the session key, policies with bounds, strict serials."""
 import base64
 import os
+import random
 import stat
 import subprocess
+import time
 
 import dns.query
 import dns.rcode
@@ -139,3 +141,102 @@ def test_serial_check_strict(test):
     ours.reload()
     test.wait_for("the reload", lambda: ours.log().count("reloading zones succeeded") == 3)
     assert ours.log().count("serial-check is strict") == 1
+
+
+AUTHORED = f"""; The zone of {NAME}, kept by hand.
+$ORIGIN {NAME}.
+$TTL 300
+@ IN SOA ns1 admin (
+        10      ; serial, raise it!
+        3600    ; refresh
+        900 1209600 300 )
+@       NS      ns1
+        NS      ns2
+ns1     A       192.0.2.1       ; in the cellar
+ns2     A       192.0.2.2
+www     A       192.0.2.80      ; the web
+        TXT     "keep me"
+"""
+
+
+def says(server, *lines):
+    text = server.zone_path(NAME).read_text()
+    return all(line in text for line in lines)
+
+
+def test_write_back(test):
+    ours = running(test, OPEN + " write-back yes;", text=AUTHORED)
+    path = ours.zone_path(NAME)
+    path.chmod(0o640)
+    for number in range(20):
+        assert send(ours, f"dyn{number} 60 A 192.0.2.99") == "NOERROR"
+    assert send(ours, "-www A 192.0.2.80", "www 300 A 192.0.2.81") == "NOERROR"
+    test.wait_for("the file", lambda: says(ours, "31      ; serial, raise it!"), 15)
+    text = path.read_text()
+    assert text == AUTHORED.replace(" 10   ", " 31   ").replace("192.0.2.80 ", "192.0.2.81 ") + "".join(
+        sorted((f"dyn{n}.{NAME}.\t60\tIN\tA\t192.0.2.99\n" for n in range(20)))), text
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    logged(test, ours, "zone file written with serial 31")
+    assert ours.log().count("zone file written") <= 3, "updates are gathered"
+    # What was written is not read as an edit, not by a reload and not after a restart.
+    ours.reload()
+    test.wait_for("the reload", lambda: "reloading zones succeeded" in ours.log())
+    assert send(ours, "-www") == "NOERROR"
+    ours.stop()  # does not wait for the delay, and writes
+    assert says(ours, "32      ; serial, raise it!") and not says(ours, "keep me")
+    ours.start()
+    test.wait_serial(ours, NAME, 32)
+    # An author's edit and an update meet, in the file and in the zone.
+    path.write_text(path.read_text().replace("ns2     A", "; again\nweb     A       192.0.2.7 ; mine\nns2     A"))
+    assert send(ours, "late 60 A 192.0.2.98") == "NOERROR"
+    test.wait_for("both", lambda: says(ours, "web     A       192.0.2.7 ; mine", "late."), 15)
+    assert values(test, ours, "web", "A") == ["192.0.2.7"]
+    assert not list(path.parent.glob(path.name + ".*")), "nothing is left beside"
+
+
+def test_write_back_prints_what_lines_cannot_say(test):
+    ours = running(test, OPEN + " write-back yes;", text=AUTHORED + "$GENERATE 1-3 gen$ A 192.0.2.$\n")
+    assert send(ours, "-gen2") == "NOERROR"
+    logged(test, ours, "written anew with serial 11, without its comments: a record that changes is of $GENERATE")
+    assert says(ours, "gen1\t300\tIN\tA\t192.0.2.1\n") and not says(ours, "gen2\t")
+    # What cannot be written stays, with a word about it, and the zone goes on.
+    other = running(test, OPEN + " write-back yes;", text=AUTHORED, name="other")
+    path = other.zone_path(NAME)
+    aside = path.with_name("aside")
+    path.rename(aside)
+    path.mkdir()
+    assert send(other, "x 60 A 192.0.2.1") == "NOERROR"
+    logged(test, other, "loading from master file")
+    path.rmdir()
+    aside.rename(path)
+    other.reload()
+    test.wait_for("the file", lambda: says(other, "x."), 15)
+
+
+def test_write_back_never_loses_an_edit(test):
+    """An author who saves all the time, by rename and in place, and updates all the time."""
+    ours = running(test, OPEN + " write-back yes;" + " auto-reload yes;", text=AUTHORED)
+    path = ours.zone_path(NAME)
+    for number in range(24):
+        assert send(ours, f"dyn{number} 60 A 192.0.2.{number + 1}") == "NOERROR"
+        mine = f"mine{number} A 192.0.2.{number + 1} ; mine\n"
+        if number % 2:
+            beside = path.with_name("editor")
+            before = path.stat()
+            beside.write_text(path.read_text() + mine)
+            if path.stat().st_mtime_ns == before.st_mtime_ns:  # as an editor that warns
+                beside.rename(path)
+            else:
+                path.open("a").write(mine)
+        else:
+            with path.open("a") as file:
+                file.write(mine)
+        time.sleep(random.random() * 0.3)
+    wanted = [f"mine{n} A 192.0.2.{n + 1} ; mine" for n in range(24)]
+
+    def settled():
+        text = path.read_text()
+        return all(line in text for line in wanted) and all(f"dyn{n}." in text for n in range(24))
+    test.wait_for("all edits and updates in the file", settled, 20)
+    for number in range(24):
+        assert values(test, ours, f"mine{number}", "A") == values(test, ours, f"dyn{number}", "A")
