@@ -126,7 +126,7 @@ const struct row statement_table[] = {
     {"attach-cache", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"auth-nxdomain", O, parse_bool, CONF_AUTH_NXDOMAIN, UNUSED_HERE, .fallback = "no"},
     {"auto-dnssec", O | Z, parse_unless_none, CONF_NONE, ONLY_NO, .note = NOTE_SIGNING},
-    {"auto-reload", O | P, parse_bool, CONF_AUTO_RELOAD, LATER, .fallback = "no"},
+    {"auto-reload", O | P, parse_bool, CONF_AUTO_RELOAD, WORKS, .fallback = "no"},
     {"automatic-interface-scan", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"avoid-v4-udp-ports", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"avoid-v6-udp-ports", O, parse_anything, CONF_NONE, UNUSED_HERE},

@@ -70,6 +70,11 @@ bool included_files_changed(const struct included_files *included)
     return false;
 }
 
+const char *included_files_path(const struct included_files *included, uint32_t i)
+{
+    return included->files[i].path;
+}
+
 void included_files_clear(struct included_files *included)
 {
     for (uint32_t i = 0; i < included->count; i++) {

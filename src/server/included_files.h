@@ -23,6 +23,8 @@ struct included_files {
 void included_files_note(void *context, const char *path, const struct stat *stat);
 /* Is one of them other than it was, gone, or come? One stat(2) a file. */
 bool included_files_changed(const struct included_files *included);
+/* The i-th path, as it was opened. */
+const char *included_files_path(const struct included_files *included, uint32_t i);
 /* Empty again; its memory is freed. */
 void included_files_clear(struct included_files *included);
 

@@ -27,6 +27,7 @@
 #include "net/port.h"
 #include "server/background.h"
 #include "server/control.h"
+#include "server/file_watch.h"
 #include "server/loader.h"
 #include "server/prefix_count.h"
 #include "server/privileges.h"
@@ -54,6 +55,7 @@ struct process {
     struct loop_watch signals;
     struct loop_timer sweep;
     int signal_fd;
+    bool has_run;      /* the main loop */
     char *pid_path;    /* NULL: not written */
     char *config_path; /* absolute: a reload runs in another directory */
 };
@@ -481,6 +483,18 @@ static void keep_config_path(struct process *process)
     free(here);
 }
 
+/* Without it zones are served all the same, and read at SIGHUP. */
+static void start_file_watch(struct server *server)
+{
+    struct error err = {0};
+    if (file_watch_new(server, &server->file_watch, &err) != OK) {
+        char text[1024];
+        LOG_EVENT(server->logging, LOG_ERROR, LOG_GENERAL, "file_watch_failed",
+                  error_format(&err, text, sizeof(text)),
+                  LOG_KEY("action", "auto-reload has no effect; zone files are read at SIGHUP"));
+    }
+}
+
 /* Everything before the main loop. What was made is in `process`, also on error. */
 static enum result start(struct process *process, struct error *err)
 {
@@ -521,6 +535,7 @@ static enum result start(struct process *process, struct error *err)
     tell_unused(server, settings->conf);
     log_listens(server, settings);
     server->zones = zones_new(server);
+    start_file_watch(server);
     server->axfr_cache = axfr_cache_new(NULL);
     server->tcp_networks = prefix_count_new();
     server->transfer_clients = prefix_count_new();
@@ -553,6 +568,12 @@ static void finish(struct process *process)
         memory_free(process->pid_path);
     }
     use_session_key(server, NULL);
+    if (!process->has_run && server->main_loop != NULL) { /* the end of a start that failed */
+        loop_stop(server->main_loop);
+        loop_run(server->main_loop); /* what was posted to it holds references */
+    }
+    file_watch_free(server->file_watch);
+    server->file_watch = NULL;
     control_stop(server->control);
     updates_stop(server->updates);
     for (unsigned i = 0; i < process->server.worker_count; i++) {
@@ -608,6 +629,7 @@ int server_run(const struct server_options *options)
     }
     if (start(process, &err) == OK) {
         background_ready(ready_fd);
+        process->has_run = true;
         loop_run(process->server.main_loop);
     } else {
         char text[1024];

@@ -18,6 +18,7 @@ struct axfr_cache;
 struct control;
 struct session_key;
 struct loop;
+struct file_watch;
 struct loader;
 struct prefix_count;
 struct sync;
@@ -58,7 +59,8 @@ struct server {
     struct server_counters counters;
     struct loop *main_loop;
     struct loader *loader;
-    struct store *store; /* NULL: history in memory only */
+    struct file_watch *file_watch; /* of the main thread; NULL: this system has none */
+    struct store *store;           /* NULL: history in memory only */
     char *store_directory;
     struct session_key *session_key; /* of the main thread; NULL: nothing needs one */
     struct zone_guards *guards;

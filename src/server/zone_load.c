@@ -16,6 +16,7 @@
 
 #include "base/memory.h"
 #include "net/loop.h"
+#include "server/file_watch.h"
 #include "server/loader.h"
 #include "server/server_impl.h"
 #include "server/sync.h"
@@ -192,6 +193,16 @@ static void remember_file(struct server_zone *zone, const struct zone_settings *
     }
 }
 
+static void log_change(struct server_zone *zone, const char *path)
+{
+    char phrase[1400];
+    if (atomic_exchange(&zone->watch_told, false)) {
+        snprintf(phrase, sizeof(phrase), "zone %s: zone file changed: reading it", zone->label);
+        LOG_EVENT(zone->server->logging, LOG_INFO, LOG_GENERAL, "file_changed", phrase,
+                  LOG_KEY("file", path));
+    }
+}
+
 /* The file where it changed. On success zone->file is what was read. */
 static enum result load_file(struct server_zone *zone, const struct zone_settings *settings,
                              struct zone_version *present, struct error *err)
@@ -202,6 +213,7 @@ static enum result load_file(struct server_zone *zone, const struct zone_setting
         remember_file(zone, settings, present);
         return OK;
     }
+    log_change(zone, settings->file);
     struct file_mark mark = {0};
     enum result result = take_file(zone, settings, present, &mark, err);
     if (result != OK) {
@@ -259,6 +271,9 @@ static void load_primary(struct server_zone *zone, const struct zone_settings *s
         log_refused(zone, present, settings->file, &err);
     }
     zone_version_unref(present);
+    if (settings->auto_reload) {
+        file_watch_loaded(zone);
+    }
 }
 
 /* ---- a secondary's copy ---- */

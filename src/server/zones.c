@@ -14,6 +14,7 @@
 
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "server/file_watch.h"
 #include "server/loader.h"
 #include "server/server_impl.h"
 #include "server/zone_copy.h"
@@ -172,6 +173,7 @@ static void remove_gone(struct zones *zones, struct gathering *gathering, struct
         *set = smaller;
         atomic_store_explicit(&zones->server->zone_set, smaller, memory_order_release);
         mark_gone(zone);
+        file_watch_forget(zones->server->file_watch, zone);
         ledger_remove(zone->history, false);
         sync_detach(zones->server->sync, zone);
         char phrase[1200];
@@ -237,6 +239,7 @@ void zones_configure(struct zones *zones, void (*loaded)(void *context), void *c
             told[told_count++] = all[i];
         }
         all[i]->sync_begun = true;
+        file_watch_configure(server->file_watch, all[i]);
     }
     sync_configure_all(server->sync, told, told_count);
     memory_free(told);

@@ -13,6 +13,7 @@
 #include "server/included_files.h"
 #include "server/settings.h"
 #include "server/sync.h"
+#include "server/watch_table.h"
 #include "server/zone_history.h"
 #include "zone/zone_set.h"
 
@@ -49,6 +50,12 @@ struct server_zone {
     _Atomic(char *) load_error;      /* RCU; NULL: the zone file was read without error */
 
     struct zone_held *held; /* zone_guard.c, under its lock; NULL: nothing is held */
+
+    /* file_watch.c, main thread; `watch_told` is any thread's */
+    struct watched_list watched;
+    bool watch_pending;      /* it waits for the end of a burst, with a reference */
+    _Atomic bool watch_told; /* the load under way was asked for by a change seen */
+
     /* write_back.c */
     _Atomic bool write_queued;       /* the timer runs, with a reference, or is about to */
     _Atomic bool write_wanted;       /* the loader that looks at the file writes it then */

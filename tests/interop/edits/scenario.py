@@ -143,6 +143,81 @@ def test_serial_check_strict(test):
     assert ours.log().count("serial-check is strict") == 1
 
 
+
+def zone_with(serial, *lines):
+    return simple_zone(NAME, serial, RECORDS + "\n".join(lines))
+
+
+def test_auto_reload(test):
+    """As editors and tools save: in place, by rename, through links; files that are included, too."""
+    ours = running(test, OPEN, "auto-reload yes;")
+    path = ours.zone_path(NAME)
+    path.write_text(zone_with(11, "a1 A 192.0.2.1"))
+    test.wait_serial(ours, NAME, 11, 5)
+    beside = path.with_name(".editor.tmp")
+    beside.write_text(zone_with(12, "a2 A 192.0.2.1"))
+    beside.rename(path)
+    test.wait_serial(ours, NAME, 12, 5)
+    logged(test, ours, f"zone {NAME}/IN: zone file changed: reading it")
+    # A file that is gone for a moment, and one that is broken for a moment.
+    path.unlink()
+    path.write_text("@ SOA")
+    logged(test, ours, "loading from master file")
+    assert test.serial(ours, NAME) == 12
+    path.write_text(zone_with(13, "$INCLUDE part.inc"))
+    logged(test, ours, "part.inc")
+    (ours.home / "part.inc").write_text("inc A 192.0.2.7\n")
+    test.wait_serial(ours, NAME, 13, 5)
+    (ours.home / "part.inc").write_text("inc A 192.0.2.8\n")
+    test.wait_serial(ours, NAME, 14, 5)
+    assert values(test, ours, "inc", "A") == ["192.0.2.8"]
+    # A burst is read once or twice, not fifty times.
+    before = ours.log().count("zone file changed: reading it")
+    for number in range(50):
+        path.write_text(zone_with(100 + number, "$INCLUDE part.inc"))
+    test.wait_serial(ours, NAME, 149, 5)
+    assert ours.log().count("zone file changed: reading it") - before <= 10
+    # Links, as containers get their files: ..data is swapped for another directory.
+    for number in (200, 201):
+        (ours.home / f"v{number}").mkdir()
+        (ours.home / f"v{number}" / "zone").write_text(zone_with(number))
+    (ours.home / "..data").symlink_to("v200")
+    path.unlink()
+    path.symlink_to("..data/zone")
+    test.wait_serial(ours, NAME, 200, 5)
+    (ours.home / "..tmp").symlink_to("v201")
+    (ours.home / "..tmp").rename(ours.home / "..data")
+    test.wait_serial(ours, NAME, 201, 5)
+    (ours.home / "v201" / "zone").write_text(zone_with(202))
+    test.wait_serial(ours, NAME, 202, 5)
+    # The directory itself is replaced.
+    (ours.home / "v203").mkdir()
+    (ours.home / "v203" / "zone").write_text(zone_with(203))
+    (ours.home / "v201").rename(ours.home / "old")
+    (ours.home / "v203").rename(ours.home / "v201")
+    test.wait_serial(ours, NAME, 203, 5)
+    assert "file_watch_failed" not in ours.log()
+
+
+def test_auto_reload_follows_the_configuration(test):
+    ours = running(test, OPEN)
+    ours.write_zone(NAME, zone_with(11))
+    time.sleep(0.3)
+    assert test.serial(ours, NAME) == 10, "nobody asked for it"
+    ours.zones[0].extra += " auto-reload yes;"
+    ours.configure()
+    ours.reload()
+    test.wait_serial(ours, NAME, 11)
+    ours.write_zone(NAME, zone_with(12))
+    test.wait_serial(ours, NAME, 12, 5)
+    ours.zones[0].extra = OPEN
+    ours.configure()
+    ours.reload()
+    test.wait_for("the reload", lambda: ours.log().count("reloading zones succeeded") == 2)
+    ours.write_zone(NAME, zone_with(13))
+    time.sleep(0.3)
+    assert test.serial(ours, NAME) == 12
+
 AUTHORED = f"""; The zone of {NAME}, kept by hand.
 $ORIGIN {NAME}.
 $TTL 300

@@ -465,14 +465,14 @@ static void listens_keep_port_and_family(void **state)
 static void what_is_not_used_is_listed_once(void **state)
 {
     (void)state;
-    struct conf *conf = load_text("options { dnssec-validation auto; auto-reload yes; };\n"
+    struct conf *conf = load_text("options { dnssec-validation auto; dnstap-identity none; };\n"
                                   "zone . { type hint; file h; };\n"
                                   "server 192.0.2.1 { }; server 192.0.2.2 { };\n");
     assert_int_equal(conf->zone_count, 0);
     assert_int_equal(conf->unused_count, 3);
     assert_string_equal(conf->unused[0].name, "dnssec-validation");
     assert_false(conf->unused[0].later);
-    assert_string_equal(conf->unused[1].name, "auto-reload");
+    assert_string_equal(conf->unused[1].name, "dnstap-identity");
     assert_true(conf->unused[1].later);
     conf_free(conf);
 }
