@@ -35,8 +35,9 @@ struct quick {
     const struct query *query;
     bool dnssec;
     bool knows_question; /* names are compared with it */
+    bool starts_whole;   /* the RRset's first name was written whole, without a search */
     uint8_t searches;    /* names that did not end in the rest, so far */
-    /* A tail that stands in the message, in which the next name is likely to end. */
+    /* A tail that stands in the message, in which names are likely to end; size 0: none. */
     const uint8_t *rest;
     size_t rest_size;
     uint16_t rest_place;
@@ -54,11 +55,17 @@ static ALWAYS_INLINE bool has_room(const struct quick *q, const struct rrset *rr
     return most <= q->response.limit - q->response.size;
 }
 
+/* What all records of an RRset begin with: `owner` as pointer_to() gave it. */
 static ALWAYS_INLINE uint8_t *put_fixed(uint8_t *p, uint16_t owner, uint64_t fixed)
 {
-    put_u16(p, 0xc000 | owner);
+    memcpy(p, &owner, sizeof(owner));
     memcpy(p + POINTER_SIZE, &fixed, sizeof(fixed));
     return p + POINTER_SIZE + TTL_TYPE_CLASS_SIZE;
+}
+
+static ALWAYS_INLINE uint16_t pointer_to(uint16_t place)
+{
+    return htobe16((uint16_t)(0xc000 | place));
 }
 
 /* Type, class IN and TTL, as they stand in a record. */
@@ -80,12 +87,13 @@ static ALWAYS_INLINE bool put_plain(struct quick *q, enum section section, uint1
         return false;
     }
     uint64_t fixed = fixed_octets(rrset->type, ttl);
+    uint16_t pointer = pointer_to(owner);
     const uint8_t *in = rrset->records.data;
     const uint8_t *end = in + rrset->records.size;
     uint8_t *p = q->response.data + q->response.size;
     while (in != end) {
         size_t size = 2 + (size_t)get_u16(in);
-        p = put_fixed(p, owner, fixed);
+        p = put_fixed(p, pointer, fixed);
         octets_copy(p, in, size);
         p += size;
         in += size;
@@ -95,6 +103,7 @@ static ALWAYS_INLINE bool put_plain(struct quick *q, enum section section, uint1
     return true;
 }
 
+/* The search is about to be used for the first time. */
 static ALWAYS_INLINE void know_question(struct quick *q)
 {
     if (!q->knows_question) { /* there is one, and it is not the root */
@@ -103,70 +112,108 @@ static ALWAYS_INLINE void know_question(struct quick *q)
     }
 }
 
-/*
- * A name at the end of the message, for which there is room; none of those before it in its RRset.
- * Can more than its rest stand in the message? As the end of the question; that is looked at. As the
- * end of a longer name before it, of which this would be the rest; so the rest has changed twice
- * since, and after that it is not relied on.
- */
-static ALWAYS_INLINE void put_new_name(struct quick *q, const uint8_t *name, size_t size)
+/* It gets to know the names of the records from `in` to `end`, which is the n-th, too. */
+static void know_names(struct quick *q, const uint8_t *in, const uint8_t *end, unsigned n,
+                       const uint16_t *places)
 {
-    struct response *r = &q->response;
-    size_t label = 1u + name[0];
-    size_t qname_size = r->qname_size;
-    uint8_t *p = r->data + r->size;
-    if (LIKELY(size - label == q->rest_size && size != 1) &&
-        octets_equal(name + label, q->rest, q->rest_size) &&
-        !(qname_size >= size &&
-          octets_equal(r->data + MESSAGE_HEADER_SIZE + qname_size - size, name, size))) {
-        octets_copy(p, name, label);
-        put_u16(p + label, 0xc000 | q->rest_place);
-        response_know_name(r, name, size, label, r->size);
-        r->last_name = (uint16_t)r->size;
-        r->size += label + POINTER_SIZE;
-        return;
+    know_question(q);
+    for (const uint8_t *at = in; at != end; at += 2 + get_u16(at)) {
+        n--;
     }
-    size_t at = r->size;
-    size_t literal = response_put_name(r, name, size);
-    q->rest_size = 0;
-    if (q->searches++ != 0) {
-        return;
+    for (; in != end; in += 2 + get_u16(in)) {
+        size_t size = get_u16(in);
+        size_t literal = n == 0 && q->starts_whole ? size - 1 : 1u + in[2];
+        response_know_name(&q->response, in + 2, size, literal, places[n++]);
     }
-    if (literal > label) {
-        q->rest_place = (uint16_t)(at + label);
-    } else if (literal == label && size > label + 1) {
-        q->rest_place = get_u16(p + label) & 0x3fff;
-    } else {
-        return;
-    }
-    q->rest = name + label;
-    q->rest_size = size - label;
 }
 
-/* Records that are nothing but a name; `out_places` (or NULL) gets where each stands. */
+/*
+ * Records that are nothing but a name; `places` gets where each stands.
+ *
+ * A name is written as its first label and a pointer to the rest, where the rest is the one that is
+ * expected. Can more than its rest stand in the message? As the end of the question; that is looked
+ * at. As the end of a longer name before it, of which this would be the rest; so the rest has
+ * changed twice since, and after that it is not relied on. A first name that ends elsewhere than
+ * the question is written whole. Names written so are made known to the search only when that is
+ * needed.
+ */
 static ALWAYS_INLINE bool put_names(struct quick *q, enum section section, uint16_t owner,
-                                    const struct rrset *rrset, uint32_t ttl, uint16_t *out_places)
+                                    const struct rrset *rrset, uint32_t ttl,
+                                    uint16_t places[NAMES_MAX])
 {
     struct response *r = &q->response;
     if (UNLIKELY(!has_room(q, rrset) || rrset->count > NAMES_MAX || r->size > NAMES_END)) {
         return false;
     }
-    know_question(q);
     uint64_t fixed = fixed_octets(rrset->type, ttl);
+    uint16_t pointer = pointer_to(owner);
     const uint8_t *in = rrset->records.data;
     const uint8_t *end = in + rrset->records.size;
+    const uint8_t *unknown = in; /* this record's name, and those behind it, the search knows not */
+    const uint8_t *rest = q->rest;
+    size_t rest_size = q->rest_size;
+    uint16_t rest_pointer = pointer_to(q->rest_place);
+    size_t qname_size = r->qname_size;
+    const uint8_t *question_end = r->data + MESSAGE_HEADER_SIZE + qname_size;
+    uint8_t *p = r->data + r->size;
     unsigned n = 0;
-    while (in != end) {
+    for (; in != end; n++) {
         size_t size = get_u16(in);
-        uint8_t *length = put_fixed(r->data + r->size, owner, fixed);
-        r->size = (size_t)(length + 2 - r->data);
-        put_new_name(q, in + 2, size);
-        put_u16(length, (uint16_t)(r->data + r->size - length - 2));
-        if (out_places != NULL) {
-            out_places[n++] = r->last_name;
+        const uint8_t *name = in + 2;
+        size_t label = 1u + name[0];
+        uint8_t *length = put_fixed(p, pointer, fixed);
+        p = length + 2;
+        if (LIKELY(size == label + rest_size) && rest_size != 0 &&
+            LIKELY(octets_equal_likely(name + label, rest, rest_size)) &&
+            !(qname_size >= size && octets_equal(question_end - size, name, size))) {
+            if (LIKELY(size >= 16 && label <= 16)) {
+                memcpy(p, name, 16); /* there is room for all of the name */
+            } else {
+                octets_copy(p, name, label);
+            }
+            memcpy(p + label, &rest_pointer, sizeof(rest_pointer));
+            places[n] = (uint16_t)(p - r->data);
+            put_u16(length, (uint16_t)(label + POINTER_SIZE));
+            p += label + POINTER_SIZE;
+            in += 2 + size;
+            continue;
         }
+        if (n == 0 && !q->knows_question && size != 1 &&
+            response_name_ending(name, size) !=
+                response_name_ending(question_end - qname_size, qname_size)) {
+            octets_copy(p, name, size);
+            places[n] = (uint16_t)(p - r->data);
+            put_u16(length, (uint16_t)size);
+            rest = name + label;
+            rest_size = size - label > 1 ? size - label : 0;
+            rest_pointer = pointer_to((uint16_t)(p - r->data + (ptrdiff_t)label));
+            q->starts_whole = true;
+            q->searches++;
+            p += size;
+            in += 2 + size;
+            continue;
+        }
+        know_names(q, unknown, in, n, places);
+        r->size = (size_t)(p - r->data);
+        size_t literal = response_put_name(r, name, size);
+        rest_size = 0;
+        if (q->searches++ == 0 && size > label + 1) {
+            if (literal > label) {
+                rest_pointer = pointer_to((uint16_t)(p - r->data + (ptrdiff_t)label));
+                rest_size = size - label;
+            } else if (literal == label) {
+                memcpy(&rest_pointer, p + label, sizeof(rest_pointer));
+                rest_size = size - label;
+            }
+            rest = name + label;
+        }
+        p = r->data + r->size;
+        put_u16(length, (uint16_t)(p - length - 2));
+        places[n] = r->last_name;
         in += 2 + size;
+        unknown = in;
     }
+    r->size = (size_t)(p - r->data);
     count_records(q, section, rrset->count);
     return true;
 }
@@ -188,6 +235,7 @@ static ALWAYS_INLINE bool put_answer(struct quick *q, uint16_t as, const struct 
                                      const struct rrset *rrset)
 {
     const struct rrtype *type = rrtype_get(rrset->type);
+    uint16_t places[NAMES_MAX];
     if ((type->flags & RRTYPE_ADDITIONAL) != 0 && q->options->extras != ANSWER_MINIMAL) {
         return false;
     }
@@ -196,7 +244,7 @@ static ALWAYS_INLINE bool put_answer(struct quick *q, uint16_t as, const struct 
                put_signatures(q, SECTION_ANSWER, as, owner, rrset);
     }
     return type->fields[1] == FIELD_END &&
-           put_names(q, SECTION_ANSWER, as, rrset, rrset->ttl, NULL) &&
+           put_names(q, SECTION_ANSWER, as, rrset, rrset->ttl, places) &&
            put_signatures(q, SECTION_ANSWER, as, owner, rrset);
 }
 
@@ -205,7 +253,31 @@ static ALWAYS_INLINE bool is_unsigned(const struct quick *q)
     return !q->dnssec || !zone_version_has_denial(q->version);
 }
 
-/* The SOA of a negative answer. */
+static ALWAYS_INLINE bool is_equal(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
+{
+    return a_size == b_size && octets_equal(a, b, a_size);
+}
+
+/* The name, which stands nowhere but perhaps in the question, where it is one label below the owner
+ * at `place`; else false. */
+static ALWAYS_INLINE bool put_below(struct quick *q, const struct owner *owner, uint16_t place,
+                                    const uint8_t *name, size_t size)
+{
+    struct response *r = &q->response;
+    size_t label = 1u + name[0];
+    const uint8_t *question_end = r->data + MESSAGE_HEADER_SIZE + r->qname_size;
+    if (size != label + owner->name_size ||
+        !octets_equal_likely(name + label, owner_name(owner), owner->name_size) ||
+        (r->qname_size >= size && octets_equal(question_end - size, name, size))) {
+        return false;
+    }
+    octets_copy(r->data + r->size, name, label);
+    put_u16(r->data + r->size + label, 0xc000 | place);
+    r->size += label + POINTER_SIZE;
+    return true;
+}
+
+/* The SOA of a negative answer. Its names are compared as those of put_names() are. */
 static bool put_negative(struct quick *q, const struct owner *apex)
 {
     struct response *r = &q->response;
@@ -214,17 +286,25 @@ static bool put_negative(struct quick *q, const struct owner *apex)
         soa.count != 1 || !has_room(q, &soa)) {
         return false;
     }
-    know_question(q);
     const uint8_t *rdata = soa.records.data + 2;
     const uint8_t *minimum = soa.records.data + soa.records.size - 4;
     uint32_t ttl = get_u32(minimum) < soa.ttl ? get_u32(minimum) : soa.ttl;
     uint16_t owner = question_place(q, apex);
-    uint8_t *length = put_fixed(r->data + r->size, owner, fixed_octets(TYPE_SOA, ttl));
+    uint8_t *length = put_fixed(r->data + r->size, pointer_to(owner), fixed_octets(TYPE_SOA, ttl));
     size_t mname_size = name_size(rdata);
     size_t rname_size = soa.records.size - 2 - mname_size - SOA_NUMBERS_SIZE;
     r->size = (size_t)(length + 2 - r->data);
-    response_put_name(r, rdata, mname_size);
-    response_put_name(r, rdata + mname_size, rname_size);
+    const uint8_t *rname = rdata + mname_size;
+    if (q->knows_question || is_equal(rdata, mname_size, rname, rname_size) ||
+        !put_below(q, apex, owner, rdata, mname_size)) {
+        know_question(q);
+        response_put_name(r, rdata, mname_size);
+        response_put_name(r, rname, rname_size);
+    } else if (!put_below(q, apex, owner, rname, rname_size)) {
+        know_question(q);
+        response_know_name(r, rdata, mname_size, 1u + rdata[0], (size_t)(length + 2 - r->data));
+        response_put_name(r, rname, rname_size);
+    }
     memcpy(r->data + r->size, minimum + 4 - SOA_NUMBERS_SIZE, SOA_NUMBERS_SIZE);
     r->size += SOA_NUMBERS_SIZE;
     put_u16(length, (uint16_t)(r->data + r->size - length - 2));
@@ -239,9 +319,10 @@ static bool put_alias(struct quick *q, const struct owner *apex, uint16_t as,
     struct rrset cname;
     struct rrset rrset;
     struct slice target;
+    uint16_t place[NAMES_MAX];
     size_t offset = 0;
     if (!owner_find_rrset(owner, TYPE_CNAME, &cname) || cname.count != 1 ||
-        !put_names(q, SECTION_ANSWER, as, &cname, cname.ttl, NULL) ||
+        !put_names(q, SECTION_ANSWER, as, &cname, cname.ttl, place) ||
         !put_signatures(q, SECTION_ANSWER, as, owner, &cname) ||
         !rrset_next_rdata(&cname, &offset, &target)) {
         return false;
@@ -254,11 +335,11 @@ static bool put_alias(struct quick *q, const struct owner *apex, uint16_t as,
     struct zone_lookup lookup;
     zone_version_lookup(q->version, target.data, &lookup);
     if (lookup.match == NULL || lookup.cut != NULL || lookup.dname != NULL ||
-        (lookup.match->flags & OWNER_CNAME) != 0 || q->response.last_name == 0) {
+        (lookup.match->flags & OWNER_CNAME) != 0 || place[0] == 0) {
         return false;
     }
     return owner_find_rrset(lookup.match, q->query->qtype, &rrset)
-               ? put_answer(q, q->response.last_name, lookup.match, &rrset)
+               ? put_answer(q, place[0], lookup.match, &rrset)
                : put_negative(q, apex);
 }
 
@@ -277,20 +358,29 @@ static bool put_addresses(struct quick *q, uint16_t as, const struct owner *owne
 }
 
 /* Addresses of the name servers below the cut, then of others in the zone (referral.c). */
-static bool put_glue(struct quick *q, const struct owner *apex, const struct owner *cut,
-                     const struct rrset *ns, const uint16_t *places)
+static ALWAYS_INLINE bool put_glue(struct quick *q, const struct owner *apex,
+                                   const struct owner *cut, const struct rrset *ns,
+                                   const uint16_t *places)
 {
-    for (unsigned turn = 0; turn < 2; turn++) {
-        struct slice target;
-        size_t offset = 0;
-        bool siblings = false;
-        for (unsigned n = 0; rrset_next_rdata(ns, &offset, &target); n++) {
-            if (!name_is_below(target, owner_name(apex), apex->name_size)) {
-                continue;
+    uint16_t ending =
+        apex->name_size == 1 ? 0 : response_name_ending(owner_name(apex), apex->name_size);
+    bool inside = true; /* the turn of those below the cut */
+    bool siblings;
+    do {
+        const uint8_t *in = ns->records.data;
+        const uint8_t *end = in + ns->records.size;
+        siblings = false;
+        for (unsigned n = 0; in != end; n++) {
+            struct slice target = slice_of(in + 2, get_u16(in));
+            in += 2 + target.size;
+            if ((ending != 0 && target.size > 1 &&
+                 response_name_ending(target.data, target.size) != ending) ||
+                !name_is_below(target, owner_name(apex), apex->name_size)) {
+                continue; /* as most are */
             }
-            bool inside = name_is_below(target, owner_name(cut), cut->name_size);
-            siblings |= !inside;
-            if (inside != (turn == 0)) {
+            bool is_inside = name_is_below(target, owner_name(cut), cut->name_size);
+            siblings |= !is_inside;
+            if (is_inside != inside) {
                 continue;
             }
             const struct owner *owner =
@@ -299,10 +389,8 @@ static bool put_glue(struct quick *q, const struct owner *apex, const struct own
                 return false;
             }
         }
-        if (!siblings) {
-            return true;
-        }
-    }
+        inside = !inside;
+    } while (siblings && !inside);
     return true;
 }
 
@@ -323,7 +411,8 @@ static bool put_referral(struct quick *q, const struct owner *apex, const struct
         return false;
     }
     if (q->dnssec) {
-        if (owner_find_rrset(cut, TYPE_DS, &ds)) {
+        struct rrset signatures;
+        if (owner_find_rrset(cut, TYPE_DS, &ds) && owner_find_rrsig(cut, TYPE_DS, &signatures)) {
             if (!put_plain(q, SECTION_AUTHORITY, as, &ds, ds.ttl) ||
                 !put_signatures(q, SECTION_AUTHORITY, as, cut, &ds)) {
                 return false;
@@ -389,8 +478,10 @@ HOT bool quick_answer(const struct answer_options *options, const struct zone_ve
     q.query = query;
     q.dnssec = query->edns.dnssec_ok;
     q.knows_question = false;
+    q.starts_whole = false;
     q.searches = 0;
     q.rest_size = 0;
+    q.rest_place = 0;
     response_begin(&q.response, asked->out, limit - opt_size, query);
     if (!put_sections(&q, apex, lookup, &rcode)) {
         return false;

@@ -18,6 +18,7 @@
 #define HOT                 __attribute__((hot))
 #define COLD                __attribute__((cold))
 #define ALWAYS_INLINE       inline __attribute__((always_inline))
+#define NOINLINE            __attribute__((noinline))
 #define LIKELY(x)           __builtin_expect(!!(x), 1)
 #define UNLIKELY(x)         __builtin_expect(!!(x), 0)
 #define ARRAY_SIZE(a)       (sizeof(a) / sizeof((a)[0]))

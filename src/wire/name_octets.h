@@ -102,4 +102,27 @@ static ALWAYS_INLINE bool octets_equal(const uint8_t *a, const uint8_t *b, size_
     return octets_words_equal(octets_load_u64(a + size - 8), octets_load_u64(b + size - 8));
 }
 
+static ALWAYS_INLINE uint64_t octets_differ_16(const uint8_t *a, const uint8_t *b)
+{
+    return (octets_load_u64(a) ^ octets_load_u64(b)) |
+           (octets_load_u64(a + 8) ^ octets_load_u64(b + 8));
+}
+
+/* The same for runs that nearly always are equal to the last bit: sixteen octets at a time, and
+ * what case makes of it only where they are not. `size` is at least 1. */
+static ALWAYS_INLINE bool octets_equal_likely(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    if (LIKELY(size >= 16)) {
+        uint64_t different =
+            octets_differ_16(a, b) | octets_differ_16(a + size - 16, b + size - 16);
+        for (size_t at = 16; UNLIKELY(at + 16 < size); at += 16) {
+            different |= octets_differ_16(a + at, b + at);
+        }
+        if (LIKELY(different == 0)) {
+            return true;
+        }
+    }
+    return octets_equal(a, b, size);
+}
+
 #endif

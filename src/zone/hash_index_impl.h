@@ -162,7 +162,7 @@ static ALWAYS_INLINE bool owner_is(const struct owner *owner, uint64_t hash, con
                                    size_t size)
 {
     return owner->hash == hash && owner->name_size == size &&
-           octets_equal(owner->bytes, name, size);
+           octets_equal_likely(owner->bytes, name, size);
 }
 
 static ALWAYS_INLINE const struct owner *

@@ -80,9 +80,9 @@ static ALWAYS_INLINE bool descent_matches(const struct descent *descent, const s
            name_equal(owner->bytes + 2, owner_name(encloser));
 }
 
-/* The tag of the candidate fitted, but it is another name, or it is in a bucket that overflowed:
- * the search in full. */
-static COLD const struct owner *descent_search(const struct descent *descent)
+/* The tag of the candidate fitted, but it is another name, or the bucket has overflowed: the
+ * search in full. One in ten. */
+static NOINLINE const struct owner *descent_search(const struct descent *descent)
 {
     struct hash_probe probe;
     const struct owner *owner;

@@ -62,6 +62,8 @@ struct zone_set {
     uint32_t depth_counts[NAME_MAX_LABELS];
 };
 
+enum { DEPTH_NONE = 255 };
+
 static uint64_t pack(const void *pointer)
 {
     uint64_t bits = (uint64_t)(uintptr_t)pointer;
@@ -365,7 +367,7 @@ static ALWAYS_INLINE bool is_zone(const struct zone *zone, uint64_t hash, const 
                                   size_t size, uint16_t class)
 {
     return zone->hash == hash && zone->class == class && zone->name_size == size &&
-           octets_equal(zone->name, name, size);
+           octets_equal_likely(zone->name, name, size);
 }
 
 static ALWAYS_INLINE struct zone *probe(const struct zone_set *set, uint64_t hash,
@@ -441,7 +443,7 @@ static ALWAYS_INLINE bool search_next(struct search *search, const struct zone_s
         return false;
     }
     search->depth = (uint8_t)depth;
-    name_hashes_need(search->item->hashes, depth);
+    name_hashes_need(search->item->hashes, depth + (depth < search->item->hashes->labels));
     search->hash = search->item->hashes->hashes[depth];
     search->ref = set->root;
     search->shift = SHIFT_TOP;
@@ -501,6 +503,32 @@ static ALWAYS_INLINE bool search_step(struct search *search, const struct zone_s
     return search_next(search, set);
 }
 
+/* The most labels of a zone. */
+static ALWAYS_INLINE unsigned deepest(const struct zone_set *set)
+{
+    unsigned half = set->depths[1] != 0;
+    uint64_t bits = set->depths[half];
+    return bits == 0 ? DEPTH_NONE : half * 64 + 63u - (unsigned)__builtin_clzll(bits);
+}
+
+/* Whether the name is in `zone`, which has `depth` labels; then its hashes begin there. */
+static ALWAYS_INLINE bool is_in_zone(const struct zone *zone, unsigned depth,
+                                     const struct zone_find_item *item)
+{
+    struct name_hashes *hashes = item->hashes;
+    if (item->labels < depth) {
+        return false;
+    }
+    size_t offset = hashes->offsets[hashes->labels - depth];
+    if (hashes->size - offset != zone->name_size ||
+        !octets_equal_likely(hashes->folded + offset, zone->name, zone->name_size)) {
+        return false;
+    }
+    hashes->hashes[depth] = zone->hash;
+    hashes->hashed = (uint8_t)depth;
+    return true;
+}
+
 /* Without waiting for others: where all zones stand in one leaf, and for a single name. */
 static ALWAYS_INLINE struct zone *find_alone(const struct zone_set *set, uint16_t class,
                                              struct name_hashes *hashes, unsigned labels)
@@ -509,7 +537,8 @@ static ALWAYS_INLINE struct zone *find_alone(const struct zone_set *set, uint16_
     unsigned depth;
     begin_depths(set, labels, depths);
     while (next_depth(depths, &depth)) {
-        name_hashes_need(hashes, depth);
+        /* One label more than is needed: the zone will be asked for it. */
+        name_hashes_need(hashes, depth + (depth < hashes->labels));
         size_t offset = hashes->offsets[hashes->labels - depth];
         struct zone *zone = probe(set, hashes->hashes[depth], hashes->folded + offset,
                                   hashes->size - offset, class);
@@ -553,8 +582,21 @@ HOT void zone_set_find_batch(const struct zone_set *set, uint16_t class,
                              struct zone_find_item *items, size_t count)
 {
     if (!ref_is_inner(set->root)) {
+        /* Few zones: a name is likely to be in the zone of the one before it, which settles it where
+         * no zone is deeper. */
+        unsigned depth = deepest(set);
+        const struct zone *before = NULL;
         for (size_t i = 0; i < count; i++) {
-            items[i].result = find_alone(set, class, items[i].hashes, items[i].labels);
+            if (before != NULL && is_in_zone(before, depth, &items[i])) {
+                items[i].result = items[i - 1].result;
+                continue;
+            }
+            struct zone *zone = find_alone(set, class, items[i].hashes, items[i].labels);
+            items[i].result = zone;
+            before = zone != NULL && items[i].hashes->hashed >= depth &&
+                             items[i].hashes->hashes[depth] == zone->hash
+                         ? zone
+                         : NULL;
         }
         return;
     }
