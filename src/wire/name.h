@@ -68,7 +68,8 @@ uint64_t name_hash(uint64_t key, const uint8_t *wire);
 /* `label` points at a length octet. */
 uint64_t name_hash_label(uint64_t parent_hash, const uint8_t *label);
 
-/* A name taken apart once for all that look it up, and its hashes as far as they were needed. */
+/* A name taken apart once for all that look it up, and its hashes as far as they were needed. A table
+ * that knows the hash of a tail sets it; those of shorter tails are then without meaning. */
 struct name_hashes {
     uint8_t size;                      /* of the name, the root label included */
     uint8_t labels;                    /* without the root */
