@@ -11,8 +11,8 @@
  * Defaults are written as an operator would write them and read by the same parsers. They are those
  * of BIND 9.18, except where its values stand in the way of quick and safe copies:
  *   allow-transfer none (BIND: any), ixfr-from-differences yes (no), minimal-responses yes
- *   (no-auth-recursive), minimal-any yes (no), notify-delay 0 (5), notify-rate and
- *   startup-notify-rate 2000 (20), serial-query-rate 500 (20), transfers-in 512 (10), -out 256 (10),
+ *   (no-auth-recursive), minimal-any yes (no), notify-delay 0 (5), notify-rate,
+ *   startup-notify-rate and serial-query-rate 50000 (20), transfers-in 512 (10), -out 256 (10),
  *   -per-ns 128 (2; many of ours share a connection), min-refresh-time 20 (300), min-retry-time 10
  *   (500), max-retry-time 1d (2w),
  *   max-transfer-idle-* 30 s (60 min), max-records-per-type 4096 (100), tcp-clients 10000 (150),
@@ -348,7 +348,7 @@ const struct row statement_table[] = {
     {"notify-quota", O, conf_parse_number, CONF_NOTIFY_QUOTA, WORKS, .min = 1,
      .fallback = "10000"},
     {"notify-rate", O, conf_parse_number, CONF_NOTIFY_RATE, WORKS, .min = 1, .clamp = true,
-     .fallback = "2000"},
+     .fallback = "50000"},
     {"notify-source", O | Z | V, parse_source4, CONF_NOTIFY_SOURCE, WORKS, .fallback = "*"},
     {"notify-source-v6", O | Z | V, parse_source6, CONF_NOTIFY_SOURCE_V6, WORKS, .fallback = "*"},
     {"notify-to-soa", O | Z, parse_bool, CONF_NOTIFY_TO_SOA, WORKS, .fallback = "no"},
@@ -418,7 +418,7 @@ const struct row statement_table[] = {
     {"serial-check", O | P, parse_word, CONF_SERIAL_CHECK, WORKS, .words = serial_check_words,
      .fallback = "advance"},
     {"serial-query-rate", O, conf_parse_number, CONF_SERIAL_QUERY_RATE, WORKS, .min = 1,
-     .clamp = true, .fallback = "500"},
+     .clamp = true, .fallback = "50000"},
     {"serial-update-method", O | P, parse_word, CONF_SERIAL_UPDATE_METHOD, WORKS,
      .words = serial_words, .fallback = "increment"},
     {"server", T, parse_server, CONF_NONE, WORKS, .many = true},
@@ -443,7 +443,7 @@ const struct row statement_table[] = {
     {"stale-cache-enable", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"stale-refresh-time", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"startup-notify-rate", O, conf_parse_number, CONF_STARTUP_NOTIFY_RATE, WORKS, .min = 1,
-     .clamp = true, .fallback = "2000"},
+     .clamp = true, .fallback = "50000"},
     {"statistics-channels", T, parse_statistics, CONF_NONE, LATER},
     {"statistics-file", O, parse_path, CONF_STATISTICS_FILE, LATER, .fallback = "\"named.stats\""},
     {"stderr", C, parse_flag, CONF_CHANNEL_STDERR, WORKS},

@@ -206,33 +206,49 @@ bool settings_blackholes(const struct settings *settings, const struct address *
     return settings->blackhole != NULL && acl_match(settings->blackhole, &subject).allowed;
 }
 
+/* What the `server` statement for a peer sets, or `otherwise`. */
+static int64_t server_says(const struct conf_server *server, enum conf_id id, int64_t otherwise)
+{
+    const struct conf_setting *setting = server == NULL ? NULL : conf_server_setting(server, id);
+    return setting == NULL ? otherwise : setting->number;
+}
+
 static struct remote *copy_remotes(struct settings *settings, const struct conf_zone *zone,
                                    const struct conf_remotes *remotes, enum conf_id source4,
                                    enum conf_id source6, uint16_t default_port, size_t *out_count)
 {
     const struct conf *conf = settings->conf;
     struct remote *copies = memory_new_zeroed(remotes->count, sizeof(copies[0]));
+    size_t count = 0;
     for (uint32_t i = 0; i < remotes->count; i++) {
         const struct conf_remote *remote = &remotes->servers[i];
-        copies[i].address = remote->address;
-        if (copies[i].address.port == 0) {
-            copies[i].address.port = remote->tls != NULL
-                                         ? (uint16_t)conf_number(conf, NULL, CONF_TLS_PORT)
-                                         : default_port;
+        const struct conf_server *server = conf_server_find(conf, &remote->address);
+        struct remote *copy = &copies[count];
+        if (server_says(server, CONF_BOGUS, 0) != 0) {
+            continue;
+        }
+        count++;
+        copy->address = remote->address;
+        if (copy->address.port == 0) {
+            copy->address.port = remote->tls != NULL
+                                     ? (uint16_t)conf_number(conf, NULL, CONF_TLS_PORT)
+                                     : default_port;
         }
         bool v6 = remote->address.family == 6;
         struct address own = v6 ? remotes->source_v6 : remotes->source;
-        copies[i].source = own.family != 0 ? own : conf_address(conf, zone, v6 ? source6 : source4);
-        const struct conf_server *server = conf_server_find(conf, &remote->address);
+        copy->source = own.family != 0 ? own : conf_address(conf, zone, v6 ? source6 : source4);
         const struct conf_key *key = remote->key != NULL ? remote->key
                                      : server != NULL    ? server->key
                                                          : NULL;
-        copies[i].key = key == NULL ? NULL : key->name;
-        copies[i].tsig = key == NULL ? NULL : key_table_find(&settings->keys, key->wire);
-        copies[i].tls =
-            remote->tls == NULL ? NULL : tls_table_want(&settings->tls, remote->tls, true);
+        copy->key = key == NULL ? NULL : key->name;
+        copy->tsig = key == NULL ? NULL : key_table_find(&settings->keys, key->wire);
+        copy->tls = remote->tls == NULL ? NULL : tls_table_want(&settings->tls, remote->tls, true);
+        copy->no_edns = server_says(server, CONF_EDNS, 1) == 0;
+        copy->tcp_only = server_says(server, CONF_TCP_ONLY, 0) != 0;
+        copy->udp_size = (uint16_t)server_says(server, CONF_EDNS_UDP_SIZE,
+                                               conf_number(conf, NULL, CONF_EDNS_UDP_SIZE));
     }
-    *out_count = remotes->count;
+    *out_count = count;
     return copies;
 }
 
@@ -323,6 +339,8 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
     zone->notify =
         copy_remotes(settings, from, conf_remotes(conf, from, CONF_ALSO_NOTIFY), CONF_NOTIFY_SOURCE,
                      CONF_NOTIFY_SOURCE_V6, default_port, &zone->notify_count);
+    zone->notify_to_soa = conf_bool(conf, from, CONF_NOTIFY_TO_SOA);
+    zone->notify_delay_s = clamp_u32(conf_number(conf, from, CONF_NOTIFY_DELAY));
     zone->notify_mode = notify_mode_of(conf_number(conf, from, CONF_NOTIFY));
     zone->notify_source4 = conf_address(conf, from, CONF_NOTIFY_SOURCE);
     zone->notify_source6 = conf_address(conf, from, CONF_NOTIFY_SOURCE_V6);
@@ -342,6 +360,7 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
         .min_retry_s = clamp_u32(conf_number(conf, from, CONF_MIN_RETRY_TIME)),
         .max_retry_s = clamp_u32(conf_number(conf, from, CONF_MAX_RETRY_TIME)),
         .no_ixfr = !conf_bool(conf, from, CONF_REQUEST_IXFR),
+        .no_tcp = !conf_bool(conf, from, CONF_TRY_TCP_REFRESH),
     };
     zone->transfer_limits = (struct xfr_in_limits){
         .max_records = zone->max_records,
@@ -428,6 +447,9 @@ enum result settings_new(const struct settings_input *input, struct settings **o
     if (conf_rate_limit(conf) != NULL) {
         settings->rates = rate_limit_new(conf_rate_limit(conf));
     }
+    settings->notify_rate = clamp_u32(conf_number(conf, NULL, CONF_NOTIFY_RATE));
+    settings->startup_notify_rate = clamp_u32(conf_number(conf, NULL, CONF_STARTUP_NOTIFY_RATE));
+    settings->serial_query_rate = clamp_u32(conf_number(conf, NULL, CONF_SERIAL_QUERY_RATE));
     fill_answer(settings);
     settings->zones = memory_new_zeroed(conf->zone_count, sizeof(settings->zones[0]));
     settings->zone_count = conf->zone_count;

@@ -30,6 +30,9 @@ struct remote {
     const char *key;         /* TSIG key name, or NULL */
     struct tsig_key *tsig;   /* that key; borrowed from the settings' table */
     struct tls_context *tls; /* NULL: not over TLS; borrowed from the settings' table */
+    uint16_t udp_size;       /* that we offer it by EDNS */
+    bool no_edns;            /* `edns no` */
+    bool tcp_only;           /* asked over TCP alone */
 };
 
 /* An address for DNS over TLS, and the block whose certificate is shown there. */
@@ -74,6 +77,8 @@ struct zone_settings {
     struct remote *notify; /* also-notify */
     size_t notify_count;
     enum notify_mode notify_mode;
+    bool notify_to_soa;                            /* the MNAME is told as well */
+    uint32_t notify_delay_s;                       /* from a new version to its NOTIFY */
     struct address notify_source4, notify_source6; /* family 0: any */
     struct refresh_options refresh;
     struct xfr_in_limits transfer_limits;
@@ -114,7 +119,8 @@ struct settings {
     struct cookie_policy cookies;
     const struct acl *blackhole; /* NULL: nobody */
     struct rate_limit *rates;    /* owned; NULL: responses are not limited */
-    uint64_t generation;         /* 1 for the first */
+    uint32_t notify_rate, startup_notify_rate, serial_query_rate; /* a second, to all peers */
+    uint64_t generation;                                          /* 1 for the first */
 };
 
 struct settings_input {

@@ -196,7 +196,7 @@ static void query_soa(struct sync *sync, struct server_zone *zone,
     ask_cancel(state->soa_ask);
     state->soa_ask = NULL;
     state->soa_ticket = action->ticket;
-    state->soa_edns = action->edns;
+    state->soa_edns = action->edns && !primary->no_edns;
     state->soa_primary = action->primary;
     uint8_t buffer[600];
     struct error err = {0};
@@ -204,11 +204,13 @@ static void query_soa(struct sync *sync, struct server_zone *zone,
         struct soa_query query = {.zone = zone->zone->name,
                                   .class = zone->zone->class,
                                   .id = state->soa_id,
-                                  .with_edns = action->edns};
+                                  .with_edns = state->soa_edns,
+                                  .udp_size = primary->udp_size};
         size_t size = soa_query_write(&query, buffer, sizeof(buffer));
-        if (ask_start(sync->asker, &primary->address, &primary->source, action->tcp, SOA_TCP_MS,
-                      state->soa_id, slice_of(buffer, size), primary->tsig, soa_done, zone,
-                      &state->soa_ask, &err) == OK) {
+        if (ask_start(sync->asker, &primary->address, &primary->source,
+                      action->tcp || primary->tcp_only, SOA_TCP_MS, state->soa_id,
+                      slice_of(buffer, size), primary->tsig, soa_done, zone, &state->soa_ask,
+                      &err) == OK) {
             return;
         }
     }
@@ -261,6 +263,7 @@ static struct instant step_refresh(struct sync *sync, struct server_zone *zone,
                                    const struct zone_settings *settings)
 {
     struct refresh *refresh = zone->sync.refresh;
+    struct instant later;
     for (;;) {
         struct refresh_action action = refresh_step(refresh, clock_now());
         switch (action.kind) {
@@ -278,6 +281,11 @@ static struct instant step_refresh(struct sync *sync, struct server_zone *zone,
             return refresh_deadline(refresh);
         }
         case REFRESH_QUERY_SOA:
+            if (!send_rate_take(&sync->soa_queries, settings->settings->serial_query_rate,
+                                clock_now(), &later)) {
+                refresh_put_off(refresh, action.ticket);
+                return instant_min(later, refresh_status(refresh).expires_at);
+            }
             query_soa(sync, zone, settings, &action);
             break;
         case REFRESH_TRANSFER:
@@ -389,6 +397,16 @@ static void detach(struct sync *sync, struct server_zone *zone)
     server_zone_unref(zone);
 }
 
+static void log_no_primary(struct server_zone *zone)
+{
+    char phrase[1200];
+    snprintf(phrase, sizeof(phrase),
+             "zone %s: not refreshed: each of its primaries is `bogus yes` in a server statement",
+             zone->label);
+    LOG_EVENT(zone->server->logging, LOG_WARNING, LOG_GENERAL, "zone_no_primary", phrase,
+              LOG_KEY("action", "take `bogus yes` away or name another primary"));
+}
+
 static void configure(struct sync *sync, struct server_zone *zone,
                       const struct sync_message *message)
 {
@@ -406,13 +424,16 @@ static void configure(struct sync *sync, struct server_zone *zone,
         zone->sync.at = sync->zone_count;
         sync->zones[sync->zone_count++] = server_zone_ref(zone);
     }
-    if (settings->role == ROLE_SECONDARY) {
+    if (settings->role == ROLE_SECONDARY && settings->primary_count > 0) {
         configure_refresh(zone, settings, message);
-    } else if (zone->sync.refresh != NULL) {
+    } else {
         ask_cancel(zone->sync.soa_ask);
         zone->sync.soa_ask = NULL;
         refresh_free(zone->sync.refresh);
         zone->sync.refresh = NULL;
+        if (settings->role == ROLE_SECONDARY) {
+            log_no_primary(zone);
+        }
     }
     sync_notify_targets(sync, zone, settings);
     settings_unref(settings->settings);

@@ -5,6 +5,7 @@
 
 #include "server/ask.h"
 #include "server/notify_pace.h"
+#include "server/send_rate.h"
 #include "server/sync.h"
 #include "server/zones.h"
 #include "xfr/notify_out.h"
@@ -17,11 +18,12 @@ struct sync {
     struct asker *asker;
     struct resolver *resolver;
     struct notify_pace *pace;
+    struct send_rate notifies, first_notifies, soa_queries;
     pthread_t thread;
     bool running;
     _Atomic(struct sync_message *) soon; /* messages that may wait, newest first */
     struct loop_timer soon_timer;
-    uint32_t configuring; /* batches of zones under way: what may wait waits for them */
+    uint32_t configuring;       /* batches of zones under way: what may wait waits for them */
     struct server_zone **zones; /* attached; each holds a reference */
     size_t zone_count, zone_room;
 };
@@ -33,6 +35,7 @@ struct notify_target {
     bool from_ns_set;     /* found through the NS records, not configured */
     bool kept;            /* while the list is made anew */
     bool fresh;           /* was told of no version yet */
+    bool is_first;        /* the version it is told of now is the first */
     struct notify_out machine;
     struct notify_slot slot; /* held while `machine` has one in flight */
     struct ask *ask;

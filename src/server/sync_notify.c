@@ -161,15 +161,21 @@ static void mark_behind(struct notify_target *target, struct serial serial)
     }
 }
 
-static void publish_to_fresh(struct server_zone *zone)
+static struct instant notify_at(const struct zone_settings *settings)
+{
+    return instant_add_ms(clock_now(), (int64_t)settings->notify_delay_s * 1000);
+}
+
+static void publish_to_fresh(struct server_zone *zone, const struct zone_settings *settings)
 {
     struct zone_version *version = zone_acquire(zone->zone);
     for (size_t i = 0; version != NULL && i < zone->sync.target_count; i++) {
         struct notify_target *target = zone->sync.targets[i];
         if (target->fresh) {
             target->fresh = false;
+            target->is_first = true;
             mark_behind(target, zone_version_serial(version));
-            notify_out_publish(&target->machine, zone_version_serial(version), clock_now());
+            notify_out_publish(&target->machine, zone_version_serial(version), notify_at(settings));
         }
     }
     zone_version_unref(version);
@@ -190,9 +196,9 @@ static void run_resolved(void *context)
         for (size_t i = 0; i < resolved->answer.count; i++) {
             list_add_host(&list, zone, settings, resolved->answer.addresses[i]);
         }
-        settings_unref(settings->settings);
         replace_targets(zone, &list);
-        publish_to_fresh(zone);
+        publish_to_fresh(zone, settings);
+        settings_unref(settings->settings);
         sync_zone_step(resolved->sync, zone);
     }
     server_zone_unref(zone);
@@ -239,7 +245,7 @@ void sync_notify_targets(struct sync *sync, struct server_zone *zone,
         size_t offset = 0;
         struct slice rdata;
         while (rrset_next_rdata(&ns, &offset, &rdata)) {
-            if (name_equal(rdata.data, soa.mname)) {
+            if (!settings->notify_to_soa && name_equal(rdata.data, soa.mname)) {
                 continue; /* RFC 1996 2.1: the MNAME is the primary itself */
             }
             if (!add_own_addresses(&list, zone, settings, rdata.data) &&
@@ -362,6 +368,7 @@ void sync_notify_publish(struct sync *sync, struct server_zone *zone, struct ser
 {
     struct zone_settings *settings = server_zone_settings(zone);
     sync_notify_targets(sync, zone, settings); /* the NS set may have changed with the version */
+    struct instant at = notify_at(settings);
     settings_unref(settings->settings);
     if (zone->sync.target_count == 0) {
         return;
@@ -373,9 +380,10 @@ void sync_notify_publish(struct sync *sync, struct server_zone *zone, struct ser
               LOG_NUM("targets", zone->sync.target_count));
     for (size_t i = 0; i < zone->sync.target_count; i++) {
         zone->sync.targets[i]->told = 0;
+        zone->sync.targets[i]->is_first = zone->sync.targets[i]->fresh;
         zone->sync.targets[i]->fresh = false;
         mark_behind(zone->sync.targets[i], serial);
-        notify_out_publish(&zone->sync.targets[i]->machine, serial, clock_now());
+        notify_out_publish(&zone->sync.targets[i]->machine, serial, at);
     }
 }
 
@@ -384,10 +392,27 @@ void sync_notify_look_again(struct sync *sync, struct server_zone *zone)
     struct zone_settings *settings = server_zone_settings(zone);
     if (settings->notify_mode == NOTIFY_ON || settings->notify_mode == NOTIFY_PRIMARY_ONLY) {
         sync_notify_targets(sync, zone, settings);
-        publish_to_fresh(zone);
+        publish_to_fresh(zone, settings);
         sync_zone_step(sync, zone);
     }
     settings_unref(settings->settings);
+}
+
+/* notify-rate and startup-notify-rate, which a message that waits in line already paid. */
+static bool may_send(struct sync *sync, struct notify_target *target, struct instant now,
+                     struct instant *out_later)
+{
+    if (target->slot.is_held || target->slot.is_queued) {
+        return true;
+    }
+    struct zone_settings *settings = server_zone_settings(target->zone);
+    bool may =
+        target->is_first
+            ? send_rate_take(&sync->first_notifies, settings->settings->startup_notify_rate, now,
+                             out_later)
+            : send_rate_take(&sync->notifies, settings->settings->notify_rate, now, out_later);
+    settings_unref(settings->settings);
+    return may;
 }
 
 struct instant sync_notify_step(struct sync *sync, struct server_zone *zone, struct instant now)
@@ -398,6 +423,11 @@ struct instant sync_notify_step(struct sync *sync, struct server_zone *zone, str
         struct notify_target *target = zone->sync.targets[i];
         struct notify_send what;
         bool due = !instant_before(now, notify_out_deadline(&target->machine));
+        struct instant later;
+        if (due && !target->machine.waiting && !may_send(sync, target, now, &later)) {
+            next = instant_min(next, later);
+            continue;
+        }
         if (due && target->machine.waiting) {
             notify_slot_lost(&target->slot);
         } else if (due && !notify_slot_take(&target->slot)) {

@@ -52,14 +52,15 @@ static uint32_t pause_ms(const struct notify_out *n)
     return ms > LAST_PAUSE_MS ? LAST_PAUSE_MS : ms;
 }
 
-void notify_out_publish(struct notify_out *n, struct serial serial, struct instant now)
+void notify_out_publish(struct notify_out *n, struct serial serial, struct instant at)
 {
+    bool is_delayed = n->pending && n->tries == 0 && instant_before(n->due, at);
     n->serial = serial;
     n->pending = true;
     n->answered = false;
     n->tries = 0;
-    if (!n->waiting) {
-        n->due = now;
+    if (!n->waiting && !is_delayed) {
+        n->due = at;
     }
 }
 

@@ -33,8 +33,9 @@ struct notify_send {
 
 /* `seed` differs per zone and target, so that retries do not march in step. */
 void notify_out_init(struct notify_out *notify, uint64_t seed);
-/* A version was published. Sent at once, unless one is in flight: then right after its end. */
-void notify_out_publish(struct notify_out *notify, struct serial serial, struct instant now);
+/* A version was published. Sent at `at` (now, unless a delay is wanted; versions that come within
+ * it do not prolong it), or where one is in flight right after its end. */
+void notify_out_publish(struct notify_out *notify, struct serial serial, struct instant at);
 /* True: send what `out` says now. False: nothing before notify_out_deadline. */
 bool notify_out_step(struct notify_out *notify, struct instant now, struct notify_send *out);
 struct instant notify_out_deadline(const struct notify_out *notify);

@@ -116,7 +116,12 @@ static void query_failed(struct refresh *r, const char *text, struct instant now
                                    : query_step(r),
                                text, now);
     } else {
-        refresh_give_query(r, r->udp_tries >= r->options.soa_udp_tries);
+        bool gives_up = r->udp_tries >= r->options.soa_udp_tries;
+        if (gives_up && r->options.no_tcp) {
+            refresh_primary_failed(r, query_step(r), text, now);
+        } else {
+            refresh_give_query(r, gives_up);
+        }
     }
 }
 
@@ -162,6 +167,14 @@ struct refresh_action refresh_step(struct refresh *r, struct instant now)
         query_failed(r, "no answer, timed out", now);
     }
     return r->due ? give_out(r, now) : (struct refresh_action){.kind = REFRESH_WAIT};
+}
+
+void refresh_put_off(struct refresh *r, uint32_t ticket)
+{
+    if (r->state == REFRESH_QUERYING && ticket == r->ticket && !r->due) {
+        r->due = true;
+        r->udp_tries -= !r->tcp;
+    }
 }
 
 struct instant refresh_deadline(const struct refresh *r)
@@ -262,7 +275,7 @@ void refresh_soa_failed(struct refresh *r, uint32_t ticket, enum refresh_failure
         }
         break;
     case REFRESH_UNREACHABLE:
-        if (!r->tcp) {
+        if (!r->tcp && !r->options.no_tcp) {
             /* A closed UDP port does not get better by asking it again. */
             refresh_give_query(r, true);
             return;

@@ -24,6 +24,7 @@ struct refresh_options {
     uint32_t first_retry_ms; /* back-off of a zone without copy, or known to be old; 1000 */
     uint32_t last_retry_s;   /* where the back-off of a zone without copy, or expired, ends; 300 */
     bool no_ixfr;            /* request-ixfr no */
+    bool no_tcp;             /* try-tcp-refresh no: UDP that is not answered is a failure */
 };
 
 #define REFRESH_ANY_PRIMARY UINT32_MAX
@@ -71,6 +72,9 @@ void refresh_start(struct refresh *refresh, const struct refresh_soa *soa,
 /* What to do now. Call after every event and at the deadline, until it says REFRESH_WAIT. */
 struct refresh_action refresh_step(struct refresh *refresh, struct instant now);
 struct instant refresh_deadline(const struct refresh *refresh);
+/* The query of this ticket may not leave yet, for reasons of the caller's: the next step gives it
+ * out again, and its wait begins then. */
+void refresh_put_off(struct refresh *refresh, uint32_t ticket);
 
 /* --- events --- */
 

@@ -29,7 +29,8 @@ size_t soa_query_write(const struct soa_query *query, uint8_t *buffer, size_t li
     put_u16(options + 6, 0);
     if (!message_write_question(&w, query->zone, TYPE_SOA, query->class) ||
         (query->with_edns &&
-         !message_write_opt(&w, OUR_UDP_SIZE, 0, 0, false, slice_of(options, sizeof(options))))) {
+         !message_write_opt(&w, query->udp_size == 0 ? OUR_UDP_SIZE : query->udp_size, 0, 0, false,
+                            slice_of(options, sizeof(options))))) {
         return 0;
     }
     return message_writer_finish(&w).size;

@@ -11,7 +11,8 @@ struct soa_query {
     const uint8_t *zone; /* borrowed */
     uint16_t class;
     uint16_t id;
-    bool with_edns; /* asks for EXPIRE (RFC 7314) and FINGERPRINT (docs/formats.md) too */
+    bool with_edns;    /* asks for EXPIRE (RFC 7314) and FINGERPRINT (docs/formats.md) too */
+    uint16_t udp_size; /* offered by EDNS; 0: 1232 */
 };
 
 /* Returns the size, 0 where `limit` is too small; 512 is always enough. */

@@ -214,9 +214,25 @@ static void message_is_what_notify_in_reads_and_the_reply_acknowledges(void **st
                      ERR_FORMAT);
 }
 
+static void delay_is_not_prolonged_by_more_versions(void **state)
+{
+    (void)state;
+    struct notify_out n;
+    struct notify_send send;
+    notify_out_init(&n, 1);
+    notify_out_publish(&n, (struct serial){5}, at_ms(5000));
+    assert_false(notify_out_step(&n, at_ms(0), &send));
+    notify_out_publish(&n, (struct serial){6}, at_ms(9000));
+    assert_int_equal(notify_out_deadline(&n).ns, at_ms(5000).ns);
+    assert_false(notify_out_step(&n, at_ms(4999), &send));
+    assert_true(notify_out_step(&n, at_ms(5000), &send));
+    assert_int_equal(send.serial.value, 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(delay_is_not_prolonged_by_more_versions),
         cmocka_unit_test(published_serial_is_sent_at_once),
         cmocka_unit_test(newer_serial_waits_for_the_one_in_flight),
         cmocka_unit_test(tries_back_off_and_never_end),

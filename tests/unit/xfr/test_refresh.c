@@ -613,9 +613,51 @@ static void timers_are_clamped(void **state)
     refresh_free(r);
 }
 
+static void query_that_may_not_leave_yet_is_given_out_again(void **state)
+{
+    (void)state;
+    struct refresh *r = refresh_new(NULL, 1, 1);
+    struct refresh_soa soa = {{7}, 3600, 600, 86400};
+    refresh_start(r, &soa, at_s(86400), at_s(10), at_s(0));
+    struct refresh_action action = refresh_step(r, at_s(20));
+    assert_int_equal(action.kind, REFRESH_QUERY_SOA);
+    refresh_put_off(r, action.ticket);
+    /* Long after its wait would have ended: it is the first query still. */
+    struct refresh_action again = refresh_step(r, at_s(100));
+    assert_int_equal(again.kind, REFRESH_QUERY_SOA);
+    assert_int_equal(again.ticket, action.ticket);
+    assert_false(again.tcp);
+    assert_int_equal(refresh_step(r, at_s(100)).kind, REFRESH_WAIT);
+    assert_int_equal(refresh_status(r).failed_rounds, 0);
+    refresh_put_off(r, action.ticket + 1);
+    assert_int_equal(refresh_step(r, at_s(100)).kind, REFRESH_WAIT);
+    refresh_free(r);
+}
+
+static void without_tcp_a_silent_primary_has_failed(void **state)
+{
+    (void)state;
+    struct refresh_options options = {.no_tcp = true};
+    struct refresh *r = refresh_new(&options, 1, 1);
+    struct refresh_soa soa = {{7}, 3600, 600, 86400};
+    refresh_start(r, &soa, at_s(86400), at_s(0), at_s(0));
+    unsigned queries = 0;
+    for (int64_t s = 1; s < 100; s++) {
+        struct refresh_action action = refresh_step(r, at_s(s));
+        if (action.kind == REFRESH_QUERY_SOA) {
+            assert_false(action.tcp);
+            queries++;
+        }
+    }
+    assert_in_range(refresh_status(r).failed_rounds, 1, queries);
+    refresh_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(query_that_may_not_leave_yet_is_given_out_again),
+        cmocka_unit_test(without_tcp_a_silent_primary_has_failed),
         cmocka_unit_test(zone_without_copy_is_transferred_at_once),
         cmocka_unit_test(bootstrap_backs_off_from_a_second_to_five_minutes),
         cmocka_unit_test(soa_query_waits_for_the_refresh_time),

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Statements that say how we deal with others: server, try-tcp-refresh, notify-delay, notify-to-soa, rates."""
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+import dns.message
+import dns.opcode
+
+from harness import Zone, simple_zone
+
+NAME = "example.com"
+
+
+class Listener:
+    """A name server that answers nothing, or NOTIFY alone, and keeps what it was asked, with the time."""
+
+    kind = "listener"
+
+    def __init__(self, test, answers_notify=False):
+        self.name, self.address, self.port = "listener", "127.0.0.1", test.next_port()
+        self.answers_notify, self.open = answers_notify, True
+        self.udp_seen, self.tcp_seen = [], []
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind((self.address, self.port))
+        self.tcp = socket.create_server((self.address, self.port))
+        self.udp.settimeout(0.1)
+        self.tcp.settimeout(0.1)
+        self.threads = [threading.Thread(target=f, daemon=True) for f in (self.serve_udp, self.serve_tcp)]
+        for thread in self.threads:
+            thread.start()
+
+    def end(self):
+        self.open = False
+        for thread in self.threads:
+            thread.join()
+        self.udp.close()
+        self.tcp.close()
+
+    def serve_udp(self):
+        while self.open:
+            try:
+                wire, peer = self.udp.recvfrom(65535)
+            except socket.timeout:
+                continue
+            message = dns.message.from_wire(wire)
+            self.udp_seen.append((time.monotonic(), message))
+            if self.answers_notify and message.opcode() == dns.opcode.NOTIFY:
+                self.udp.sendto(dns.message.make_response(message).to_wire(), peer)
+
+    def serve_tcp(self):
+        while self.open:
+            try:
+                sock, _ = self.tcp.accept()
+            except socket.timeout:
+                continue
+            with sock:
+                sock.settimeout(2)
+                try:
+                    size = struct.unpack("!H", sock.recv(2))[0]
+                    self.tcp_seen.append((time.monotonic(), dns.message.from_wire(sock.recv(size))))
+                except (OSError, struct.error):
+                    pass
+
+
+def secondary_with_copy(test, options="", server="", suffix=""):
+    """A secondary that has a copy and asks a listener that says nothing whether it is the newest."""
+    primary, ours = test.lockstep(f"p{suffix}"), test.lockstep(f"o{suffix}")
+    primary.add(Zone(NAME, simple_zone(NAME, 1))).start()
+    ours.add(Zone(NAME, primaries=[primary])).start()
+    test.wait_serial(ours, NAME, 1)
+    ours.stop()
+    listener = Listener(test)
+    ours.zone(NAME).primaries = [listener]
+    ours.options = options
+    configure = ours.configure
+
+    def with_server():
+        configure()
+        with open(ours.home / "named.conf", "a") as conf:
+            conf.write(f"server 127.0.0.1 {{ {server} }};\n" if server else "")
+    ours.configure = with_server
+    ours.start()
+    test.wait_serial(ours, NAME, 1)
+    return ours, listener
+
+
+def refresh(test, ours, *names):
+    """Makes it ask now."""
+    for name in names or (NAME,):
+        subprocess.run([test.build / "lockstep", "refresh", "-s", ours.home / "lockstepd.ctl", name], check=True,
+                       stdout=subprocess.DEVNULL, timeout=20)
+
+
+def test_tcp_only_and_sizes(test):
+    for number, (server, check) in enumerate((
+            ("tcp-only yes;", lambda l: l.tcp_seen and not l.udp_seen),
+            ("edns no;", lambda l: l.udp_seen and all(m.edns == -1 for _, m in l.udp_seen)),
+            ("edns-udp-size 700;", lambda l: l.udp_seen and l.udp_seen[0][1].payload == 700))):
+        ours, listener = secondary_with_copy(test, server=server, suffix=number)
+        try:
+            refresh(test, ours)
+            test.wait_for(server, lambda: check(listener), 15)  # noqa: B023
+            assert check(listener)
+        finally:
+            listener.end()
+        ours.stop()
+
+
+def test_bogus_primary_is_not_asked(test):
+    ours, listener = secondary_with_copy(test, server="bogus yes;")
+    try:
+        assert "not refreshed: each of its primaries is `bogus yes`" in ours.log()
+        time.sleep(2)
+        assert not listener.udp_seen and not listener.tcp_seen
+        assert test.serial(ours, NAME) == 1
+    finally:
+        listener.end()
+
+
+def test_without_try_tcp_refresh_udp_alone_is_used(test):
+    ours, listener = secondary_with_copy(test, options="try-tcp-refresh no;")
+    try:
+        refresh(test, ours)
+        test.wait_for("it gives up", lambda: "refresh: failure trying primary" in ours.log(), 30)
+        assert listener.udp_seen and not listener.tcp_seen
+    finally:
+        listener.end()
+
+
+def test_serial_query_rate(test):
+    names = [f"z{i}.test" for i in range(12)]
+    listener = Listener(test)
+    ours = test.lockstep(options="serial-query-rate 4;")
+    primary = test.lockstep("primary")
+    for name in names:
+        primary.add(Zone(name, simple_zone(name, 1)))
+        ours.add(Zone(name, primaries=[primary]))
+    primary.start(), ours.start()
+    for name in names:
+        test.wait_serial(ours, name, 1)
+    ours.stop()
+    for zone in ours.zones:
+        zone.primaries = [listener]
+    try:
+        ours.start()
+        for name in names:
+            test.wait_serial(ours, name, 1)
+        refresh(test, ours, *names)
+        test.wait_for("each zone's query", lambda: len({str(m.question[0].name) for _, m in listener.udp_seen}) == 12,
+                      60)
+        times = [t for t, _ in listener.udp_seen]
+        assert all(len([t for t in times if begin <= t < begin + 1]) <= 7 for begin in times), times
+    finally:
+        listener.end()
+
+
+def test_notify_delay_and_rate(test):
+    listener = Listener(test, answers_notify=True)
+    try:
+        ours = test.lockstep(options="notify-delay 2;")
+        ours.add(Zone(NAME, simple_zone(NAME, 1), secondaries=[listener])).start()
+        test.wait_for("the first NOTIFY", lambda: listener.udp_seen, 15)
+        for serial in (2, 3):
+            begin = time.monotonic()
+            ours.write_zone(NAME, simple_zone(NAME, serial))
+            ours.reload()
+            test.wait_serial(ours, NAME, serial)
+        test.wait_for("the second NOTIFY", lambda: len(listener.udp_seen) == 2, 15)
+        at, message = listener.udp_seen[1]
+        assert at - begin > 1.0, "it came without delay"
+        assert message.answer[0][0].serial == 3, "two versions within the delay are told of once"
+    finally:
+        listener.end()
+
+
+def test_notify_to_soa(test):
+    for option, expected in (("no", 1), ("yes", 2)):
+        ours = test.lockstep(f"ours-{option}", options=f"notify-to-soa {option};")
+        text = (f"$ORIGIN {NAME}.\n$TTL 300\n@ SOA ns1 admin 1 3600 900 1209600 300\n@ NS ns1\n@ NS ns2\n"
+                "ns1 A 127.77.1.1\nns2 A 127.77.1.2\n")
+        ours.add(Zone(NAME, text))
+        configure = ours.configure
+        ours.configure = lambda c=configure, o=ours: (c(), (o.home / "named.conf").write_text(
+            (o.home / "named.conf").read_text().replace("notify no;", "notify yes;")))
+        ours.start()
+        test.wait_serial(ours, NAME, 1)
+        test.wait_for(f"targets with notify-to-soa {option}",
+                      lambda: "sending notifies" in ours.log(), 10)
+        line = next(line for line in ours.log().splitlines() if "sending notifies" in line)
+        assert f"targets={expected}" in line, line
+        ours.stop()
