@@ -112,7 +112,7 @@ def test_tcp_only_and_sizes(test):
 def test_bogus_primary_is_not_asked(test):
     ours, listener = secondary_with_copy(test, server="bogus yes;")
     try:
-        assert "not refreshed: each of its primaries is `bogus yes`" in ours.log()
+        test.wait_for("it says so", lambda: "not refreshed: each of its primaries is `bogus yes`" in ours.log(), 10)
         time.sleep(2)
         assert not listener.udp_seen and not listener.tcp_seen
         assert test.serial(ours, NAME) == 1
