@@ -218,6 +218,10 @@ static struct remote *copy_remotes(struct settings *settings, const struct conf_
                                    enum conf_id source6, uint16_t default_port, size_t *out_count)
 {
     const struct conf *conf = settings->conf;
+    if (remotes->count == 0) {
+        *out_count = 0;
+        return NULL;
+    }
     struct remote *copies = memory_new_zeroed(remotes->count, sizeof(copies[0]));
     size_t count = 0;
     for (uint32_t i = 0; i < remotes->count; i++) {

@@ -55,18 +55,18 @@ const char *store_source_name(enum store_source source)
 void store_zone_key(const struct store_zone *zone, uint8_t out[VALUE_ZONE_KEY_SIZE], size_t *size)
 {
     put_u16(out, zone->class);
-    memcpy(out + 2, zone->name.wire, zone->name.size);
-    *size = 2u + zone->name.size;
+    memcpy(out + 2, zone->name, zone->name_size);
+    *size = 2u + zone->name_size;
 }
 
-static uint64_t hash_of(const struct name *lower, uint16_t class)
+static uint64_t hash_of(const uint8_t *lower, size_t size, uint16_t class)
 {
-    return hash_bytes(table_key ^ class, lower->wire, lower->size);
+    return hash_bytes(table_key ^ class, lower, size);
 }
 
 static void table_add(struct store *store, const struct store_zone *zone)
 {
-    uint64_t at = hash_of(&zone->name, zone->class);
+    uint64_t at = hash_of(zone->name, zone->name_size, zone->class);
     while (store->table[at & (store->table_room - 1)] != 0) {
         at++;
     }
@@ -79,13 +79,13 @@ static struct store_zone *table_find(struct store *store, const struct name *low
     if (store->table_room == 0) {
         return NULL;
     }
-    for (uint64_t at = hash_of(lower, class);; at++) {
+    for (uint64_t at = hash_of(lower->wire, lower->size, class);; at++) {
         uint32_t id = store->table[at & (store->table_room - 1)];
         if (id == 0) {
             return NULL;
         }
         struct store_zone *zone = store->zones[id - 1];
-        if (zone->class == class && name_equal_case(zone->name.wire, lower->wire)) {
+        if (zone->class == class && name_equal_case(zone->name, lower->wire)) {
             return zone;
         }
     }
@@ -99,12 +99,14 @@ struct store_zone *store_zone_by_id(struct store *store, uint32_t id)
 struct store_zone *store_zone_insert(struct store *store, uint32_t id, const uint8_t *name,
                                      uint16_t class)
 {
-    struct store_zone *zone = memory_new_zeroed(1, sizeof(*zone));
+    size_t size = name_size(name);
+    struct store_zone *zone = memory_new_zeroed(1, sizeof(*zone) + size);
     zone->id = id;
     zone->class = class;
     zone->next_step = 1;
-    name_copy(&zone->name, name);
-    name_lower(zone->name.wire);
+    zone->name_size = (uint8_t)size;
+    memcpy(zone->name, name, size);
+    name_lower(zone->name);
     if (id >= store->zone_room) {
         uint32_t room = store->zone_room == 0 ? FIRST_ZONE_ROOM : store->zone_room;
         while (room <= id) {
@@ -162,7 +164,7 @@ struct store_zone *store_zone_get(struct store *store, const uint8_t *name, uint
 
 const uint8_t *store_zone_name(const struct store_zone *zone)
 {
-    return zone->name.wire;
+    return zone->name;
 }
 
 uint16_t store_zone_class(const struct store_zone *zone)
@@ -354,9 +356,7 @@ static void add_lost_zones(struct store *store)
             struct store_zone *zone = store_zone_insert(store, store->next_id, name.wire, class);
             zone->is_on_disk = true;
             zone->is_loaded = true;
-            zone->is_damaged = true;
-            snprintf(zone->damage, sizeof(zone->damage),
-                     "the zone's entry in the store is damaged");
+            zone->damage = "the zone's entry in the store is damaged";
         }
         rest = slice_of(rest.data + 2 + size, rest.size - 2 - size);
     }

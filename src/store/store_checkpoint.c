@@ -21,7 +21,8 @@
 #include "store/number.h"
 #include "store/store_impl.h"
 
-enum { GROW_TRIES = 24 };
+/* A transaction of LMDB holds its pages in memory, and keeps the memory. */
+enum { GROW_TRIES = 24, TXN_BYTES = 8 << 20 };
 
 enum result store_write_database(struct store *store, store_write_step *write, void *context,
                                  struct error *err)
@@ -103,7 +104,7 @@ static enum result put_one(struct database_txn *txn, const struct pending_put *p
     }
     enum result result = database_put(txn, put->table, put->key, put->value, err);
     if (result == OK && put->table == DATABASE_DATA && value_key_read(put->key, &key) &&
-        key.kind == VALUE_IMAGE_HEAD &&
+        key.kind == VALUE_IMAGE_HEAD && key.step > 1 && /* nothing is older than the first step */
         value_entry_read(put->value.data + VALUE_HEADER_SIZE, &entry)) {
         result =
             store_tidy_images(txn, key.zone_id, key.step, (entry.flags & VALUE_RESTARTS) != 0, err);
@@ -111,16 +112,17 @@ static enum result put_one(struct database_txn *txn, const struct pending_put *p
     return result;
 }
 
-enum result store_put_pending(struct store *store, struct database_txn *txn, uint64_t *out_sequence,
-                              struct error *err)
+enum result store_put_pending(struct store *store, struct database_txn *txn, uint64_t max_bytes,
+                              uint64_t *out_sequence, struct error *err)
 {
     uint8_t number[12];
+    uint64_t bytes = 0;
     pthread_mutex_lock(&store->lock);
     const struct pending_group *group = store->first_group;
     uint64_t last = store->last_group == NULL ? 0 : store->last_group->sequence;
     pthread_mutex_unlock(&store->lock);
-    *out_sequence = last;
     if (last == 0) {
+        *out_sequence = 0;
         return OK;
     }
     /* Groups up to `last` are not changed by anybody until the keeper, which is us, drops them. */
@@ -131,8 +133,11 @@ enum result store_put_pending(struct store *store, struct database_txn *txn, uin
                 return result;
             }
         }
-        goes_on = group->sequence != last;
+        bytes += group->payload.size;
+        goes_on = group->sequence != last && (max_bytes == 0 || bytes < max_bytes);
+        *out_sequence = group->sequence;
     }
+    last = *out_sequence;
     put_u32(number, VALUE_FORMAT);
     enum result result =
         database_put(txn, DATABASE_META, slice_str("format"), slice_of(number, 4), err);
@@ -334,19 +339,25 @@ static enum result trim(struct store *store, bool pressing, bool *trimmed, struc
 static enum result write_pending(struct store *store, struct database_txn *txn, void *context,
                                  struct error *err)
 {
-    return store_put_pending(store, txn, context, err);
+    return store_put_pending(store, txn, TXN_BYTES, context, err);
 }
 
-enum result store_checkpoint(struct store *store, struct error *err)
+/* Under no lock: the oldest group that is still to be moved; 0: none up to `end`. */
+static uint64_t first_pending(struct store *store, uint64_t end)
+{
+    pthread_mutex_lock(&store->lock);
+    uint64_t first = store->first_group == NULL ? 0 : store->first_group->sequence;
+    pthread_mutex_unlock(&store->lock);
+    return first <= end ? first : 0;
+}
+
+/* Moves some of the groups, from the oldest on. */
+static enum result move_groups(struct store *store, struct error *err)
 {
     uint64_t sequence = 0;
     struct error inner = {0};
     bool trimmed = false;
-    pthread_mutex_lock(&store->lock);
-    bool is_idle = store->first_group == NULL;
-    pthread_mutex_unlock(&store->lock);
-    enum result result =
-        is_idle ? OK : store_write_database(store, write_pending, &sequence, &inner);
+    enum result result = store_write_database(store, write_pending, &sequence, &inner);
     if (result == ERR_LIMIT) {
         struct error ignored = {0};
         if (trim(store, true, &trimmed, &ignored) == OK && trimmed) {
@@ -354,14 +365,25 @@ enum result store_checkpoint(struct store *store, struct error *err)
             result = store_write_database(store, write_pending, &sequence, &inner);
         }
     }
-    if (result != OK) {
-        if (err != NULL) {
-            *err = inner;
-        }
-        return result;
+    if (result == OK) {
+        store_drop_pending(store, sequence);
+    } else if (err != NULL) {
+        *err = inner;
     }
-    store_drop_pending(store, sequence);
-    return trim(store, false, &trimmed, err);
+    return result;
+}
+
+enum result store_checkpoint(struct store *store, struct error *err)
+{
+    enum result result = OK;
+    bool trimmed = false;
+    pthread_mutex_lock(&store->lock);
+    uint64_t end = store->last_group == NULL ? 0 : store->last_group->sequence;
+    pthread_mutex_unlock(&store->lock);
+    while (result == OK && first_pending(store, end) != 0) {
+        result = move_groups(store, err);
+    }
+    return result != OK ? result : trim(store, false, &trimmed, err);
 }
 
 uint64_t store_journal_bytes(struct store *store)
@@ -390,7 +412,7 @@ static enum result write_removal(struct store *store, struct database_txn *txn, 
     struct removal *removal = context;
     uint8_t key[VALUE_ZONE_KEY_SIZE];
     size_t size;
-    enum result result = store_put_pending(store, txn, &removal->sequence, err);
+    enum result result = store_put_pending(store, txn, 0, &removal->sequence, err);
     for (size_t i = 0; result == OK && i < ARRAY_SIZE(kinds); i++) {
         result = sweep(txn, removal->zone->id, kinds[i], UINT64_MAX, err);
     }
@@ -412,7 +434,7 @@ enum result store_zone_remove(struct store *store, struct store_zone *zone, stru
     zone->image = (struct value_entry){0};
     zone->is_on_disk = false;
     zone->is_loaded = true;
-    zone->is_damaged = false;
+    zone->damage = NULL;
     zone->last_step = 0;
     zone->next_step = 1;
     zone->last_serial = (struct serial){0};

@@ -78,7 +78,7 @@ void store_index_image(struct store *store, struct store_zone *zone,
     zone->image = *entry;
     if ((entry->flags & VALUE_RESTARTS) != 0) {
         store_index_clear(store, zone);
-        zone->is_damaged = false;
+        zone->damage = NULL;
     }
     zone->since_image_bytes = 0;
     for (size_t i = zone->item_first; i < zone->item_count; i++) {
@@ -91,11 +91,11 @@ void store_index_image(struct store *store, struct store_zone *zone,
 
 /* --- Loading. --- */
 
+/* `text` lives for ever. */
 static void damaged(struct store_zone *zone, const char *text)
 {
-    if (!zone->is_damaged) {
-        zone->is_damaged = true;
-        snprintf(zone->damage, sizeof(zone->damage), "%s", text);
+    if (zone->damage == NULL) {
+        zone->damage = text;
     }
 }
 
@@ -327,10 +327,10 @@ enum result store_zone_status(struct store *store, struct store_zone *zone,
         .history_count = zone->item_count - zone->item_first,
         .since_image_bytes = zone->since_image_bytes,
     };
-    if (zone->is_damaged) {
+    if (zone->damage != NULL) {
         char text[NAME_TEXT_SIZE];
         result = error_set(err, ERR_CORRUPT, "%s", zone->damage);
-        error_zone(err, name_format_log(zone->name.wire, text));
+        error_zone(err, name_format_log(zone->name, text));
     } else if (zone->last_step == 0) {
         result = ERR_NOT_FOUND;
     }
@@ -437,7 +437,7 @@ enum result store_read_chunk(struct store *store, struct store_zone *zone, uint6
     text_deinit(&bytes);
     if (result == ERR_CORRUPT) {
         char text[NAME_TEXT_SIZE];
-        error_zone(err, name_format_log(zone->name.wire, text));
+        error_zone(err, name_format_log(zone->name, text));
     }
     return result;
 }

@@ -135,7 +135,7 @@ static enum result write_end(struct store *store, struct database_txn *txn, void
     uint8_t key[VALUE_KEY_SIZE];
     uint8_t bytes[VALUE_ENTRY_SIZE];
     uint8_t lanes[VALUE_LANES_SIZE];
-    enum result result = store_put_pending(store, txn, &image->sequence, err);
+    enum result result = store_put_pending(store, txn, 0, &image->sequence, err);
     if (result == OK) {
         result = write_parts(store, txn, image, err);
     }
@@ -389,7 +389,7 @@ enum result store_read_image(struct store *store, struct store_zone *zone, store
     database_abort(&r.txn);
     if (result == ERR_CORRUPT) {
         char text[NAME_TEXT_SIZE];
-        error_zone(err, name_format_log(zone->name.wire, text));
+        error_zone(err, name_format_log(zone->name, text));
     }
     return result;
 }

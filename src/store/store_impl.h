@@ -41,13 +41,13 @@ struct history_item {
     struct pending_put *pending; /* part 0, while it is in the journal only; further parts follow */
 };
 
+/* There is one for each zone, ever: what few zones need is allocated when they need it. */
 struct store_zone {
     uint32_t id;
     uint16_t class;
-    bool is_on_disk; /* the zones table, or the journal, has it */
-    bool is_loaded;  /* the index below is true */
-    bool is_damaged; /* found at loading; told by status until history restarts */
-    char damage[128];
+    bool is_on_disk;    /* the zones table, or the journal, has it */
+    bool is_loaded;     /* the index below is true */
+    const char *damage; /* found at loading, told by status until history restarts; or NULL */
     uint64_t next_step;
     uint64_t last_step;
     struct serial last_serial;
@@ -56,12 +56,13 @@ struct store_zone {
     uint64_t since_image_bytes;
     struct value_entry image;   /* entry.step 0: none */
     struct history_item *items; /* ascending steps, without gaps */
-    size_t item_first;          /* items before it have been trimmed */
-    size_t item_count;          /* where the array ends */
-    size_t item_room;
+    uint32_t item_first;        /* items before it have been trimmed */
+    uint32_t item_count;        /* where the array ends */
+    uint32_t item_room;
+    uint8_t name_size;
     struct pending_put *first_pending;
     struct pending_put *last_pending;
-    struct name name; /* lower case */
+    uint8_t name[]; /* lower case */
 };
 
 struct store {
@@ -121,9 +122,11 @@ MUST_CHECK enum result store_write_database(struct store *store, store_write_ste
  * and with `restarts` all deltas up to it. */
 MUST_CHECK enum result store_tidy_images(struct database_txn *txn, uint32_t zone_id, uint64_t step,
                                          bool restarts, struct error *err);
-/* Puts of the journal's groups into the transaction, and `applied`. Returns the last sequence. */
+/* Puts of the journal's groups into the transaction, and `applied`. Returns the last sequence.
+ * max_bytes  no more groups once there are so many octets; 0: all */
 MUST_CHECK enum result store_put_pending(struct store *store, struct database_txn *txn,
-                                         uint64_t *out_sequence, struct error *err);
+                                         uint64_t max_bytes, uint64_t *out_sequence,
+                                         struct error *err);
 /* After the commit of it: the overlay up to `sequence` is gone, its segments are free. */
 void store_drop_pending(struct store *store, uint64_t sequence);
 
