@@ -5,16 +5,17 @@
  *   bench_master [FILE ORIGIN]
  *
  * Without a file it writes a TLD-like one of 1,000,000 delegations to a temporary file (2-4 name
- * servers each, a DS for three in ten, glue for one in five). Prints each repeat and the median.
+ * servers each, a DS for three in ten, glue for one in five). Prints each repeat and the median, in
+ * CPU seconds.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "wire/name.h"
 #include "zone/master.h"
 
@@ -97,17 +98,25 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* Of this process: other work on the machine counts less than it does in time that passes. */
+static double cpu_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static double run(const char *path, const struct master_options *options, double megabytes)
 {
     uint64_t records = 0;
     struct error err = {0};
-    struct instant start = clock_now();
+    double start = cpu_seconds();
     if (master_parse_file(path, NULL, options, count_record, &records, NULL, NULL, &err) != OK) {
         char text[1024];
         fprintf(stderr, "%s\n", error_format(&err, text, sizeof(text)));
         exit(1);
     }
-    double seconds = (double)(clock_now().ns - start.ns) / 1e9;
+    double seconds = cpu_seconds() - start;
     printf("%" PRIu64 " records, %.1f MB, %.3f s, %.0f MB/s, %.1f M records/s\n", records,
            megabytes, seconds, megabytes / seconds, (double)records / seconds / 1e6);
     return megabytes / seconds;

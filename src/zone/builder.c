@@ -19,6 +19,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "wire/name_octets.h"
 #include "wire/rrtype.h"
 #include "zone/builder_impl.h"
 #include "zone/zone_set.h"
@@ -301,20 +302,36 @@ HOT enum result builder_pack(struct builder *builder, const uint8_t *name, size_
     return OK;
 }
 
-static bool same_octets(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
+static ALWAYS_INLINE bool same_octets(const uint8_t *a, size_t a_size, const uint8_t *b,
+                                      size_t b_size)
 {
-    return a_size == b_size && memcmp(a, b, a_size) == 0;
+    return a_size == b_size && octets_equal(a, b, a_size);
 }
 
-/* `before` is seen to be the name's parent, or to have the same: no ancestor can be missing. */
-static bool is_near(const struct name *before, const struct name *name)
+/* What is seen at once of a name and the one before: then no ancestor can be missing. */
+enum kin { KIN_NONE, KIN_CHILD, KIN_SIBLING };
+
+static ALWAYS_INLINE enum kin kin_of(const struct name *name, const struct name *before)
 {
     size_t label = 1u + name->wire[0];
     size_t label_before = 1u + before->wire[0];
-    return before->size != 0 &&
-           (same_octets(name->wire + label, name->size - label, before->wire, before->size) ||
-            same_octets(name->wire + label, name->size - label, before->wire + label_before,
-                        before->size - label_before));
+    if (before->size == 0) {
+        return KIN_NONE;
+    }
+    if (same_octets(name->wire + label, name->size - label, before->wire, before->size)) {
+        return KIN_CHILD;
+    }
+    return before->size > label_before &&
+                   same_octets(name->wire + label, name->size - label, before->wire + label_before,
+                               before->size - label_before)
+               ? KIN_SIBLING
+               : KIN_NONE;
+}
+
+/* The name stands behind the one before in canonical order, its head being the same. */
+static bool is_behind(const struct name *name, const struct name *before, enum kin kin)
+{
+    return kin == KIN_CHILD || name_compare(before->wire, name->wire) < 0;
 }
 
 /* The next entry does not stand behind the last one. */
@@ -336,8 +353,11 @@ HOT enum result builder_flush(struct builder *builder, struct error *err)
     const struct owner *owner = NULL;
     const struct name *name = &builder->last;
     uint64_t head = tree_head(name->wire, name->size, builder->apex.size);
+    enum kin kin = builder->last_labels > builder->apex_labels + 1u
+                       ? kin_of(name, &builder->flushed)
+                       : KIN_NONE;
     if (!builder->scattered && builder->flushed.size != 0 && head <= builder->flushed_head &&
-        (head != builder->flushed_head || name_compare(builder->flushed.wire, name->wire) >= 0)) {
+        (head != builder->flushed_head || !is_behind(name, &builder->flushed, kin))) {
         builder_break(builder);
     }
     enum result packed =
@@ -346,7 +366,7 @@ HOT enum result builder_flush(struct builder *builder, struct error *err)
         return packed;
     }
     if (!builder->scattered && builder->last_labels > builder->apex_labels + 1u &&
-        !is_near(&builder->flushed, name)) {
+        kin == KIN_NONE) {
         const uint8_t *before =
             builder->flushed.size == 0 ? builder->apex.wire : builder->flushed.wire;
         builder_add_ancestors(builder, before, name->wire);
@@ -458,6 +478,16 @@ static COLD enum result refuse_class(const struct builder *builder, const struct
                      name_format(record->owner, text), record->class, builder->class);
 }
 
+/* The name is that of the owner being gathered. */
+static ALWAYS_INLINE bool is_gathered(const struct builder *builder, const uint8_t *name)
+{
+    size_t size = 0;
+    while (name[size] != 0) {
+        size += 1u + name[size];
+    }
+    return same_octets(name, size + 1, builder->last.wire, builder->last.size);
+}
+
 HOT enum result builder_add(struct builder *builder, const struct record *record, const char *file,
                             uint32_t line, struct error *err)
 {
@@ -465,7 +495,7 @@ HOT enum result builder_add(struct builder *builder, const struct record *record
     if (UNLIKELY(record->class != builder->class)) {
         return refuse_class(builder, record, err);
     }
-    if (builder->last.size == 0 || !name_equal(builder->last.wire, record->owner)) {
+    if (!is_gathered(builder, record->owner)) {
         enum result begun = builder_begin(builder, record, err);
         if (begun != OK) {
             return begun;

@@ -97,10 +97,14 @@ static bool same_owner(const struct tree_entry *a, const struct tree_entry *b)
 static enum result join_all(struct builder *builder, struct tree_entry *pieces, size_t count,
                             struct error *err)
 {
+    enum { AHEAD = 12 };
     enum result result = OK;
     size_t at = 0;
     while (at < count) {
         size_t end = at + 1;
+        if (at + AHEAD < count && pieces[at + AHEAD].head == pieces[at + AHEAD - 1].head) {
+            __builtin_prefetch(pieces[at + AHEAD].owner);
+        }
         while (end < count && same_owner(&pieces[at], &pieces[end])) {
             end++;
         }

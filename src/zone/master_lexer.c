@@ -11,6 +11,7 @@
  *
  * Invariants: *limit is NUL and LEXER_PADDING octets behind it may be read, so the inner loops need
  * no bounds; a NUL that is not at the limit is one in the file. `entry` is at the start of a line.
+ * A line of nothing but words and blanks is cut up by master_lexer_plain.c.
  *
  * The grammar, where RFC 1035 leaves it open, follows BIND:
  *   entry    ends at a line end outside of parentheses; empty lines and comments are skipped
@@ -34,7 +35,7 @@
 enum {
     LEXER_WINDOW = 256 * 1024,
     LEXER_SMALL_WINDOW = 4096,
-    LEXER_PADDING = 32,
+    LEXER_PADDING = 64,
     LEXER_ENTRY_MAX = 8 * 1024 * 1024, /* octets of one entry, comments included */
     LEXER_TOKENS = 64,
     LEXER_TOKENS_MAX = 70000, /* more than 65535 octets of rdata can need */
@@ -89,7 +90,7 @@ static ALWAYS_INLINE const char *skip_ordinary(const char *p)
 
 static void init(struct master_lexer *lexer, size_t window_size)
 {
-    *lexer = (struct master_lexer){.fd = -1, .line = 1};
+    *lexer = (struct master_lexer){.fd = -1, .line = 1, .plain = master_lexer_plain()};
     lexer->window_size = window_size;
     lexer->window = memory_new(lexer->window_size + LEXER_PADDING);
     memset(lexer->window, 0, LEXER_PADDING);
@@ -443,7 +444,10 @@ HOT enum lexer_step master_lexer_next(struct master_lexer *lexer)
             return step;
         }
     }
-again:;
+again:
+    if (LIKELY(lexer->plain != NULL && lexer->plain(lexer))) {
+        return LEXER_ENTRY;
+    }
     const char *p = lexer->cursor;
     const char *entry = p;
     const char *end = p;

@@ -17,6 +17,14 @@ enum lexer_step {
     LEXER_FATAL, /* as LEXER_BAD, but there is no use in going on (a binary file, a read error) */
 };
 
+struct master_lexer;
+
+/* The entry of the line at the cursor, where that holds nothing but words and blanks; false: look at
+ * it octet by octet. */
+typedef bool master_plain_line(struct master_lexer *lexer);
+/* The way of this processor, or NULL: it has none. */
+master_plain_line *master_lexer_plain(void);
+
 struct master_lexer {
     /* The entry. Tokens point into the window and are valid until the next call. */
     struct token *tokens;
@@ -47,6 +55,7 @@ struct master_lexer {
     size_t expected;    /* octets of the file; 0: not known */
     size_t read_count;  /* octets that came from it */
     size_t token_room;
+    master_plain_line *plain; /* may be NULL */
 };
 
 /* `fd` is borrowed until deinit, read from where it stands. `expected`: octets that a regular file

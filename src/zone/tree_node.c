@@ -126,6 +126,9 @@ struct tree_node *tree_build(struct step *step, const struct tree_entry *entries
         size_t take = left >= 2 * LEAF_MAX ? LEAF_MAX : left > LEAF_MAX ? (left + 1) / 2 : left;
         for (size_t i = 0; i < take; i++) {
             window[i] = (struct tree_item){entries[at + i].head, entries[at + i].owner, NULL};
+            if (i + LEAF_MAX < left) {
+                __builtin_prefetch(entries[at + i + LEAF_MAX].owner); /* ties are read */
+            }
         }
         struct tree_item item = window[0];
         item.child = node_make(step, 0, window, (unsigned)take, (unsigned)take, 0, NULL);

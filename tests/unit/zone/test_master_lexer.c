@@ -319,9 +319,115 @@ static void lexer_tells_what_the_system_says(void **state)
     master_lexer_deinit(&lexer);
 }
 
+/* Lines of words and blanks, and of what is not so plain, of all lengths. */
+static void add_random_line(struct text *text, uint64_t *random)
+{
+    static const char odd[] = "\"();\\\r\1\37\177\200=@*";
+    unsigned words = 0;
+    *random = *random * 6364136223846793005u + 1442695040888963407u;
+    for (unsigned left = (*random >> 33) % 9; left > 0; left--) {
+        *random = *random * 6364136223846793005u + 1442695040888963407u;
+        unsigned blanks = (*random >> 33) % 8 == 0 ? (*random >> 36) % 70 : words != 0;
+        for (; blanks > 0; blanks--) {
+            text_add_char(text, (*random >> (blanks % 50)) % 4 == 0 ? '\t' : ' ');
+        }
+        unsigned size = 1 + (*random >> 40) % ((*random >> 50) % 6 == 0 ? 200 : 20);
+        for (; size > 0; size--) {
+            *random = *random * 6364136223846793005u + 1442695040888963407u;
+            bool is_odd = (*random >> 33) % 900 == 0;
+            text_add_char(text, is_odd ? odd[(*random >> 45) % (sizeof(odd) - 1)]
+                                       : (char)('!' + (*random >> 45) % 94));
+        }
+        words++;
+    }
+    text_add_char(text, '\n');
+}
+
+static void expect_same_entry(const struct master_lexer *a, const struct master_lexer *b)
+{
+    uint32_t line[2], column[2];
+    assert_int_equal(a->entry_line, b->entry_line);
+    assert_int_equal(a->line, b->line);
+    assert_int_equal(a->starts_blank, b->starts_blank);
+    assert_int_equal(a->has_pairs, b->has_pairs);
+    assert_int_equal(a->count, b->count);
+    for (size_t i = 0; i < a->count; i++) {
+        assert_int_equal(a->tokens[i].quoted, b->tokens[i].quoted);
+        assert_int_equal(a->tokens[i].size, b->tokens[i].size);
+        assert_memory_equal(a->tokens[i].data, b->tokens[i].data, a->tokens[i].size);
+    }
+    master_lexer_locate(a, master_lexer_entry_end(a), &line[0], &column[0]);
+    master_lexer_locate(b, master_lexer_entry_end(b), &line[1], &column[1]);
+    assert_int_equal(line[0], line[1]);
+    assert_int_equal(column[0], column[1]);
+}
+
+static void plain_lines_are_cut_as_all_others(void **state)
+{
+    (void)state;
+    if (master_lexer_plain() == NULL) {
+        skip();
+    }
+    uint64_t random = 3;
+    for (unsigned repeat = 0; repeat < 1000; repeat++) {
+        struct text text;
+        struct master_lexer ways[2];
+        text_init(&text, 0);
+        for (unsigned lines = 0; lines < 50; lines++) {
+            add_random_line(&text, &random);
+        }
+        for (size_t i = 0; i < text.size; i++) {
+            /* rare enough to leave plain lines */
+            if (strchr("\"();\\", text.bytes[i]) != NULL && i % 37 != 0) {
+                text.bytes[i] = '-';
+            }
+        }
+        for (unsigned way = 0; way < 2; way++) {
+            master_lexer_init_text(&ways[way], slice_of(text.bytes, text.size));
+        }
+        ways[1].plain = NULL;
+        enum lexer_step step;
+        do {
+            step = master_lexer_next(&ways[0]);
+            assert_int_equal(step, master_lexer_next(&ways[1]));
+            if (step == LEXER_ENTRY) {
+                expect_same_entry(&ways[0], &ways[1]);
+            } else if (step == LEXER_BAD) {
+                assert_string_equal(ways[0].bad_text, ways[1].bad_text);
+                assert_int_equal(ways[0].bad_line, ways[1].bad_line);
+                assert_int_equal(ways[0].bad_column, ways[1].bad_column);
+            }
+        } while (step == LEXER_ENTRY || step == LEXER_BAD);
+        master_lexer_deinit(&ways[0]);
+        master_lexer_deinit(&ways[1]);
+        text_deinit(&text);
+    }
+}
+
+static void plain_lines_take_the_short_way(void **state)
+{
+    (void)state;
+    if (master_lexer_plain() == NULL) {
+        skip();
+    }
+    struct master_lexer lexer;
+    master_lexer_init_text(&lexer, slice_str("one\n\ttwo words\nodd ; comment\n"));
+    assert_int_equal(master_lexer_next(&lexer), LEXER_ENTRY);
+    assert_true(lexer.plain(&lexer));
+    assert_int_equal(lexer.count, 2);
+    assert_true(lexer.starts_blank);
+    assert_false(lexer.plain(&lexer));
+    assert_int_equal(master_lexer_next(&lexer), LEXER_ENTRY);
+    assert_int_equal(lexer.count, 1);
+    assert_false(lexer.plain(&lexer)); /* the end */
+    master_lexer_deinit(&lexer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plain_lines_are_cut_as_all_others),
+        cmocka_unit_test(plain_lines_take_the_short_way),
         cmocka_unit_test(lexer_finds_nothing_in_blank_text),
         cmocka_unit_test(lexer_splits_words_at_blanks_and_comments),
         cmocka_unit_test(lexer_says_which_entries_start_with_a_blank),
