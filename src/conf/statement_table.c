@@ -116,7 +116,7 @@ const struct row statement_table[] = {
     {"allow-transfer", O | Z, parse_transfer_acl, CONF_ALLOW_TRANSFER, WORKS,
      .fallback = "{ none; }"},
     {"allow-update", O | P, parse_acl, CONF_ALLOW_UPDATE, WORKS, .fallback = "{ none; }"},
-    {"allow-update-forwarding", O | S, parse_acl, CONF_ALLOW_UPDATE_FORWARDING, LATER,
+    {"allow-update-forwarding", O | S, parse_acl, CONF_ALLOW_UPDATE_FORWARDING, WORKS,
      .fallback = "{ none; }"},
     {"allow-weak-tsig", O, parse_bool, CONF_ALLOW_WEAK_TSIG, WORKS, .fallback = "no"},
     {"also-notify", O | Z, parse_remotes, CONF_ALSO_NOTIFY, WORKS, .fallback = "{ }"},

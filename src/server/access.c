@@ -11,7 +11,7 @@ bool access_allowed(const struct zone_settings *zone, enum access_kind kind,
                     const struct access_subject *subject, char *rule, size_t rule_size)
 {
     static const enum conf_id ids[] = {CONF_ALLOW_QUERY, CONF_ALLOW_TRANSFER, CONF_ALLOW_NOTIFY,
-                                       CONF_ALLOW_UPDATE};
+                                       CONF_ALLOW_UPDATE, CONF_ALLOW_UPDATE_FORWARDING};
     static const enum acl_transport transports[] = {ACL_UDP, ACL_TCP, ACL_TLS};
     const struct settings *settings = zone->settings;
     if (kind == ACCESS_NOTIFY) {

@@ -5,7 +5,7 @@
 
 #include "server/settings.h"
 
-enum access_kind { ACCESS_QUERY, ACCESS_TRANSFER, ACCESS_NOTIFY, ACCESS_UPDATE };
+enum access_kind { ACCESS_QUERY, ACCESS_TRANSFER, ACCESS_NOTIFY, ACCESS_UPDATE, ACCESS_FORWARD };
 
 struct access_subject {
     const struct address *peer;

@@ -40,6 +40,7 @@
 #include "server/transfer_in.h"
 #include "server/udp_worker.h"
 #include "server/update.h"
+#include "server/update_forward.h"
 #include "server/write_back.h"
 #include "server/zone_guard.h"
 #include "server/zone_history.h"
@@ -536,6 +537,7 @@ static enum result start(struct process *process, struct error *err)
     log_listens(server, settings);
     server->zones = zones_new(server);
     start_file_watch(server);
+    server->forwards = forwards_new(server);
     server->axfr_cache = axfr_cache_new(NULL);
     server->tcp_networks = prefix_count_new();
     server->transfer_clients = prefix_count_new();
@@ -572,6 +574,7 @@ static void finish(struct process *process)
         loop_stop(server->main_loop);
         loop_run(server->main_loop); /* what was posted to it holds references */
     }
+    forwards_stop(server->forwards);
     file_watch_free(server->file_watch);
     server->file_watch = NULL;
     control_stop(server->control);
@@ -581,6 +584,7 @@ static void finish(struct process *process)
         stream_worker_free(process->streams[i]);
     }
     updates_free(server->updates);
+    forwards_free(server->forwards);
     write_back_flush(server);
     axfr_cache_free(server->axfr_cache);
     prefix_count_free(server->tcp_networks);

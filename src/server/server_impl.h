@@ -19,6 +19,7 @@ struct control;
 struct session_key;
 struct loop;
 struct file_watch;
+struct forwards;
 struct loader;
 struct prefix_count;
 struct sync;
@@ -69,6 +70,7 @@ struct server {
     struct sync *sync;
     struct transfers *transfers;
     struct updates *updates;
+    struct forwards *forwards;
     struct prefix_count *tcp_networks;     /* TCP connections by network */
     struct prefix_count *transfer_clients; /* transfers out by address */
     struct axfr_cache *axfr_cache;         /* of transfers out; the stream workers' */

@@ -28,6 +28,7 @@
 #include "server/signature.h"
 #include "server/stream_worker.h"
 #include "server/update_access.h"
+#include "server/update_forward.h"
 #include "server/zones.h"
 #include "wire/rdata.h"
 #include "wire/rrtype.h"
@@ -366,17 +367,21 @@ static int refuse(const struct request_scope *scope, const struct answer_query *
     return rcode;
 }
 
-/* A secondary's zone is its primary's to change. */
-static int refuse_secondary(const struct request_scope *scope, const struct answer_query *query,
-                            const struct request_origin *origin,
+/* A secondary's zone is its primary's to change: passed on where that is allowed. */
+static int handle_secondary(const struct request_scope *scope, const struct answer_query *query,
+                            const struct request_origin *origin, const struct tsig *tsig,
+                            const struct access_subject *subject,
                             const struct zone_settings *settings, const char *label)
 {
-    char address[ADDRESS_TEXT_SIZE] = "unknown", rule[200];
+    char address[ADDRESS_TEXT_SIZE] = "unknown", why[300], rule[600];
+    if (access_allowed(settings, ACCESS_FORWARD, subject, why, sizeof(why))) {
+        return update_forward_handle(scope, query, origin, tsig);
+    }
     if (settings->primary_count != 0) {
         address_format(&settings->primaries[0].address, true, address);
     }
-    snprintf(rule, sizeof(rule), "this server is a secondary; send updates to the primary %s",
-             address);
+    snprintf(rule, sizeof(rule), "%s; this server is a secondary: send updates to the primary %s",
+             why, address);
     return refuse(scope, query, origin, label, "update forwarding", rule, RCODE_REFUSED);
 }
 
@@ -430,7 +435,7 @@ int update_handle(const struct request_scope *scope, const struct answer_query *
                                      .tls_names = query->tls_names,
                                      .local_port = origin->local.port};
     if (settings->role != ROLE_PRIMARY) {
-        return refuse_secondary(scope, query, origin, settings, zone->label);
+        return handle_secondary(scope, query, origin, tsig, &subject, settings, zone->label);
     }
     if (!update_access_allowed(settings, &subject, rule, sizeof(rule))) {
         return refuse(scope, query, origin, zone->label, "update", rule, RCODE_REFUSED);

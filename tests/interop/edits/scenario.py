@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Who edits a zone and how: the session key, policies with bounds, strict serials."""
 import base64
+import concurrent.futures
 import os
 import random
+import socket
 import stat
 import subprocess
 import time
 
+import dns.message
 import dns.query
 import dns.rcode
 import dns.tsigkeyring
@@ -315,3 +318,96 @@ def test_write_back_never_loses_an_edit(test):
     test.wait_for("all edits and updates in the file", settled, 20)
     for number in range(24):
         assert values(test, ours, f"mine{number}", "A") == values(test, ours, f"dyn{number}", "A")
+
+
+def nsupdate(server, commands, *words, tool="nsupdate"):
+    text = f"server {server.address} {server.port}\nzone {NAME}\n{commands}\nsend\n"
+    done = subprocess.run([tool, *words], input=text, capture_output=True, text=True, timeout=40)
+    return done.returncode, done.stdout + done.stderr
+
+
+SIGNED = ("-y", f"hmac-sha256:{KEY}:{SECRET}")
+
+
+def forwarding(test, leader, follower, knows_key=False):
+    """A primary that wants a key, and a secondary that passes updates on."""
+    test.keys[KEY] = ("hmac-sha256", SECRET)
+    if not knows_key:
+        follower.keys = {}
+    leader.add(Zone(NAME, simple_zone(NAME, 10, RECORDS), secondaries=[follower],
+                    extra=f"allow-update {{ key {KEY}; }};"))
+    follower.add(Zone(NAME, primaries=[leader], extra="allow-update-forwarding { 127.0.0.1; };"))
+    leader.start(), follower.start()
+    test.wait_serial(follower, NAME, 10)
+
+
+def forwards(test, leader, follower):
+    steps = [("nsupdate", ()), ("nsupdate", ("-v",)), ("knsupdate", ())]
+    for number, (tool, words) in enumerate(steps):
+        status, said = nsupdate(follower, f"update add f{number}.{NAME}. 300 A 192.0.2.9", *SIGNED, *words, tool=tool)
+        assert status == 0 and "error" not in said, said
+        assert test.serial(leader, NAME) == 11 + number
+    test.wait_serial(follower, NAME, 13, 20)
+    status, said = nsupdate(follower, f"prereq nxdomain f1.{NAME}\nupdate add f1.{NAME} 300 A 192.0.2.10", *SIGNED)
+    assert "YXDOMAIN" in said, said
+    status, said = nsupdate(follower, f"update add f9.{NAME} 300 A 192.0.2.10")
+    assert "REFUSED" in said, said
+    wrong = base64.b64encode(bytes(32)).decode()
+    status, said = nsupdate(follower, f"update add f9.{NAME} 300 A 192.0.2.1", "-y", f"hmac-sha256:{KEY}:{wrong}")
+    assert status != 0 and "BADSIG" in said, said
+    test.same(NAME, leader, follower)
+
+
+def test_forwarding_with_a_key_that_only_the_primary_knows(test):
+    leader, follower = test.lockstep("leader"), test.lockstep("follower")
+    forwarding(test, leader, follower)
+    forwards(test, leader, follower)
+    logged(test, follower, f"forwarding update for zone '{NAME}/IN': primary", "NOERROR")
+
+
+def test_forwarding_to_bind_and_from_bind(test):
+    leader, follower = test.peer("bind", "leader"), test.lockstep("follower")
+    forwarding(test, leader, follower)
+    forwards(test, leader, follower)
+    leader, follower = test.lockstep("ours"), test.peer("bind", "bind")
+    forwarding(test, leader, follower, knows_key=True)
+    status, said = nsupdate(follower, f"update add f1.{NAME}. 300 A 192.0.2.9", *SIGNED)
+    assert status == 0, said
+    assert test.serial(leader, NAME) == 11
+
+
+def test_forwarding_without_an_answer(test):
+    leader, follower, dead = test.lockstep("leader"), test.lockstep("follower"), test.lockstep("dead")
+    leader.add(Zone(NAME, simple_zone(NAME, 10, RECORDS), secondaries=[follower], extra=OPEN))
+    follower.add(Zone(NAME, primaries=[dead, leader],
+                      extra="allow-update-forwarding { !127.0.0.2; 127.0.0.0/8; };"))
+    leader.start(), follower.start()
+    test.wait_serial(follower, NAME, 10)
+    assert send(follower, "x 60 A 192.0.2.1") == "NOERROR"
+    logged(test, follower, "trying the next primary")
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        said = list(pool.map(lambda n: send(follower, f"p{n} 60 A 192.0.2.1"), range(100)))
+    assert set(said) == {"NOERROR"} and test.serial(leader, NAME) == 111
+    leader.stop()
+    time.sleep(1.2)  # the lines are limited
+    assert send(follower, "y 60 A 192.0.2.1") == "SERVFAIL"
+    logged(test, follower, "answering SERVFAIL")
+    # One that hears and says nothing, while the server ends.
+    with socket.socket() as silent:
+        silent.bind((dead.address, dead.port))
+        silent.listen()
+        update = dns.update.UpdateMessage(NAME)
+        update.add("z", 60, "A", "192.0.2.1")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(20)
+            client.connect((follower.address, follower.port))
+            client.send(update.to_wire())
+            test.wait_for("the forwarded message", lambda: silent.accept(), 10)
+            client.send(update.to_wire())
+            follower.stop()
+            assert dns.message.from_wire(client.recv(4096)).rcode() == dns.rcode.SERVFAIL
+    refused = test.lockstep("refused")
+    refused.add(Zone(NAME, primaries=[leader]))
+    refused.start()
+    assert send(refused, "x 60 A 192.0.2.1") == "REFUSED"
+    logged(test, refused, "update forwarding")
