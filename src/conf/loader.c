@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/secret.h"
 #include "conf/statement_impl.h"
 #include "conf/tree_impl.h"
 #include "wire/name.h"
@@ -84,8 +85,7 @@ void *loader_alloc(struct loader *loader, size_t size)
 
 void *loader_alloc_secret(struct loader *loader, size_t size)
 {
-    struct conf_secret *secret = memory_new_zeroed(1, sizeof(*secret) + size);
-    secret->size = size;
+    struct conf_secret *secret = secret_new(sizeof(*secret) + size);
     secret->next = loader->conf->secrets;
     loader->conf->secrets = secret;
     return secret->bytes;
@@ -252,8 +252,7 @@ void conf_free(struct conf *conf)
     while (conf->secrets != NULL) {
         struct conf_secret *secret = conf->secrets;
         conf->secrets = secret->next;
-        explicit_bzero(secret->bytes, secret->size);
-        memory_free(secret);
+        secret_free(secret);
     }
     arena_deinit(&conf->arena);
     memory_free(conf);

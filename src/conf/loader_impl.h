@@ -10,10 +10,9 @@
 #include "conf/conf.h"
 #include "conf/findings_impl.h"
 
-/* Memory that conf_free wipes. */
+/* Memory that conf_free wipes (base/secret.h). */
 struct conf_secret {
     struct conf_secret *next;
-    size_t size;
     uint8_t bytes[];
 };
 

@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 
 #include "base/memory.h"
+#include "base/secret.h"
 #include "wire/message.h"
 #include "wire/tsig_impl.h"
 
@@ -65,7 +66,7 @@ static size_t mac_min_size(enum hmac_algorithm algorithm)
 struct tsig_key *tsig_key_new(const uint8_t *name, enum hmac_algorithm algorithm,
                               struct slice secret, unsigned digest_bits)
 {
-    struct tsig_key *key = memory_new_zeroed(1, sizeof(*key));
+    struct tsig_key *key = secret_new(sizeof(*key));
     size_t mac_size = digest_bits == 0 ? hmac_size(algorithm) : digest_bits / 8;
     REQUIRE(digest_bits % 8 == 0 && mac_size <= hmac_size(algorithm) &&
             mac_size >= mac_min_size(algorithm));
@@ -90,7 +91,7 @@ void tsig_key_unref(struct tsig_key *key)
 {
     if (key != NULL && atomic_fetch_sub_explicit(&key->references, 1, memory_order_acq_rel) == 1) {
         hmac_key_deinit(&key->hmac);
-        memory_free(key);
+        secret_free(key);
     }
 }
 
