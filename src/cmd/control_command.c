@@ -43,6 +43,7 @@ static const struct {
     {"diff", " ZONE SERIAL [SERIAL]", 2, 3, true},
     {"discard", " ZONE", 1, 1, false},
     {"history", " ZONE", 1, 1, true},
+    {"keys", "", 0, 0, false},
     {"notify", " ZONE", 1, 1, false},
     {"refresh", " ZONE", 1, 1, false},
     {"release", " ZONE", 1, 1, true},
@@ -223,6 +224,8 @@ static int finish(const struct control_options *options, const json_t *answer,
         text_init(&text, 0);
         if (strcmp(options->command, "status") == 0) {
             status_text(answer, &text);
+        } else if (strcmp(options->command, "keys") == 0) {
+            keys_text(answer, &text);
         } else {
             done_text(answer, &text);
             history_done_text(answer, &text);

@@ -6,6 +6,7 @@
 
 #include "cmd/check_command.h"
 #include "cmd/control_command.h"
+#include "cmd/keygen_command.h"
 
 static const struct command {
     const char *word;
@@ -20,6 +21,8 @@ static const struct command {
     {"diff", control_command, "diff ZONE SERIAL [SERIAL]           what changed between versions"},
     {"discard", control_command, "discard ZONE                        forget the version held"},
     {"history", control_command, "history ZONE                        the versions there were"},
+    {"keygen", keygen_command, "keygen [-a ALG] [-f FILE] NAME      make a TSIG key"},
+    {"keys", control_command, "keys                                who has used which key"},
     {"notify", control_command, "notify ZONE                         tell the secondaries again"},
     {"refresh", control_command, "refresh ZONE                        ask the primaries now"},
     {"release", control_command, "release ZONE                        serve the version held"},
@@ -51,7 +54,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         fprintf(out, "  lockstep %s\n", commands[i].help);
     }
-    fprintf(out, "All but check-conf and check-zone ask the running server: -s SOCKET or -c "
-                 "named.conf, --json\n");
+    fprintf(out,
+            "All but check-conf, check-zone and keygen ask the running server: -s SOCKET or -c "
+            "named.conf, --json\n");
     return asked ? 0 : 2;
 }

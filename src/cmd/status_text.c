@@ -542,3 +542,53 @@ void done_text(const json_t *answer, struct text *out)
         text_add_str(out, "stopped\n");
     }
 }
+
+/* ---- keys ---- */
+
+static void key_use_text(const json_t *use, int64_t now_s, struct text *out)
+{
+    size_t begin = out->size;
+    text_add_str(out, "    ");
+    add_member(out, use, "peer");
+    do {
+        text_add_char(out, ' ');
+    } while (out->size - begin < 28);
+    begin = out->size;
+    add_member(out, use, "for");
+    do {
+        text_add_char(out, ' ');
+    } while (out->size - begin < 14);
+    add_count(out, number(use, "count"), "time");
+    text_add_str(out, ", last ");
+    add_ago(out, number(use, "last_at_s"), now_s);
+    text_add_str(out, ", first ");
+    add_ago(out, number(use, "first_at_s"), now_s);
+    text_add_char(out, '\n');
+}
+
+void keys_text(const json_t *answer, struct text *out)
+{
+    int64_t now_s = number(answer, "now_s");
+    size_t i, j;
+    const json_t *key, *use;
+    json_array_foreach(json_object_get(answer, "keys"), i, key)
+    {
+        const json_t *uses = json_object_get(key, "uses");
+        add_member(out, key, "name");
+        if (has(key, "algorithm")) {
+            text_add_str(out, ", ");
+            add_member(out, key, "algorithm");
+        }
+        text_add_str(
+            out, json_is_true(json_object_get(key, "configured")) ? "" : ", NO LONGER CONFIGURED");
+        text_add_str(out, json_array_size(uses) == 0 ? ": not used since the start\n" : "\n");
+        json_array_foreach(uses, j, use)
+        {
+            key_use_text(use, now_s, out);
+        }
+    }
+    if (number(answer, "uses_not_listed") != 0) {
+        add_count(out, number(answer, "uses_not_listed"), "further use");
+        text_add_str(out, " by more peers than are listed\n");
+    }
+}

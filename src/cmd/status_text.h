@@ -17,4 +17,7 @@ void done_text(const json_t *answer, struct text *out);
 /* "14 s", "3 min", "2 h 5 min", "3 d 4 h". Negative counts as 0. */
 const char *duration_text(int64_t seconds, char out[32]);
 
+/* The answer to `keys`. */
+void keys_text(const json_t *answer, struct text *out);
+
 #endif

@@ -297,6 +297,7 @@ static const struct control_command commands[] = {
     {"diff", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE_OR_TWO, false, control_diff_run},
     {"discard", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, true, control_discard_run},
     {"history", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, control_history_run},
+    {"keys", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, control_keys_run},
     {"notify", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, true, run_notify},
     {"refresh", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, true, run_refresh},
     {"release", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, true, control_release_run},

@@ -65,6 +65,7 @@ void control_history_run(struct control_job *job);
 void control_diff_run(struct control_job *job);
 void control_rollback_run(struct control_job *job);
 void control_adopt_serial_run(struct control_job *job);
+void control_keys_run(struct control_job *job);
 void control_release_run(struct control_job *job);
 void control_discard_run(struct control_job *job);
 /* Reads the file of the job's zone again, and answers as `reload ZONE` does. */

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "server/access.h"
+#include "server/replay.h"
 #include "server/server_impl.h"
 #include "server/signature.h"
 #include "server/sync.h"
@@ -108,8 +109,27 @@ static void reply_rcode(struct answer_query *query, unsigned rcode)
                                              query->out_size, query->reserve);
 }
 
+/* A copy of a signed NOTIFY that was acted upon. */
+static bool is_replay(const struct request_scope *scope, const struct tsig *tsig, const char *label,
+                      const char *from)
+{
+    unsigned rcode;
+    char phrase[1400];
+    if (tsig->key == NULL ||
+        replay_begin(scope->server->replay, slice_of(tsig->mac, tsig->mac_size),
+                     (int64_t)tsig->time_s + tsig->fudge_s, scope->wall_s, &rcode) == REPLAY_NEW) {
+        return false;
+    }
+    snprintf(phrase, sizeof(phrase),
+             "zone %s: notify from %s: a copy of a message that came before: not acted upon again",
+             label, from);
+    LOG_EVENT_LIMITED(scope->server->logging, LOG_INFO, LOG_NOTIFY, "message_replayed", phrase,
+                      LOG_KEY("first", "answered"));
+    return true;
+}
+
 static void handle_notify(const struct request_scope *scope, struct answer_query *query,
-                          const struct request_origin *origin)
+                          const struct request_origin *origin, const struct tsig *tsig)
 {
     struct server *server = scope->server;
     struct notify_in notify;
@@ -150,6 +170,11 @@ static void handle_notify(const struct request_scope *scope, struct answer_query
             notify_in_reply(&notify, RCODE_REFUSED, query->out, query->out_size, query->reserve);
         return;
     }
+    if (is_replay(scope, tsig, zone->label, from)) {
+        query->response_size =
+            notify_in_reply(&notify, RCODE_NOERROR, query->out, query->out_size, query->reserve);
+        return;
+    }
     if (notify.has_serial) {
         snprintf(phrase, sizeof(phrase), "zone %s: notify from %s: serial %u", zone->label, from,
                  notify.serial.value);
@@ -161,6 +186,9 @@ static void handle_notify(const struct request_scope *scope, struct answer_query
     uint32_t quota = settings->settings->limits.notify_quota;
     bool taken =
         sync_notified(server->sync, zone, &origin->peer, notify.has_serial, notify.serial, quota);
+    if (tsig->key != NULL) {
+        replay_end(server->replay, slice_of(tsig->mac, tsig->mac_size), RCODE_NOERROR, taken);
+    }
     if (!taken) {
         atomic_fetch_add_explicit(&server->counters.notifies_limited, 1, memory_order_relaxed);
         snprintf(phrase, sizeof(phrase),
@@ -261,7 +289,7 @@ static void handle(const struct request_scope *scope, struct answer_query *query
 {
     switch (query->disposition) {
     case ANSWER_NOTIFY:
-        handle_notify(scope, query, origin);
+        handle_notify(scope, query, origin, tsig);
         return;
     case ANSWER_UPDATE:
         handle_update(scope, query, origin, tsig);

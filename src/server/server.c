@@ -28,7 +28,9 @@
 #include "server/background.h"
 #include "server/control.h"
 #include "server/file_watch.h"
+#include "server/key_usage.h"
 #include "server/loader.h"
+#include "server/replay.h"
 #include "server/prefix_count.h"
 #include "server/privileges.h"
 #include "server/request.h"
@@ -47,7 +49,13 @@
 #include "server/zones.h"
 #include "xfr/axfr_cache.h"
 
-enum { MAX_WORKERS = 64, DNS_PORT = 53, SWEEP_MS = 5000 };
+enum {
+    MAX_WORKERS = 64,
+    DNS_PORT = 53,
+    SWEEP_MS = 5000,
+    REPLAYS_KNOWN = 16384,
+    KEY_USES_KNOWN = 4096
+};
 
 struct process {
     struct server server;
@@ -539,6 +547,8 @@ static enum result start(struct process *process, struct error *err)
     start_file_watch(server);
     server->forwards = forwards_new(server);
     server->axfr_cache = axfr_cache_new(NULL);
+    server->replay = replay_new(REPLAYS_KNOWN);
+    server->key_usage = key_usage_new(KEY_USES_KNOWN);
     server->tcp_networks = prefix_count_new();
     server->transfer_clients = prefix_count_new();
     loop_timer_set(server->main_loop, &process->sweep, clock_now());
@@ -586,6 +596,7 @@ static void finish(struct process *process)
     updates_free(server->updates);
     forwards_free(server->forwards);
     write_back_flush(server);
+    replay_free(server->replay);
     axfr_cache_free(server->axfr_cache);
     prefix_count_free(server->tcp_networks);
     prefix_count_free(server->transfer_clients);
@@ -598,6 +609,7 @@ static void finish(struct process *process)
     rcu_drain(); /* the last references to zones are dropped here */
     zone_history_close(server);
     sync_free(server->sync);
+    key_usage_free(server->key_usage);
     if (server->main_loop != NULL) {
         loop_watch_remove(server->main_loop, &process->signals);
         loop_timer_stop(server->main_loop, &process->sweep);

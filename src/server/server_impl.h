@@ -29,6 +29,8 @@ struct zones;
 struct ledger;
 struct store;
 struct zone_guards;
+struct replay;
+struct key_usage;
 
 /* Counted with relaxed atomics, summed on reading. */
 struct server_counters {
@@ -71,6 +73,8 @@ struct server {
     struct transfers *transfers;
     struct updates *updates;
     struct forwards *forwards;
+    struct replay *replay;                 /* signed messages that came */
+    struct key_usage *key_usage;           /* who used which key */
     struct prefix_count *tcp_networks;     /* TCP connections by network */
     struct prefix_count *transfer_clients; /* transfers out by address */
     struct axfr_cache *axfr_cache;         /* of transfers out; the stream workers' */

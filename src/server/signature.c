@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "server/key_usage.h"
 #include "server/server_impl.h"
 #include "server/update_forward.h"
 #include "xfr/xfr_request.h"
@@ -71,6 +72,14 @@ static void refuse(const struct request_scope *scope, struct answer_query *query
     }
 }
 
+static enum key_purpose purpose_of(enum answer_disposition disposition)
+{
+    return disposition == ANSWER_NOTIFY   ? KEY_FOR_NOTIFY_IN
+           : disposition == ANSWER_UPDATE ? KEY_FOR_UPDATE
+           : disposition == ANSWER_XFR    ? KEY_FOR_TRANSFER_OUT
+                                          : KEY_FOR_QUERY;
+}
+
 bool signature_verify(const struct request_scope *scope, struct answer_query *query,
                       const struct request_origin *origin, struct tsig *out)
 {
@@ -94,6 +103,8 @@ bool signature_verify(const struct request_scope *scope, struct answer_query *qu
     *out = request.tsig;
     query->key = tsig_key_name(out->key);
     query->reserve = tsig_key_room(out->key);
+    key_usage_note(scope->server->key_usage, query->key, &origin->peer,
+                   purpose_of(query->disposition), scope->wall_s);
     return true;
 }
 

@@ -20,6 +20,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "server/key_usage.h"
 #include "server/resolver.h"
 #include "server/server_impl.h"
 #include "server/sync_impl.h"
@@ -152,6 +153,17 @@ static void contacted(struct server_zone *zone)
     zone_copy_contacted(zone);
 }
 
+/* The answer was signed by it, or it would not have come this far. */
+static void note_key(struct server_zone *zone, uint32_t primary)
+{
+    struct zone_settings *settings = server_zone_settings(zone);
+    if (primary < settings->primary_count && settings->primaries[primary].tsig != NULL) {
+        key_usage_note(zone->server->key_usage, tsig_key_name(settings->primaries[primary].tsig),
+                       &settings->primaries[primary].address, KEY_FOR_REFRESH, clock_wall_s());
+    }
+    settings_unref(settings->settings);
+}
+
 static void soa_done(void *context, struct slice reply, const struct error *failure)
 {
     struct server_zone *zone = context;
@@ -181,6 +193,7 @@ static void soa_done(void *context, struct slice reply, const struct error *fail
         struct refresh_contact contact = {.serial = answer.serial,
                                           .has_expire = answer.has_expire_option,
                                           .expire_s = answer.expire_option_s};
+        note_key(zone, state->soa_primary);
         refresh_soa_answered(state->refresh, state->soa_ticket, &contact, now);
         contacted(zone);
         sync_proof_shown(zone, state->soa_primary, &answer, now);

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "server/key_usage.h"
 #include "server/resolver.h"
 #include "server/server_impl.h"
 #include "server/sync_impl.h"
@@ -310,6 +311,10 @@ static void notify_done(void *context, struct slice reply, const struct error *f
         failed(target, err.text);
     } else {
         struct serial announced = target->machine.in_flight;
+        if (target->key != NULL) {
+            key_usage_note(zone->server->key_usage, tsig_key_name(target->key), &target->address,
+                           KEY_FOR_NOTIFY_OUT, clock_wall_s());
+        }
         notify_out_answer(&target->machine, rcode, clock_now());
         notify_slot_answered(zone->server->sync->pace, &target->slot);
         if (rcode == RCODE_NOERROR) {

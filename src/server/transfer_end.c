@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "server/key_usage.h"
 #include "server/server_impl.h"
 #include "server/sync.h"
 #include "server/transfer_in_impl.h"
@@ -41,6 +42,8 @@ static void log_end(const struct transfer *transfer, const char *status, const c
         }
         char key[NAME_TEXT_SIZE] = "none";
         if (transfer->key != NULL) {
+            key_usage_note(transfer->thread->server->key_usage, tsig_key_name(transfer->key),
+                           &transfer->peer, KEY_FOR_TRANSFER_IN, clock_wall_s());
             name_format_log(tsig_key_name(transfer->key), key);
         }
         LOG_EVENT(transfer->thread->server->logging, LOG_INFO, LOG_XFER_IN, "transfer_applied",

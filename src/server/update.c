@@ -24,6 +24,7 @@
 #include "base/text.h"
 #include "edit/update.h"
 #include "net/udp.h"
+#include "server/replay.h"
 #include "server/server_impl.h"
 #include "server/signature.h"
 #include "server/stream_worker.h"
@@ -54,6 +55,8 @@ struct job {
     struct stream_answer *stream; /* NULL: UDP */
     struct update update;         /* in the lane's arena, while the lane works on it */
     unsigned rcode;
+    uint8_t mac[HMAC_MAX_SIZE]; /* of the request, where it was signed */
+    uint8_t mac_size;
     bool is_told; /* why it failed is in the log */
     size_t size;
     uint8_t message[];
@@ -161,6 +164,10 @@ static void end_job(struct job *job)
 {
     struct updates *updates = job->updates;
     struct server_counters *counters = &updates->server->counters;
+    if (job->mac_size != 0) {
+        replay_end(updates->server->replay, slice_of(job->mac, job->mac_size), job->rcode,
+                   job->rcode == RCODE_NOERROR);
+    }
     send_reply(job);
     atomic_fetch_add_explicit(job->rcode == RCODE_NOERROR ? &counters->updates_done
                                                           : &counters->updates_failed,
@@ -411,9 +418,38 @@ static struct job *job_new(const struct request_scope *scope, struct server_zone
     job->request.question.class = query->query.qclass;
     if (tsig->key != NULL) {
         tsig_key_ref(tsig->key);
+        memcpy(job->mac, tsig->mac, tsig->mac_size);
+        job->mac_size = tsig->mac_size;
     }
     memcpy(job->message, query->message.data, query->message.size);
     return job;
+}
+
+/* A copy of a signed message gets the answer of the first one; while that is not known, none. */
+static bool is_replay(const struct request_scope *scope, const struct answer_query *query,
+                      const struct request_origin *origin, const struct tsig *tsig,
+                      const char *label, int *out_rcode)
+{
+    unsigned rcode = 0;
+    if (tsig->key == NULL) {
+        return false;
+    }
+    enum replay_verdict verdict =
+        replay_begin(scope->server->replay, slice_of(tsig->mac, tsig->mac_size),
+                     (int64_t)tsig->time_s + tsig->fudge_s, scope->wall_s, &rcode);
+    if (verdict == REPLAY_NEW) {
+        return false;
+    }
+    char from[ADDRESS_TEXT_SIZE], signer[SIGNER_TEXT_SIZE], phrase[2000];
+    snprintf(
+        phrase, sizeof(phrase),
+        "client %s%s: updating zone '%s': a copy of a message that came before: not done again",
+        address_format(&origin->peer, true, from), signer_format(query->key, signer), label);
+    LOG_EVENT_LIMITED(
+        scope->server->logging, LOG_INFO, LOG_UPDATE, "message_replayed", phrase,
+        LOG_KEY("first", verdict == REPLAY_PENDING ? "not answered yet" : "answered"));
+    *out_rcode = verdict == REPLAY_DONE ? (int)rcode : UPDATE_TAKEN;
+    return true;
 }
 
 int update_handle(const struct request_scope *scope, const struct answer_query *query,
@@ -440,7 +476,14 @@ int update_handle(const struct request_scope *scope, const struct answer_query *
     if (!update_access_allowed(settings, &subject, rule, sizeof(rule))) {
         return refuse(scope, query, origin, zone->label, "update", rule, RCODE_REFUSED);
     }
+    int rcode;
+    if (is_replay(scope, query, origin, tsig, zone->label, &rcode)) {
+        return rcode;
+    }
     if (!reserve_place(server->updates, settings->settings->limits.update_quota)) {
+        if (tsig->key != NULL) {
+            replay_end(server->replay, slice_of(tsig->mac, tsig->mac_size), 0, false);
+        }
         char from[ADDRESS_TEXT_SIZE], phrase[1400];
         snprintf(phrase, sizeof(phrase),
                  "client %s: updating zone '%s': update failed: too many DNS UPDATEs queued "
