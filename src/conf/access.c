@@ -108,6 +108,32 @@ enum conf_check conf_check_names(const struct conf *conf, const struct conf_zone
     return (enum conf_check)conf_number(conf, zone, id);
 }
 
+/* Lists of servers are compared by what is in them: a thousand zones name the same primaries, each
+ * for itself. An address list says in which line it stands, so two are not the same. */
+static bool same_remotes(const struct conf_remotes *a, const struct conf_remotes *b)
+{
+    bool same = a->count == b->count && address_equal(&a->source, &b->source) &&
+                address_equal(&a->source_v6, &b->source_v6);
+    for (uint32_t i = 0; same && i < a->count; i++) {
+        same = address_equal(&a->servers[i].address, &b->servers[i].address) &&
+               a->servers[i].key == b->servers[i].key && a->servers[i].tls == b->servers[i].tls;
+    }
+    return same;
+}
+
+bool conf_zones_alike(const struct conf_zone *a, const struct conf_zone *b)
+{
+    bool alike = a->type == b->type && a->class == b->class && a->setting_count == b->setting_count;
+    for (uint32_t i = 0; alike && i < a->setting_count; i++) {
+        const struct conf_setting *x = &a->settings[i], *y = &b->settings[i];
+        bool is_list = x->id == CONF_PRIMARIES || x->id == CONF_ALSO_NOTIFY;
+        alike = x->id == y->id && x->special == y->special &&
+                (x->id == CONF_ZONE_FILE || x->object == y->object ||
+                 (is_list && same_remotes(x->remotes, y->remotes)));
+    }
+    return alike;
+}
+
 const struct conf_zone *conf_zone_find(const struct conf *conf, const uint8_t *name)
 {
     uint32_t low = 0, high = conf->zone_count;

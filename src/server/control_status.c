@@ -264,7 +264,7 @@ static void zone_reported(struct control_job *job)
     put_number(object, "history_bytes", history.history_bytes);
     json_object_set_new(object, "saved", json_boolean(history.has_version && history.is_saved));
     struct zone_settings *settings = server_zone_settings(zone);
-    put_text(object, "file", settings->file);
+    put_text(object, "file", server_zone_file(zone, settings));
     settings_unref(settings->settings);
     if (report->state != SYNC_PRIMARY) {
         put_proof(object, report);

@@ -339,7 +339,8 @@ void file_watch_configure(struct file_watch *watch, struct server_zone *zone)
     const struct zone_settings *settings =
         atomic_load_explicit(&zone->settings, memory_order_acquire);
     if (watch != NULL && settings->auto_reload) {
-        (void)watch_path(watch, zone, settings->file); /* a load follows in any case */
+        (void)watch_path(watch, zone,
+                         server_zone_file(zone, settings)); /* a load follows in any case */
     } else {
         file_watch_forget(watch, zone);
     }
@@ -360,7 +361,7 @@ static void follow(void *context)
     struct zone_settings *settings = server_zone_settings(zone);
     if (watch != NULL && settings->auto_reload && !atomic_load(&zone->gone)) {
         watch_table_begin(&zone->watched);
-        bool is_new = watch_path(watch, zone, settings->file);
+        bool is_new = watch_path(watch, zone, server_zone_file(zone, settings));
         for (uint32_t i = 0; i < loaded->count; i++) {
             is_new |= watch_path(watch, zone, loaded->paths[i]);
         }

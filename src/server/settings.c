@@ -15,6 +15,8 @@
 #include "net/interfaces.h"
 #include "server/update_access.h"
 
+enum { ALIKE_TRIES = 4 };
+
 struct settings *settings_ref(struct settings *settings)
 {
     atomic_fetch_add_explicit(&settings->references, 1, memory_order_relaxed);
@@ -27,10 +29,13 @@ void settings_unref(struct settings *settings)
         atomic_fetch_sub_explicit(&settings->references, 1, memory_order_acq_rel) != 1) {
         return;
     }
-    for (size_t i = 0; i < settings->zone_count; i++) {
-        memory_free(settings->zones[i].primaries);
-        memory_free(settings->zones[i].notify);
-        update_policy_free(settings->zones[i].update_policy);
+    while (settings->shared != NULL) {
+        struct zone_settings *zone = settings->shared;
+        settings->shared = zone->next;
+        memory_free(zone->primaries);
+        memory_free(zone->notify);
+        update_policy_free(zone->update_policy);
+        memory_free(zone);
     }
     memory_free(settings->zones);
     memory_free(settings->listen);
@@ -322,10 +327,7 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
     const struct conf *conf = settings->conf;
     zone->settings = settings;
     zone->conf = from;
-    zone->name = from->wire;
-    zone->class = from->class;
     zone->role = from->type == CONF_ZONE_PRIMARY ? ROLE_PRIMARY : ROLE_SECONDARY;
-    zone->file = from->file;
     zone->serial_method = serial_method_of(conf_number(conf, from, CONF_SERIAL_UPDATE_METHOD));
     zone->write_back = zone->role == ROLE_PRIMARY && conf_bool(conf, from, CONF_WRITE_BACK);
     zone->auto_reload = zone->role == ROLE_PRIMARY && conf_bool(conf, from, CONF_AUTO_RELOAD);
@@ -375,6 +377,37 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
         .total_ms = ms_of(conf_number(conf, from, CONF_MAX_TRANSFER_TIME_IN)),
     };
     zone->check = checks_of(conf, from);
+}
+
+/* Those of a zone: the same as those of a zone before it, where they are set alike. A configuration
+ * with many zones has few kinds of them, often one behind the other or in turn. */
+static struct zone_settings *share_or_fill(struct settings *settings, const struct conf_zone *from,
+                                           uint16_t default_port)
+{
+    struct zone_settings *zone = settings->shared;
+    for (unsigned i = 0; i < ALIKE_TRIES && zone != NULL; i++, zone = zone->next) {
+        if (conf_zones_alike(zone->conf, from)) {
+            return zone;
+        }
+    }
+    zone = memory_new_zeroed(1, sizeof(*zone));
+    fill_zone(settings, from, zone, default_port);
+    zone->update_policy = update_policy_new(
+        settings->conf, from,
+        settings->session_key == NULL ? NULL : tsig_key_name(settings->session_key));
+    zone->next = settings->shared;
+    settings->shared = zone;
+    return zone;
+}
+
+const char *settings_zone_file(const struct settings *settings, const uint8_t *name, uint32_t place)
+{
+    const struct conf *conf = settings->conf;
+    if (place < conf->zone_count && name_equal(conf->zones[place].wire, name)) {
+        return conf->zones[place].file;
+    }
+    const struct conf_zone *found = conf_zone_find(conf, name);
+    return found == NULL ? NULL : found->file;
 }
 
 static enum answer_extras extras_of(int64_t minimal)
@@ -459,9 +492,7 @@ enum result settings_new(const struct settings_input *input, struct settings **o
     settings->zone_count = conf->zone_count;
     settings->anybody_may_query = true;
     for (uint32_t i = 0; i < conf->zone_count; i++) {
-        fill_zone(settings, &conf->zones[i], &settings->zones[i], port);
-        settings->zones[i].update_policy = update_policy_new(
-            conf, &conf->zones[i], session_key == NULL ? NULL : tsig_key_name(session_key));
+        settings->zones[i] = share_or_fill(settings, &conf->zones[i], port);
     }
     tls_table_seal(&settings->tls);
     if (settings->tls.failure.code != OK) {

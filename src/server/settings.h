@@ -58,20 +58,19 @@ struct guard_options {
     uint32_t checker_timeout_s;
 };
 
-/* One zone's share. Lives as long as the settings it belongs to. */
+/* One zone's share, or that of many zones that are set alike. Lives as long as the settings it
+ * belongs to. Name and file are the zone's own: settings_zone_file(). */
 struct zone_settings {
     struct settings *settings; /* borrowed */
-    const uint8_t *name;       /* borrowed from `conf` */
-    uint16_t class;
+    struct zone_settings *next;
     enum zone_role role;
     enum serial_method serial_method;
     bool write_back;    /* the file is kept up to date with what changes otherwise */
     bool auto_reload;   /* the file is read when it changes, unasked */
     bool serial_strict; /* a changed file must bring a serial that is ahead */
     struct update_policy *update_policy; /* NULL: allow-update decides */
-    const char *file; /* absolute, or NULL: a secondary without a file of its own */
-    const struct conf_zone *conf;
-    const struct acl *allow_query; /* NULL: anybody */
+    const struct conf_zone *conf;        /* the first of them */
+    const struct acl *allow_query;       /* NULL: anybody */
     struct remote *primaries;
     size_t primary_count;
     struct remote *notify; /* also-notify */
@@ -112,7 +111,8 @@ struct settings {
     size_t local_count;
     struct log_channel *channels; /* made by settings_logging */
     char hostname[256];
-    struct zone_settings *zones;
+    struct zone_settings *shared; /* all that are different, owned */
+    struct zone_settings **zones; /* by the order in conf->zones */
     size_t zone_count;
     bool anybody_may_query; /* every zone */
     struct limits limits;
@@ -141,6 +141,10 @@ MUST_CHECK enum result settings_new(const struct settings_input *input, struct s
                                     struct error *err);
 struct settings *settings_ref(struct settings *settings);
 void settings_unref(struct settings *settings);
+/* The zone's file, absolute, borrowed from the settings; NULL: a secondary without one, or no such
+ * zone. `place`: its index in conf->zones, if that is still so. O(1), else O(log n). */
+const char *settings_zone_file(const struct settings *settings, const uint8_t *name,
+                               uint32_t place);
 /* The key that a `server` statement sets for this address, borrowed, or NULL. */
 struct tsig_key *settings_peer_key(const struct settings *settings, const struct address *peer);
 

@@ -160,16 +160,16 @@ static enum result write_file(struct server_zone *zone, const struct zone_settin
     struct zone_version *said = zone_merge_base(zone, head);
     text_init(&text, 0);
     text_init(&out, 0);
-    enum result result = zone_file_read(settings->file, &zone->file, &text, err);
+    enum result result = zone_file_read(server_zone_file(zone, settings), &zone->file, &text, err);
     if (result == OK) {
-        result = master_rewrite(text_slice(&text), settings->file, settings->settings->directory,
-                                said, head, &out, what, err);
+        result = master_rewrite(text_slice(&text), server_zone_file(zone, settings),
+                                settings->settings->directory, said, head, &out, what, err);
     }
     if (result == OK && included_files_changed(&zone->included)) {
         result = error_set(err, ERR_STALE, "a file that it includes was edited meanwhile");
     }
     if (result == OK && !what->is_same) {
-        result = zone_file_replace(settings->file, &zone->file, &out, &mark, err);
+        result = zone_file_replace(server_zone_file(zone, settings), &zone->file, &out, &mark, err);
     }
     if (result == OK) {
         if (what->printed_because != NULL) {

@@ -58,14 +58,15 @@ static void run_copy(void *context)
 {
     struct server_zone *zone = context;
     struct zone_settings *settings = server_zone_settings(zone);
-    bool wanted = settings->role == ROLE_SECONDARY && settings->file != NULL;
+    bool wanted = settings->role == ROLE_SECONDARY && server_zone_file(zone, settings) != NULL;
     for (;;) {
         bool touch = atomic_exchange(&zone->copy_touch, false);
         bool write = !rests(zone) && atomic_exchange(&zone->copy_again, false);
         if (wanted && write && !atomic_load(&zone->gone)) {
-            write_copy(zone, settings->file);
+            write_copy(zone, server_zone_file(zone, settings));
         } else if (wanted && touch) {
-            (void)utimensat(AT_FDCWD, settings->file, NULL, 0); /* absent: nothing to keep */
+            (void)utimensat(AT_FDCWD, server_zone_file(zone, settings), NULL,
+                            0); /* absent: nothing to keep */
         }
         atomic_store(&zone->copy_busy, false);
         bool is_due = atomic_load(&zone->copy_again) && !rests(zone);
@@ -83,7 +84,7 @@ static void start(struct server_zone *zone)
     rcu_read_begin();
     const struct zone_settings *settings =
         atomic_load_explicit(&zone->settings, memory_order_acquire);
-    bool wanted = settings->file != NULL;
+    bool wanted = server_zone_file(zone, settings) != NULL;
     rcu_read_end();
     if (wanted && !atomic_exchange(&zone->copy_busy, true)) {
         /* At shutdown a copy that waits is written all the same. */

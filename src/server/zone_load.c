@@ -108,7 +108,7 @@ static enum result read_file(struct server_zone *zone, const struct zone_setting
 {
     included_files_clear(&zone->included);
     struct zone_load_options options = {
-        .path = settings->file,
+        .path = server_zone_file(zone, settings),
         .directory = settings->settings->directory,
         .name = zone->zone->name,
         .class = zone->zone->class,
@@ -208,17 +208,17 @@ static enum result load_file(struct server_zone *zone, const struct zone_setting
                              struct zone_version *present, struct error *err)
 {
     struct stat st;
-    bool is_known = zone->file.known && stat(settings->file, &st) == 0;
+    bool is_known = zone->file.known && stat(server_zone_file(zone, settings), &st) == 0;
     if (is_known && file_mark_is(&zone->file, &st) && !included_files_changed(&zone->included)) {
         remember_file(zone, settings, present);
         return OK;
     }
-    log_change(zone, settings->file);
+    log_change(zone, server_zone_file(zone, settings));
     struct file_mark mark = {0};
     enum result result = take_file(zone, settings, present, &mark, err);
     if (result != OK) {
         zone->file.known = false; /* said again at the next reload */
-        if (stat(settings->file, &st) != 0) {
+        if (stat(server_zone_file(zone, settings), &st) != 0) {
             *err = (struct error){0};
             return error_set_os(err, ERR_NOT_FOUND, "file not found");
         }
@@ -268,7 +268,7 @@ static void load_primary(struct server_zone *zone, const struct zone_settings *s
     } else if (result == ERR_DENIED) { /* the guard has said so in the log */
         server_zone_set_load_error(zone, err.text);
     } else {
-        log_refused(zone, present, settings->file, &err);
+        log_refused(zone, present, server_zone_file(zone, settings), &err);
     }
     zone_version_unref(present);
     if (settings->auto_reload) {
@@ -309,11 +309,12 @@ static bool read_copy(struct server_zone *zone, const struct zone_settings *sett
                       struct zone_timers *timers)
 {
     struct stat st;
-    if (settings->file == NULL || stat(settings->file, &st) != 0) {
+    if (server_zone_file(zone, settings) == NULL ||
+        stat(server_zone_file(zone, settings), &st) != 0) {
         return false;
     }
     struct zone_load_options options = {
-        .path = settings->file,
+        .path = server_zone_file(zone, settings),
         .name = zone->zone->name,
         .class = zone->zone->class,
         .check = settings->check,
@@ -323,18 +324,18 @@ static bool read_copy(struct server_zone *zone, const struct zone_settings *sett
     struct zone_version *version;
     struct error err = {0};
     if (zone_load_file(&options, NULL, &version, NULL, report_finding, &reporter, &err) != OK) {
-        log_refused(zone, NULL, settings->file, &err);
+        log_refused(zone, NULL, server_zone_file(zone, settings), &err);
         return false;
     }
-    if (check_whole(settings->file, version, &err) != OK) {
+    if (check_whole(server_zone_file(zone, settings), version, &err) != OK) {
         zone_version_unref(version);
-        log_refused(zone, NULL, settings->file, &err);
+        log_refused(zone, NULL, server_zone_file(zone, settings), &err);
         return false;
     }
     timers->contact_s = (int64_t)st.st_mtim.tv_sec;
     timers->expires_s = timers->contact_s + zone_version_soa(version).expire_s;
     if (zones_commit(zone, version, NULL, 0, SOURCE_COPY, &err) != OK) {
-        log_refused(zone, NULL, settings->file, &err);
+        log_refused(zone, NULL, server_zone_file(zone, settings), &err);
         return false;
     }
     return true;

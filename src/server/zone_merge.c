@@ -127,7 +127,7 @@ static void report_conflict(void *context, const struct merge_conflict *conflict
              merging->zone->label, name_format_log(conflict->owner, name),
              rrtype_format(conflict->type, type), conflict->what);
     LOG_EVENT(merging->zone->server->logging, LOG_WARNING, LOG_ZONELOAD, "merge_conflict", phrase,
-              LOG_KEY("file", merging->settings->file));
+              LOG_KEY("file", server_zone_file(merging->zone, merging->settings)));
 }
 
 static enum result refuse_serial(struct serial file, struct serial head, struct error *err)

@@ -66,19 +66,26 @@ struct zone_settings *server_zone_settings(struct server_zone *zone)
     return settings;
 }
 
-static struct server_zone *server_zone_new(struct server *server, struct zone_settings *settings)
+const char *server_zone_file(const struct server_zone *zone, const struct zone_settings *settings)
+{
+    return settings_zone_file(settings->settings, zone->zone->name,
+                              atomic_load_explicit(&zone->place, memory_order_relaxed));
+}
+
+static struct server_zone *server_zone_new(struct server *server, struct zone_settings *settings,
+                                           const struct conf_zone *named)
 {
     char text[NAME_TEXT_SIZE], class[16];
-    name_format_log(settings->name, text);
-    rrclass_format(settings->class, class);
+    name_format_log(named->wire, text);
+    rrclass_format(named->class, class);
     size_t size = strlen(text) + strlen(class) + 2;
     struct server_zone *zone = memory_new_zeroed(1, sizeof(*zone) + size);
     atomic_init(&zone->references, 1);
     zone->server = server;
     atomic_init(&zone->settings, settings);
     snprintf(zone->label, size, "%s/%s", text, class);
-    zone->zone = zone_new(settings->name, settings->class,
-                          settings->role == ROLE_SECONDARY ? ZONE_SECONDARY : 0);
+    zone->zone =
+        zone_new(named->wire, named->class, settings->role == ROLE_SECONDARY ? ZONE_SECONDARY : 0);
     zone->zone->context = zone;
     zone->history = ledger_zone_ref(ledger_add(server->ledger, zone->zone, zone));
     return zone;
@@ -117,36 +124,19 @@ static bool drop_version(void *context, struct zone *zone)
 
 /* ---- the table ---- */
 
-static int compare_settings(const void *a, const void *b)
-{
-    const struct zone_settings *const *left = a, *const *right = b;
-    return name_compare((*left)->name, (*right)->name);
-}
-
 struct gathering {
-    const struct zone_settings **wanted; /* sorted by name */
-    size_t wanted_count;
+    const struct conf *wanted;
     struct server_zone **gone;
     size_t gone_count, gone_room;
 };
 
-static const struct zone_settings *find_wanted(const struct gathering *gathering,
-                                               const struct zone *zone)
-{
-    struct zone_settings key = {.name = zone->name};
-    const struct zone_settings *at = &key;
-    const struct zone_settings **found =
-        bsearch(&at, gathering->wanted, gathering->wanted_count, sizeof(at), compare_settings);
-    return found == NULL ? NULL : *found;
-}
-
 static bool gather_gone(void *context, struct zone *zone)
 {
     struct gathering *gathering = context;
-    const struct zone_settings *wanted = find_wanted(gathering, zone);
+    const struct conf_zone *wanted = conf_zone_find(gathering->wanted, zone->name);
     bool is_secondary = (zone->flags & ZONE_SECONDARY) != 0;
     if (wanted != NULL && wanted->class == zone->class &&
-        (wanted->role == ROLE_SECONDARY) == is_secondary) {
+        (wanted->type != CONF_ZONE_PRIMARY) == is_secondary) {
         return true;
     }
     if (gathering->gone_count == gathering->gone_room) {
@@ -188,32 +178,28 @@ void zones_configure(struct zones *zones, void (*loaded)(void *context), void *c
 {
     struct server *server = zones->server;
     struct settings *settings = atomic_load_explicit(&server->settings, memory_order_acquire);
-    struct gathering gathering = {0};
-    gathering.wanted = memory_new_zeroed(settings->zone_count, sizeof(gathering.wanted[0]));
-    gathering.wanted_count = settings->zone_count;
-    for (size_t i = 0; i < settings->zone_count; i++) {
-        gathering.wanted[i] = &settings->zones[i];
-    }
-    qsort(gathering.wanted, gathering.wanted_count, sizeof(gathering.wanted[0]), compare_settings);
+    struct gathering gathering = {.wanted = settings->conf};
     struct zone_set *set = atomic_load_explicit(&server->zone_set, memory_order_acquire);
     zone_set_each(set, gather_gone, &gathering);
     remove_gone(zones, &gathering, &set);
     memory_free(gathering.gone);
-    memory_free(gathering.wanted);
 
     bool first = zone_set_count(set) == 0; /* nobody sees what is put into a set of our own */
     struct zone_set *fresh = first ? zone_set_new() : set;
     struct load_round *round = load_round_new(server->main_loop, loaded, context);
     struct server_zone **all = memory_new_zeroed(settings->zone_count, sizeof(all[0]));
     for (size_t i = 0; i < settings->zone_count; i++) {
-        struct zone_settings *wanted = &settings->zones[i];
-        struct zone *known = first ? NULL : zone_set_get(fresh, wanted->name, wanted->class);
+        struct zone_settings *wanted = settings->zones[i];
+        const struct conf_zone *named = &settings->conf->zones[i];
+        struct zone *known = first ? NULL : zone_set_get(fresh, named->wire, named->class);
         if (known != NULL) {
             all[i] = known->context;
+            atomic_store_explicit(&all[i]->place, (uint32_t)i, memory_order_relaxed);
             atomic_store_explicit(&all[i]->settings, wanted, memory_order_release);
             continue;
         }
-        all[i] = server_zone_new(server, wanted);
+        all[i] = server_zone_new(server, wanted, named);
+        atomic_init(&all[i]->place, (uint32_t)i);
         if (first) {
             REQUIRE(zone_set_insert(fresh, all[i]->zone));
         } else {
@@ -229,13 +215,13 @@ void zones_configure(struct zones *zones, void (*loaded)(void *context), void *c
         rcu_defer(unref_set, set);
     }
     for (size_t i = 0; i < settings->zone_count; i++) {
-        ledger_zone_set_history_limit(all[i]->history, settings->zones[i].max_journal_bytes);
+        ledger_zone_set_history_limit(all[i]->history, settings->zones[i]->max_journal_bytes);
     }
     /* A secondary is handed to the sync thread by its loader, after its copy was read. */
     struct server_zone **told = memory_new_zeroed(settings->zone_count, sizeof(told[0]));
     size_t told_count = 0;
     for (size_t i = 0; i < settings->zone_count; i++) {
-        if (settings->zones[i].role == ROLE_PRIMARY || all[i]->sync_begun) {
+        if (settings->zones[i]->role == ROLE_PRIMARY || all[i]->sync_begun) {
             told[told_count++] = all[i];
         }
         all[i]->sync_begun = true;

@@ -29,6 +29,7 @@ struct server_zone {
     struct zone *zone;
     struct ledger_zone *history;              /* a reference */
     _Atomic(struct zone_settings *) settings; /* RCU; lives in the settings it points to */
+    _Atomic uint32_t place;                   /* in the list of zones of the newest settings */
     _Atomic uint32_t transfers_out;           /* that are under way */
     _Atomic bool gone;                        /* no longer configured: drop what is under way */
 
@@ -77,6 +78,8 @@ struct server_zone *server_zone_ref(struct server_zone *zone);
 void server_zone_unref(struct server_zone *zone);
 /* The zone's present settings with a reference on the whole; settings_unref(x->settings). */
 struct zone_settings *server_zone_settings(struct server_zone *zone);
+/* The zone's file as `settings` (held by the caller) say, borrowed from them; NULL: none. */
+const char *server_zone_file(const struct server_zone *zone, const struct zone_settings *settings);
 
 /* What is wrong with the zone's file; NULL: nothing. One thread at a time per zone. */
 void server_zone_set_load_error(struct server_zone *zone, const char *text);
