@@ -19,6 +19,7 @@
 #include "server/sync.h"
 #include "server/update.h"
 #include "server/zones.h"
+#include "xfr/fingerprint_option.h"
 #include "xfr/ixfr_condense.h"
 #include "xfr/ixfr_out.h"
 #include "xfr/notify_in.h"
@@ -184,8 +185,7 @@ static void handle_notify(const struct request_scope *scope, struct answer_query
     LOG_EVENT_LIMITED(server->logging, LOG_INFO, LOG_NOTIFY, "notify_received", phrase,
                       LOG_KEY("rule", rule));
     uint32_t quota = settings->settings->limits.notify_quota;
-    bool taken =
-        sync_notified(server->sync, zone, &origin->peer, notify.has_serial, notify.serial, quota);
+    bool taken = sync_notified(server->sync, zone, &origin->peer, &notify, quota);
     if (tsig->key != NULL) {
         replay_end(server->replay, slice_of(tsig->mac, tsig->mac_size), RCODE_NOERROR, taken);
     }
@@ -268,10 +268,15 @@ static void handle_transfer_datagram(const struct request_scope *scope, struct a
     if (has_chain) {
         condensed = ixfr_condense(zone->zone->name, zone->zone->class, chain.chunks, chain.count);
     }
+    uint8_t option[FINGERPRINT_OPTION_WIRE_SIZE];
+    struct zone_fingerprint fingerprint;
+    struct slice options = slice_of(NULL, 0);
+    if (request.wants_fingerprint && zone_fingerprint_of(zone->zone, version, &fingerprint)) {
+        options = fingerprint_option_write(option, &fingerprint);
+    }
     struct ixfr_out *out =
-        condensed != NULL
-            ? ixfr_out_new(version, &condensed, 1, &request, slice_of(NULL, 0), 0)
-            : ixfr_out_new(version, chain.chunks, chain.count, &request, slice_of(NULL, 0), 0);
+        condensed != NULL ? ixfr_out_new(version, &condensed, 1, &request, options, 0)
+                          : ixfr_out_new(version, chain.chunks, chain.count, &request, options, 0);
     bool fits;
     query->response_size = ixfr_out_datagram(out, query->out, datagram_size(scope, query, &request),
                                              query->reserve, &fits);

@@ -27,6 +27,7 @@
 #include "server/sync_proof.h"
 #include "server/transfer_in.h"
 #include "server/zone_copy.h"
+#include "xfr/notify_in.h"
 #include "xfr/soa_query.h"
 
 enum { SOA_TCP_MS = 10000, SOON_MS = 5, CONFIGURE_TURN = 256 };
@@ -42,7 +43,8 @@ struct sync_message {
     struct serial serial;
     int64_t expires_in_s, refresh_in_s;
     uint32_t ticket;
-    bool has_serial;
+    bool has_serial, has_fingerprint, is_ours;
+    struct zone_fingerprint fingerprint;
     struct transfer_result *result; /* owned */
 };
 
@@ -196,7 +198,9 @@ static void soa_done(void *context, struct slice reply, const struct error *fail
         note_key(zone, state->soa_primary);
         refresh_soa_answered(state->refresh, state->soa_ticket, &contact, now);
         contacted(zone);
-        sync_proof_shown(zone, state->soa_primary, &answer, now);
+        if (answer.has_fingerprint) {
+            sync_proof_shown(zone, state->soa_primary, &answer.fingerprint, now);
+        }
     }
     sync_zone_step(sync, zone);
 }
@@ -525,6 +529,9 @@ static void run_notified(void *context)
         settings_unref(settings->settings);
         (void)refresh_notified(zone->sync.refresh, primary, message->has_serial, message->serial,
                                clock_now());
+        if (message->has_fingerprint && sync_proof_doubts(zone, &message->fingerprint)) {
+            refresh_now(zone->sync.refresh, clock_now());
+        }
         sync_zone_step(message->sync, zone);
     }
     message_free(message);
@@ -573,10 +580,19 @@ static void run_peer_has(void *context)
         struct notify_target *target = message->zone->sync.targets[i];
         if (address_same_host(&target->address, &message->peer)) {
             sync_notify_seen(message->zone, target, message->serial);
+            target->is_ours = message->is_ours;
         }
     }
     sync_zone_step(message->sync, message->zone);
     message_free(message);
+}
+
+static void take_shown(struct server_zone *zone, const struct transfer_result *result,
+                       struct instant now)
+{
+    if (result->has_fingerprint) {
+        sync_proof_shown(zone, result->primary, &result->fingerprint, now);
+    }
 }
 
 static void run_transfer_ended(void *context)
@@ -592,10 +608,12 @@ static void run_transfer_ended(void *context)
                                 now);
             contacted(zone);
             sync_proof_replaced(zone, result->soa.serial, now);
+            take_shown(zone, result, now);
             break;
         case TRANSFER_NOT_NEWER:
             refresh_transfer_not_newer(zone->sync.refresh, message->ticket, &result->contact, now);
             contacted(zone);
+            take_shown(zone, result, now);
             break;
         case TRANSFER_HELD:
             refresh_transfer_held(zone->sync.refresh, message->ticket, &result->contact,
@@ -677,7 +695,7 @@ void sync_renotify(struct sync *sync, struct server_zone *zone)
 }
 
 bool sync_notified(struct sync *sync, struct server_zone *zone, const struct address *from,
-                   bool has_serial, struct serial serial, uint32_t quota)
+                   const struct notify_in *notify, uint32_t quota)
 {
     _Atomic uint32_t *waiting = &zone->server->counters.notifies_waiting;
     if (atomic_fetch_add_explicit(waiting, 1, memory_order_relaxed) >= quota) {
@@ -686,8 +704,10 @@ bool sync_notified(struct sync *sync, struct server_zone *zone, const struct add
     }
     struct sync_message *message = message_new(sync, zone);
     message->peer = *from;
-    message->has_serial = has_serial;
-    message->serial = serial;
+    message->has_serial = notify->has_serial;
+    message->serial = notify->serial;
+    message->has_fingerprint = notify->has_fingerprint;
+    message->fingerprint = notify->fingerprint;
     post(message, run_notified);
     return true;
 }
@@ -708,11 +728,12 @@ void sync_replaced(struct sync *sync, struct server_zone *zone)
 }
 
 void sync_peer_has(struct sync *sync, struct server_zone *zone, const struct address *peer,
-                   struct serial serial)
+                   struct serial serial, bool is_ours)
 {
     struct sync_message *message = message_new(sync, zone);
     message->peer = *peer;
     message->serial = serial;
+    message->is_ours = is_ours;
     post(message, run_peer_has);
 }
 

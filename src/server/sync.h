@@ -82,17 +82,19 @@ void sync_published(struct sync *sync, struct server_zone *zone, struct serial s
 /* All zones of a start or reload are loaded: NS sets may find addresses in zones that came later. */
 void sync_zones_loaded(struct sync *sync);
 /* An allowed NOTIFY came in. False: `quota` of them wait already, it was not taken. */
+struct notify_in;
 bool sync_notified(struct sync *sync, struct server_zone *zone, const struct address *from,
-                   bool has_serial, struct serial serial, uint32_t quota);
+                   const struct notify_in *notify, uint32_t quota);
 /* The operator's words. */
 void sync_refresh(struct sync *sync, struct server_zone *zone);
 void sync_retransfer(struct sync *sync, struct server_zone *zone);
 void sync_renotify(struct sync *sync, struct server_zone *zone);
 /* What is served of a secondary zone is another version than the one that was transferred last. */
 void sync_replaced(struct sync *sync, struct server_zone *zone);
-/* A peer showed which serial it has by asking for a transfer from it. */
+/* A peer showed which serial it has by asking for a transfer from it; `is_ours`: and that it
+ * understands fingerprints. */
 void sync_peer_has(struct sync *sync, struct server_zone *zone, const struct address *peer,
-                   struct serial serial);
+                   struct serial serial, bool is_ours);
 
 /* How a transfer ended (from transfer_in.h). */
 enum transfer_outcome {
@@ -106,6 +108,9 @@ struct transfer_result {
     enum refresh_failure failure;
     struct refresh_contact contact;
     struct refresh_soa soa;
+    bool has_fingerprint; /* the primary showed what its version comes to */
+    struct zone_fingerprint fingerprint;
+    uint32_t primary;
     char text[512];
 };
 void sync_transfer_ended(struct sync *sync, struct server_zone *zone, uint32_t ticket,

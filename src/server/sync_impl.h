@@ -36,6 +36,7 @@ struct notify_target {
     bool kept;            /* while the list is made anew */
     bool fresh;           /* was told of no version yet */
     bool is_first;        /* the version it is told of now is the first */
+    bool is_ours;         /* asked for a transfer in a way that only our kind does */
     struct notify_out machine;
     struct notify_slot slot; /* held while `machine` has one in flight */
     struct ask *ask;

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "server/access.h"
 #include "server/key_usage.h"
 #include "server/resolver.h"
 #include "server/server_impl.h"
@@ -330,6 +331,18 @@ static void notify_done(void *context, struct slice reply, const struct error *f
     sync_zone_step(zone->server->sync, zone);
 }
 
+/* Who may transfer the zone may know what its records come to. */
+static bool may_know_fingerprint(const struct notify_target *target)
+{
+    struct zone_settings *settings = server_zone_settings(target->zone);
+    struct access_subject subject = {.peer = &target->address,
+                                     .key = target->key == NULL ? NULL : tsig_key_name(target->key),
+                                     .transport = ANSWER_TCP};
+    bool may = access_allowed(settings, ACCESS_TRANSFER, &subject, NULL, 0);
+    settings_unref(settings->settings);
+    return may;
+}
+
 static void send_notify(struct sync *sync, struct notify_target *target,
                         struct zone_version *version, const struct notify_send *what)
 {
@@ -345,9 +358,14 @@ static void send_notify(struct sync *sync, struct notify_target *target,
     (void)rrset_next_rdata(&rrset, &offset, &soa.rdata);
     uint8_t buffer[1232];
     struct error err = {0};
+    struct zone_fingerprint fingerprint;
+    bool has_fingerprint = target->is_ours && may_know_fingerprint(target) &&
+                           zone_get_fingerprint(zone->zone, &fingerprint) &&
+                           serial_equal(fingerprint.serial, zone_version_serial(version));
     if (asker_draw_id(sync->asker, &target->id, &err) == OK) {
-        size_t size = notify_write(zone->zone->name, zone->zone->class, target->id,
-                                   what->with_soa ? &soa : NULL, buffer, sizeof(buffer), 0);
+        size_t size = notify_write(
+            zone->zone->name, zone->zone->class, target->id, what->with_soa ? &soa : NULL,
+            has_fingerprint ? &fingerprint : NULL, buffer, sizeof(buffer), 0);
         if (ask_start(sync->asker, &target->address, &target->source, what->tcp, NOTIFY_TCP_MS,
                       target->id, slice_of(buffer, size), target->key, notify_done, target,
                       &target->ask, &err) == OK) {

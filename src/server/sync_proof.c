@@ -2,8 +2,9 @@
 /*
  * Equal serials say little: a lost delta, a primary that was edited without a new serial, a flipped
  * bit, and two servers answer differently for ever, in step by all that a secondary is used to look
- * at. So a primary of our kind tells in its SOA answers what all its records come to, in one digest
- * (docs/formats.md), and each refresh is a proof.
+ * at. So a primary of our kind tells in its SOA answers and transfers what all its records come to,
+ * in one digest (docs/formats.md), and each refresh and each transfer is a proof. It tells in NOTIFY,
+ * too; but a NOTIFY is easily forged, so one that differs only makes us ask.
  *
  *     NONE ──shown──> WAITING ──equal──> IDENTICAL
  *                        │  ^
@@ -35,17 +36,26 @@ static void wait_for_ours(struct sync_proof *proof, struct instant now)
     proof->look_at = now;
 }
 
-void sync_proof_shown(struct server_zone *zone, uint32_t primary, const struct soa_answer *answer,
-                      struct instant now)
+static bool is_same(const struct zone_fingerprint *a, const struct zone_fingerprint *b)
+{
+    return serial_equal(a->serial, b->serial) &&
+           memcmp(a->digest, b->digest, sizeof(a->digest)) == 0;
+}
+
+void sync_proof_shown(struct server_zone *zone, uint32_t primary,
+                      const struct zone_fingerprint *shown, struct instant now)
 {
     struct sync_proof *proof = &zone->sync.proof;
-    if (!answer->has_fingerprint) {
-        return;
-    }
     proof->primary = primary;
-    proof->shown.serial = answer->serial;
-    memcpy(proof->shown.digest, answer->fingerprint, sizeof(proof->shown.digest));
+    proof->shown = *shown;
     wait_for_ours(proof, now);
+}
+
+bool sync_proof_doubts(struct server_zone *zone, const struct zone_fingerprint *shown)
+{
+    struct zone_fingerprint ours;
+    return zone_get_fingerprint(zone->zone, &ours) && serial_equal(ours.serial, shown->serial) &&
+           !is_same(&ours, shown);
 }
 
 void sync_proof_replaced(struct server_zone *zone, struct serial serial, struct instant now)
@@ -54,12 +64,6 @@ void sync_proof_replaced(struct server_zone *zone, struct serial serial, struct 
     if (proof->state != PROOF_NONE && serial_equal(proof->shown.serial, serial)) {
         wait_for_ours(proof, now);
     }
-}
-
-static bool is_same(const struct zone_fingerprint *a, const struct zone_fingerprint *b)
-{
-    return serial_equal(a->serial, b->serial) &&
-           memcmp(a->digest, b->digest, sizeof(a->digest)) == 0;
 }
 
 static void log_verdict(struct server_zone *zone, const struct zone_settings *settings,

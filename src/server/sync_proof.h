@@ -7,13 +7,17 @@
 #define SERVER_SYNC_PROOF_H
 
 #include "server/sync.h"
-#include "xfr/soa_query.h"
+#include "zone/zone_set.h"
 
 struct zone_settings;
 
-/* The primary answered the SOA query; where it showed its fingerprint, that is compared soon. */
-void sync_proof_shown(struct server_zone *zone, uint32_t primary, const struct soa_answer *answer,
-                      struct instant now);
+/* The primary showed what its records come to, in an answer to a question of ours: compared when
+ * the copy has that serial and ours is known. */
+void sync_proof_shown(struct server_zone *zone, uint32_t primary,
+                      const struct zone_fingerprint *shown, struct instant now);
+/* The same in a NOTIFY, which nobody asked for. True: it is not ours, so the primary should be
+ * asked. */
+bool sync_proof_doubts(struct server_zone *zone, const struct zone_fingerprint *shown);
 /* A transfer brought a version with `serial`, maybe in place of one with the same serial. */
 void sync_proof_replaced(struct server_zone *zone, struct serial serial, struct instant now);
 /* Compares where there is something to compare; the zone's refresh machine may have something to do

@@ -52,9 +52,13 @@ static void log_end(const struct transfer *transfer, const char *status, const c
     }
 }
 
-static void end_transfer(struct transfer *transfer, const struct transfer_result *result)
+static void end_transfer(struct transfer *transfer, struct transfer_result *result)
 {
     struct primary *primary = transfer->primary;
+    result->primary = transfer->action.primary;
+    result->has_fingerprint = transfer->axfr != NULL
+                                  ? axfr_in_fingerprint(transfer->axfr, &result->fingerprint)
+                                  : ixfr_in_fingerprint(transfer->ixfr, &result->fingerprint);
     transfer_leave_connection(transfer);
     sync_transfer_ended(transfer->thread->server->sync, transfer->zone, transfer->action.ticket,
                         result);

@@ -20,6 +20,7 @@
 #include "server/sync.h"
 #include "server/zones.h"
 #include "xfr/axfr_out.h"
+#include "xfr/fingerprint_option.h"
 #include "xfr/ixfr_condense.h"
 #include "xfr/ixfr_out.h"
 
@@ -36,6 +37,8 @@ struct transfer_out {
     struct serial serial;
     bool shows_serial; /* the client told what it has, and sync does not know yet */
     struct serial shown;
+    bool is_ours; /* the client asked for the fingerprint */
+    uint8_t option[FINGERPRINT_OPTION_WIRE_SIZE];
     const char *form;
     struct address peer;
     bool is_tls;
@@ -150,6 +153,15 @@ static bool find_differences(struct server_zone *zone, struct zone_version **ver
     return false;
 }
 
+/* What the version comes to, for a secondary that wants to know whether its own does. */
+static struct slice options_for(struct transfer_out *transfer, const struct zone_version *version)
+{
+    struct zone_fingerprint fingerprint;
+    bool knows =
+        transfer->is_ours && zone_fingerprint_of(transfer->zone->zone, version, &fingerprint);
+    return knows ? fingerprint_option_write(transfer->option, &fingerprint) : slice_of(NULL, 0);
+}
+
 /* IXFR, one SOA of it for who is up to date; else the whole zone. */
 static void choose_form(struct transfer_out *transfer, struct zone_version **version,
                         const struct zone_settings *settings, const struct xfr_request *request)
@@ -161,13 +173,13 @@ static void choose_form(struct transfer_out *transfer, struct zone_version **ver
             (settings->provide_ixfr && find_differences(transfer->zone, version, settings,
                                                         request->serial, &transfer->chain))) {
             transfer->ixfr = ixfr_out_new(*version, transfer->chain.chunks, transfer->chain.count,
-                                          request, slice_of(NULL, 0), 0);
+                                          request, options_for(transfer, *version), 0);
             transfer->form = "IXFR";
             return;
         }
         transfer->form = "AXFR-style IXFR";
     }
-    transfer->axfr = axfr_out_new(*version, request, slice_of(NULL, 0), 0);
+    transfer->axfr = axfr_out_new(*version, request, options_for(transfer, *version), 0);
     transfer->is_shared = axfr_out_share(transfer->axfr, transfer->server->axfr_cache);
 }
 
@@ -235,6 +247,7 @@ static struct transfer_out *begin(const struct request_scope *scope, struct answ
              address_format(&origin->peer, true, address), signer_format(query->key, signer));
     transfer->shows_serial = request.question.type == TYPE_IXFR;
     transfer->shown = request.serial;
+    transfer->is_ours = request.wants_fingerprint;
     choose_form(transfer, &version, settings, &request);
     transfer->serial = zone_version_serial(version);
     zone_version_unref(version);
@@ -318,7 +331,8 @@ enum step transfer_out_send(struct transfer_out *transfer, struct stream *stream
     } else if (step == STEP_MORE && transfer->shows_serial) {
         /* It takes a while: until the end, that is what the client has. */
         transfer->shows_serial = false;
-        sync_peer_has(transfer->server->sync, transfer->zone, &transfer->peer, transfer->shown);
+        sync_peer_has(transfer->server->sync, transfer->zone, &transfer->peer, transfer->shown,
+                      transfer->is_ours);
     }
     return step;
 }
@@ -333,7 +347,8 @@ void transfer_out_free(struct transfer_out *transfer, const char *why)
     double seconds = (double)(clock_now().ns - transfer->started.ns) / 1e9;
     char phrase[3000];
     if (why == NULL) {
-        sync_peer_has(transfer->server->sync, transfer->zone, &transfer->peer, transfer->serial);
+        sync_peer_has(transfer->server->sync, transfer->zone, &transfer->peer, transfer->serial,
+                      transfer->is_ours);
         snprintf(phrase, sizeof(phrase),
                  "client %s: transfer of '%s': %s ended: %llu messages, %llu records, %llu bytes, "
                  "%.3f secs (%.0f bytes/sec) (serial %u)",

@@ -100,6 +100,12 @@ bool axfr_in_expire(const struct axfr_in *in, uint32_t *out_expire_s)
     return in->stream.has_expire;
 }
 
+bool axfr_in_fingerprint(const struct axfr_in *in, struct zone_fingerprint *out)
+{
+    *out = in->stream.fingerprint;
+    return in->stream.has_fingerprint;
+}
+
 struct xfr_stats axfr_in_stats(const struct axfr_in *in)
 {
     return in->stream.stats;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "xfr/step.h"
 #include "zone/builder.h"
+#include "zone/zone_set.h"
 
 /* Zeros mean the defaults given here. */
 struct xfr_in_limits {
@@ -71,6 +72,8 @@ bool axfr_in_serial(const struct axfr_in *in, struct serial *out);
 bool axfr_in_dislikes_edns(const struct axfr_in *in);
 /* EXPIRE of the reply (RFC 7314). */
 bool axfr_in_expire(const struct axfr_in *in, uint32_t *out_expire_s);
+/* What the primary says that the records of its version come to (docs/formats.md), where it does. */
+bool axfr_in_fingerprint(const struct axfr_in *in, struct zone_fingerprint *out);
 struct xfr_stats axfr_in_stats(const struct axfr_in *in);
 
 #endif

@@ -368,6 +368,12 @@ bool ixfr_in_expire(const struct ixfr_in *in, uint32_t *out_expire_s)
     return in->stream.has_expire;
 }
 
+bool ixfr_in_fingerprint(const struct ixfr_in *in, struct zone_fingerprint *out)
+{
+    *out = in->stream.fingerprint;
+    return in->stream.has_fingerprint;
+}
+
 struct xfr_stats ixfr_in_stats(const struct ixfr_in *in)
 {
     return in->stream.stats;

@@ -8,6 +8,7 @@
 #include "xfr/notify_in.h"
 
 #include "wire/rdata.h"
+#include "xfr/fingerprint_option.h"
 
 enum { OUR_UDP_SIZE = 1232 };
 
@@ -77,6 +78,8 @@ enum result notify_in_read(struct slice message, struct notify_in *out, unsigned
             struct edns edns;
             result = out->has_edns ? ERR_FORMAT : edns_read(message, &record, &edns, err);
             out->has_edns = true;
+            out->has_fingerprint =
+                result == OK && fingerprint_option_read(&edns, &out->fingerprint);
             if (result == OK && edns.version != 0) {
                 return refuse(rcode, RCODE_BADVERS, err, "NOTIFY with an unknown EDNS version");
             }

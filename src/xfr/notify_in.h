@@ -5,6 +5,7 @@
 #define XFR_NOTIFY_IN_H
 
 #include "wire/message.h"
+#include "zone/zone_set.h"
 
 struct notify_in {
     uint16_t id;
@@ -13,6 +14,8 @@ struct notify_in {
     bool has_serial;          /* an SOA of the zone was in the answer section (3.7) */
     struct serial serial;
     bool has_edns;
+    bool has_fingerprint; /* a primary of our kind says what its records come to */
+    struct zone_fingerprint fingerprint;
 };
 
 /*

@@ -14,6 +14,7 @@
  */
 #include "xfr/notify_out.h"
 
+#include "xfr/fingerprint_option.h"
 #include "xfr/peer_reply.h"
 
 enum {
@@ -23,6 +24,7 @@ enum {
     FIRST_PAUSE_MS = 30000,
     LAST_PAUSE_MS = 15 * 60 * 1000,
     ALIVE_SPACING_MS = 15000,
+    OUR_UDP_SIZE = 1232,
 };
 
 void notify_out_init(struct notify_out *n, uint64_t seed)
@@ -179,7 +181,8 @@ bool notify_out_is_pending(const struct notify_out *n)
 }
 
 size_t notify_write(const uint8_t *zone, uint16_t class, uint16_t id, const struct record *soa,
-                    uint8_t *buffer, size_t limit, size_t reserved)
+                    const struct zone_fingerprint *fingerprint, uint8_t *buffer, size_t limit,
+                    size_t reserved)
 {
     struct message_writer w;
     if (limit < MESSAGE_HEADER_SIZE + reserved) {
@@ -189,6 +192,11 @@ size_t notify_write(const uint8_t *zone, uint16_t class, uint16_t id, const stru
     w.reserved = reserved;
     if (!message_write_question(&w, zone, TYPE_SOA, class) ||
         (soa != NULL && !message_write_record(&w, SECTION_ANSWER, soa))) {
+        return 0;
+    }
+    uint8_t option[FINGERPRINT_OPTION_WIRE_SIZE];
+    if (fingerprint != NULL && !message_write_opt(&w, OUR_UDP_SIZE, 0, 0, false,
+                                                  fingerprint_option_write(option, fingerprint))) {
         return 0;
     }
     return message_writer_finish(&w).size;

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "wire/message.h"
+#include "zone/zone_set.h"
 
 struct notify_out {
     struct instant due;         /* of the next try, or of giving up the one in flight */
@@ -51,11 +52,12 @@ void notify_out_alive(struct notify_out *notify, struct instant now);
 bool notify_out_is_pending(const struct notify_out *notify);
 
 /*
- * The message. soa NULL: without. Borrowed: zone, soa. Returns the size, 0 where `limit` is too
+ * The message. soa NULL: without; fingerprint NULL: without EDNS. Borrowed: zone, soa. Returns the size, 0 where `limit` is too
  * small; `reserved` as in axfr_out_next.
  */
 size_t notify_write(const uint8_t *zone, uint16_t class, uint16_t id, const struct record *soa,
-                    uint8_t *buffer, size_t limit, size_t reserved);
+                    const struct zone_fingerprint *fingerprint, uint8_t *buffer, size_t limit,
+                    size_t reserved);
 /*
  * Checks a reply; whether it came from the target's address is the caller's to check. *out_rcode
  * may be any. ERR_FORMAT: not the reply to that NOTIFY; go on waiting.

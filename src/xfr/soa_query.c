@@ -3,17 +3,15 @@
  * The SOA query of a refresh. The answer must be what only a working primary gives: authoritative,
  * for the zone itself, with exactly one SOA. Everything else is told apart in words, since "refresh
  * failed" has kept operators busy for days: a lame server, a referral, a CNAME, nothing at all.
- *
- * The option FINGERPRINT is ours, with a number anybody may use for something else: what does not
- * look like it in every respect is taken for somebody else's and passed over.
  */
 #include "xfr/soa_query.h"
 
 #include "wire/rdata.h"
+#include "xfr/fingerprint_option.h"
 #include "xfr/peer_reply.h"
 #include "xfr/xfr_request.h"
 
-enum { OUR_UDP_SIZE = 1232, FINGERPRINT_FORMAT = 1 };
+enum { OUR_UDP_SIZE = 1232 };
 
 size_t soa_query_write(const struct soa_query *query, uint8_t *buffer, size_t limit)
 {
@@ -108,18 +106,6 @@ static enum result read_answers(const struct soa_query *query, const struct peer
     return OK;
 }
 
-static void read_fingerprint(const struct edns *edns, struct soa_answer *out)
-{
-    struct slice option;
-    if (!edns->present || !edns_find_option(edns, EDNS_FINGERPRINT, &option) ||
-        option.size != 5 + FINGERPRINT_DIGEST_SIZE || option.data[0] != FINGERPRINT_FORMAT ||
-        get_u32(option.data + 1) != out->serial.value) {
-        return;
-    }
-    out->has_fingerprint = true;
-    memcpy(out->fingerprint, option.data + 5, FINGERPRINT_DIGEST_SIZE);
-}
-
 enum result soa_answer_read(const struct soa_query *query, struct slice message,
                             struct soa_answer *out, struct error *err)
 {
@@ -153,7 +139,8 @@ enum result soa_answer_read(const struct soa_query *query, struct slice message,
     result = read_answers(query, &reply, out, err);
     if (result == OK) {
         out->has_expire_option = expire_option_read(&reply.edns, &out->expire_option_s);
-        read_fingerprint(&reply.edns, out);
+        out->has_fingerprint = fingerprint_option_read(&reply.edns, &out->fingerprint) &&
+                               serial_equal(out->fingerprint.serial, out->serial);
     }
     return result;
 }

@@ -5,7 +5,7 @@
 #define XFR_SOA_QUERY_H
 
 #include "wire/message.h"
-#include "zone/fingerprint.h"
+#include "zone/zone_set.h"
 
 struct soa_query {
     const uint8_t *zone; /* borrowed */
@@ -27,7 +27,7 @@ struct soa_answer {
     bool has_expire_option;
     uint32_t expire_option_s;
     bool has_fingerprint; /* of all records of the version with `serial` */
-    uint8_t fingerprint[FINGERPRINT_DIGEST_SIZE];
+    struct zone_fingerprint fingerprint;
     bool truncated; /* TC: nothing else is known, ask over TCP */
     bool no_edns;   /* on error: the peer may dislike EDNS; ask again without */
 };

@@ -15,6 +15,8 @@
 
 #include <inttypes.h>
 
+#include "xfr/fingerprint_option.h"
+
 enum {
     DEFAULT_EMPTY_MESSAGES = 100,
     DEFAULT_IDLE_MS = 60 * 60 * 1000,
@@ -50,13 +52,15 @@ size_t xfr_stream_request(const struct xfr_stream *s, const struct record *soa, 
     }
     struct message_writer w;
     message_writer_init(&w, buffer, limit, s->id, 0);
-    uint8_t expire[4];
-    put_u16(expire, EDNS_EXPIRE);
-    put_u16(expire + 2, 0);
+    uint8_t options[8];
+    put_u16(options, EDNS_EXPIRE);
+    put_u16(options + 2, 0);
+    put_u16(options + 4, EDNS_FINGERPRINT);
+    put_u16(options + 6, 0);
     if (!message_write_question(&w, s->zone.wire, s->type, s->class) ||
         (soa != NULL && !message_write_record(&w, SECTION_AUTHORITY, soa)) ||
         (with_edns &&
-         !message_write_opt(&w, OUR_UDP_SIZE, 0, 0, false, slice_of(expire, sizeof(expire))))) {
+         !message_write_opt(&w, OUR_UDP_SIZE, 0, 0, false, slice_of(options, sizeof(options))))) {
         return 0;
     }
     return message_writer_finish(&w).size;
@@ -161,6 +165,9 @@ static enum step end_of_message(struct xfr_stream *s, struct error *err)
     }
     if (expire_option_read(&s->reply.edns, &s->expire_s)) {
         s->has_expire = true;
+    }
+    if (fingerprint_option_read(&s->reply.edns, &s->fingerprint)) {
+        s->has_fingerprint = true;
     }
     return STEP_DONE;
 }

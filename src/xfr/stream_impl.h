@@ -11,6 +11,7 @@
 #include "xfr/peer_reply.h"
 #include "xfr/record_reader_impl.h"
 #include "xfr/xfr_request.h"
+#include "zone/zone_set.h"
 
 struct xfr_stream {
     struct name zone;
@@ -27,6 +28,8 @@ struct xfr_stream {
     bool dislikes_edns;
     bool truncated; /* TC over UDP */
     uint32_t expire_s;
+    bool has_fingerprint;
+    struct zone_fingerprint fingerprint;
 
     struct peer_reply reply; /* the message at hand ... */
     unsigned left;           /* ... and how many of its records were not read */

@@ -52,6 +52,7 @@ static enum result read_opt(struct slice message, const struct message_record *r
     out->udp_size = edns.udp_size;
     struct slice option;
     out->wants_expire = edns_find_option(&edns, EDNS_EXPIRE, &option);
+    out->wants_fingerprint = edns_find_option(&edns, EDNS_FINGERPRINT, &option) && option.size == 0;
     if (edns.version != 0) {
         return refuse(rcode, RCODE_BADVERS, err, "request with an unknown EDNS version");
     }

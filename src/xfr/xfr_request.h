@@ -16,8 +16,9 @@ struct xfr_request {
     struct serial serial;
     bool has_edns;
     bool dnssec_ok;
-    uint16_t udp_size; /* 512 without EDNS */
-    bool wants_expire; /* EDNS EXPIRE (RFC 7314) was asked for */
+    uint16_t udp_size;      /* 512 without EDNS */
+    bool wants_expire;      /* EDNS EXPIRE (RFC 7314) was asked for */
+    bool wants_fingerprint; /* FINGERPRINT (docs/formats.md): a secondary of our kind */
 };
 
 /*

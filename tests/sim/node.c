@@ -439,7 +439,7 @@ static void step_target(struct node *node, struct node_target *target)
         target->id = (uint16_t)network_draw(node->network);
         struct record soa = version_soa_record(node->version);
         size_t size = notify_write(node->zone, CLASS_IN, target->id, send.with_soa ? &soa : NULL,
-                                   buffer, sizeof(buffer), 0);
+                                   NULL, buffer, sizeof(buffer), 0);
         struct slice message = slice_of(buffer, size);
         trace(node, send.tcp ? "notify over tcp to" : "notify to", target->node, "");
         target->token = 0;

@@ -9,6 +9,8 @@ import threading
 import dns.edns
 import dns.flags
 import dns.message
+import dns.opcode
+import dns.query
 import dns.rdatatype
 import dns.rrset
 
@@ -86,6 +88,54 @@ def test_equal_copies_are_proved_equal(test):
     prove(test, secondary)
     assert counter(test, secondary) == 0
     assert "differs" not in secondary.log()
+
+
+def test_each_transfer_is_a_proof(test):
+    """No refresh is needed: the transfer itself brings the fingerprint of its version."""
+    records = "\n".join(f"h{i} A 192.0.2.{i % 250}" for i in range(200))
+    primary, secondary = pair(test, simple_zone(NAME, 5, records))
+    primary.start(), secondary.start()
+    test.wait_serial(secondary, NAME, 5)
+    test.wait_for("the proof of the AXFR", lambda: verdict(test, secondary) == "identical")
+    for serial in (6, 7):
+        primary.write_zone(NAME, simple_zone(NAME, serial, records + f"\nwww A 192.0.2.{serial}"))
+        primary.reload()
+        test.wait_serial(secondary, NAME, serial)
+        test.wait_for("the proof of the IXFR", lambda: verdict(test, secondary) == "identical"
+                      and status(test, secondary)["serial"] == serial)
+    assert "form=IXFR" in secondary.log() and counter(test, secondary) == 0
+
+
+def test_notify_shows_the_fingerprint(test):
+    """NOTIFY shows the fingerprint to whom asked for it; one that differs makes the secondary ask."""
+    primary, secondary = pair(test)
+    primary.start(), secondary.start()
+    test.wait_serial(secondary, NAME, 5)
+    test.wait_for("a first proof", lambda: verdict(test, secondary) == "identical")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        # What the primary sends to the secondary's address, once the secondary is away.
+        secondary.stop()
+        listener.bind((secondary.address, secondary.port))
+        listener.settimeout(20)
+        primary.write_zone(NAME, simple_zone(NAME, 6, "www A 192.0.2.6"))
+        primary.reload()
+        notify = dns.message.from_wire(listener.recvfrom(4096)[0])
+    shown_by_notify = [o.data for o in notify.options if o.otype == FINGERPRINT]
+    assert shown_by_notify == shown(test, primary), (shown_by_notify, notify)
+    secondary.start()
+    test.wait_serial(secondary, NAME, 6)
+    test.wait_for("a proof", lambda: verdict(test, secondary) == "identical")
+    # A forged one with the right serial and a wrong digest: asked about, and nothing transferred.
+    forged = dns.message.make_query(NAME, "SOA", use_edns=0,
+                                    options=[dns.edns.GenericOption(FINGERPRINT, b"\1" + struct.pack("!I", 6) + bytes(32))])
+    forged.set_opcode(dns.opcode.NOTIFY)
+    forged.flags = forged.flags & ~dns.flags.RD | dns.flags.AA
+    before, refreshed = secondary.log().count("Transfer status"), status(test, secondary)["proof"].get("compared_at_s")
+    reply = dns.query.udp(forged, secondary.address, port=secondary.port, source=primary.address, timeout=10)
+    assert reply.rcode() == 0, reply
+    test.wait_for("a comparison", lambda: status(test, secondary)["refresh"]["activity"] == "idle"
+                  and verdict(test, secondary) == "identical")
+    assert secondary.log().count("Transfer status") == before and counter(test, secondary) == 0, refreshed
 
 
 def test_divergence_is_found_and_healed(test):

@@ -186,7 +186,7 @@ static void message_is_what_notify_in_reads_and_the_reply_acknowledges(void **st
     put_u32(soa_rdata + 2, 2026031802);
     struct record soa = {zone, TYPE_SOA, CLASS_IN, 3600, {soa_rdata, sizeof(soa_rdata)}};
     uint8_t message[512];
-    size_t size = notify_write(zone, CLASS_IN, 4711, &soa, message, sizeof(message), 0);
+    size_t size = notify_write(zone, CLASS_IN, 4711, &soa, NULL, message, sizeof(message), 0);
     assert_true(size > 0);
     struct notify_in in;
     unsigned rcode = 0;
@@ -229,6 +229,33 @@ static void delay_is_not_prolonged_by_more_versions(void **state)
     assert_int_equal(send.serial.value, 6);
 }
 
+static void fingerprint_is_carried_to_notify_in(void **state)
+{
+    (void)state;
+    static const uint8_t zone[] = "\7example\3com";
+    struct zone_fingerprint fingerprint = {.serial = {7}};
+    for (unsigned i = 0; i < FINGERPRINT_DIGEST_SIZE; i++) {
+        fingerprint.digest[i] = (uint8_t)(i * 5);
+    }
+    uint8_t message[512];
+    size_t size = notify_write(zone, CLASS_IN, 1, NULL, &fingerprint, message, sizeof(message), 0);
+    struct notify_in in;
+    unsigned rcode = 0;
+    struct error err = {0};
+    assert_int_equal(notify_in_read(slice_of(message, size), &in, &rcode, &err), OK);
+    assert_true(in.has_edns);
+    assert_true(in.has_fingerprint);
+    assert_int_equal(in.fingerprint.serial.value, 7);
+    assert_memory_equal(in.fingerprint.digest, fingerprint.digest, FINGERPRINT_DIGEST_SIZE);
+    /* Another format is somebody else's. */
+    message[size - 5 - FINGERPRINT_DIGEST_SIZE] = 2;
+    assert_int_equal(notify_in_read(slice_of(message, size), &in, &rcode, &err), OK);
+    assert_false(in.has_fingerprint);
+    for (size_t room = 0; room < size; room++) {
+        assert_int_equal(notify_write(zone, CLASS_IN, 1, NULL, &fingerprint, message, room, 0), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +268,7 @@ int main(void)
         cmocka_unit_test(refusal_leads_to_long_pauses_that_messages_do_not_shorten),
         cmocka_unit_test(target_that_comes_back_is_notified_at_once),
         cmocka_unit_test(serial_shown_otherwise_settles_it),
+        cmocka_unit_test(fingerprint_is_carried_to_notify_in),
         cmocka_unit_test(message_is_what_notify_in_reads_and_the_reply_acknowledges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

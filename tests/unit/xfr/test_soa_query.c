@@ -127,7 +127,7 @@ static void fingerprint_option_is_read(void **state)
     struct soa_answer answer;
     assert_true(takes_fingerprint(1, 2026031802, FINGERPRINT_SIZE, &answer));
     for (size_t i = 0; i < FINGERPRINT_DIGEST_SIZE; i++) {
-        assert_int_equal(answer.fingerprint[i], (uint8_t)(i * 7));
+        assert_int_equal(answer.fingerprint.digest[i], (uint8_t)(i * 7));
     }
 }
 
