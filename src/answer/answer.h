@@ -29,8 +29,9 @@ enum answer_disposition {
 struct answer_query {
     /* In. Everything borrowed until the caller is done with the outputs. */
     struct slice message;
-    const struct address *peer; /* for allow_query and cookies; may be NULL */
-    const uint8_t *key;         /* name of the TSIG key that was verified, or NULL */
+    const struct address *peer;  /* for allow_query and cookies; may be NULL */
+    const struct address *local; /* where it arrived, for allow_query; may be NULL */
+    const uint8_t *key;          /* name of the TSIG key that was verified, or NULL */
     enum answer_transport transport;
     struct slice tls_names; /* for allow_query: of the client's certificate */
     size_t reserve;         /* octets to leave free at the end, for a TSIG record */

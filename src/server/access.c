@@ -50,3 +50,17 @@ bool access_allowed(const struct zone_settings *zone, enum access_kind kind,
     }
     return verdict.allowed;
 }
+
+bool access_allowed_on(const struct zone_settings *zone, const struct address *local)
+{
+    const struct settings *settings = zone->settings;
+    struct acl_subject who = {
+        .peer = local,
+        .local_port = local->port,
+        .local_addresses = settings->local_addresses,
+        .local_address_count = settings->local_count,
+        .local_networks = settings->local_networks,
+        .local_network_count = settings->local_count,
+    };
+    return acl_match(zone->allow_query_on, &who).allowed;
+}

@@ -23,4 +23,7 @@ struct access_subject {
 bool access_allowed(const struct zone_settings *zone, enum access_kind kind,
                     const struct access_subject *subject, char *rule, size_t rule_size);
 
+/* allow-query-on: may the zone be answered on this address of ours? It is set. */
+bool access_allowed_on(const struct zone_settings *zone, const struct address *local);
+
 #endif

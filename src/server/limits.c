@@ -60,6 +60,7 @@ void limits_read(const struct conf *conf, struct limits *out)
         .tcp_keepalive_ms = number(conf, CONF_TCP_KEEPALIVE_TIMEOUT),
         .tcp_advertised_ms = number(conf, CONF_TCP_ADVERTISED_TIMEOUT),
         .transfers_in = number(conf, CONF_TRANSFERS_IN),
+        .tcp_listen_queue = number(conf, CONF_TCP_LISTEN_QUEUE),
         .transfers_per_ns = number(conf, CONF_TRANSFERS_PER_NS),
         .transfers_out = number(conf, CONF_TRANSFERS_OUT),
         .transfers_out_per_client = number(conf, CONF_TRANSFERS_OUT_PER_CLIENT),

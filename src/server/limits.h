@@ -17,6 +17,7 @@ struct limits {
     uint32_t tcp_keepalive_ms;  /* idle time of who asked for keepalive (RFC 7828) */
     uint32_t tcp_advertised_ms; /* what it is told */
     uint32_t transfers_in, transfers_per_ns;
+    uint32_t tcp_listen_queue; /* connections that wait to be accepted, of each address */
     uint32_t transfers_out, transfers_out_per_client, transfers_out_per_zone;
     uint32_t update_quota, notify_quota;
 };

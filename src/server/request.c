@@ -64,6 +64,7 @@ static bool may_query(void *context, const struct zone *zone, const struct answe
     const struct zone_settings *settings =
         atomic_load_explicit(&own->settings, memory_order_acquire);
     return access_allowed(settings, ACCESS_QUERY, &subject, NULL, 0) &&
+           (settings->allow_query_on == NULL || access_allowed_on(settings, query->local)) &&
            (!settings->is_hidden || (is_refresh(zone, query) && is_peer(settings, &subject)));
 }
 

@@ -252,6 +252,7 @@ static struct remote *copy_remotes(struct settings *settings, const struct conf_
         copy->key = key == NULL ? NULL : key->name;
         copy->tsig = key == NULL ? NULL : key_table_find(&settings->keys, key->wire);
         copy->tls = remote->tls == NULL ? NULL : tls_table_want(&settings->tls, remote->tls, true);
+        copy->transfers = clamp_u32(server_says(server, CONF_TRANSFERS, 0));
         copy->no_edns = server_says(server, CONF_EDNS, 1) == 0;
         copy->tcp_only = server_says(server, CONF_TCP_ONLY, 0) != 0;
         copy->udp_size = (uint16_t)server_says(server, CONF_EDNS_UDP_SIZE,
@@ -337,8 +338,12 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
         zone->allow_query = NULL;
     }
     zone->is_hidden = zone->role == ROLE_PRIMARY && conf_bool(conf, from, CONF_HIDDEN_PRIMARY);
-    settings->anybody_may_query =
-        settings->anybody_may_query && zone->allow_query == NULL && !zone->is_hidden;
+    zone->allow_query_on = conf_acl(conf, from, CONF_ALLOW_QUERY_ON);
+    if (zone->allow_query_on != NULL && acl_is_any(zone->allow_query_on)) {
+        zone->allow_query_on = NULL;
+    }
+    settings->anybody_may_query = settings->anybody_may_query && zone->allow_query == NULL &&
+                                  zone->allow_query_on == NULL && !zone->is_hidden;
     zone->primaries =
         copy_remotes(settings, from, conf_remotes(conf, from, CONF_PRIMARIES), CONF_TRANSFER_SOURCE,
                      CONF_TRANSFER_SOURCE_V6, default_port, &zone->primary_count);

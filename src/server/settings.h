@@ -33,6 +33,7 @@ struct remote {
     uint16_t udp_size;       /* that we offer it by EDNS */
     bool no_edns;            /* `edns no` */
     bool tcp_only;           /* asked over TCP alone */
+    uint32_t transfers;      /* at a time; 0: transfers-per-ns */
 };
 
 /* An address for DNS over TLS, and the block whose certificate is shown there. */
@@ -71,6 +72,7 @@ struct zone_settings {
     struct update_policy *update_policy; /* NULL: allow-update decides */
     const struct conf_zone *conf;        /* the first of them */
     const struct acl *allow_query;       /* NULL: anybody */
+    const struct acl *allow_query_on;    /* addresses of ours; NULL: all */
     struct remote *primaries;
     size_t primary_count;
     struct remote *notify; /* also-notify */

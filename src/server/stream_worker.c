@@ -263,6 +263,7 @@ static void stream_message(void *context, struct slice message)
     struct answer_query query = {
         .message = message,
         .peer = stream_peer(client->stream),
+        .local = stream_local(client->stream),
         .transport = tls != NULL ? ANSWER_TLS : ANSWER_TCP,
         .tls_names = tls != NULL ? tls->names : slice_of(NULL, 0),
         .out = worker->buffer,
@@ -401,13 +402,14 @@ static void *worker_main(void *context)
     return NULL;
 }
 
-static enum result door_open(struct stream_worker *worker, const struct address *address,
-                             const char *tls, struct error *err)
+static enum result door_open(struct stream_worker *worker, const struct settings *settings,
+                             const struct address *address, const char *tls, struct error *err)
 {
     struct door *door = &worker->doors[worker->door_count++];
     *door = (struct door){.worker = worker, .listener = {.fd = -1}};
     door->tls = tls == NULL ? NULL : memory_strdup(tls);
-    struct listener_options options = {.local = *address, .reuse_port = true};
+    struct listener_options options = {
+        .local = *address, .reuse_port = true, .backlog = (int)settings->limits.tcp_listen_queue};
     enum result result = listener_open(&options, &door->listener, err);
     return result != OK
                ? result
@@ -423,11 +425,11 @@ enum result stream_worker_new(struct server *server, const struct settings *sett
     worker->server = server;
     enum result result = loop_new(&worker->loop, err);
     for (size_t i = 0; i < settings->listen_count && result == OK; i++) {
-        result = door_open(worker, &settings->listen[i], NULL, err);
+        result = door_open(worker, settings, &settings->listen[i], NULL, err);
     }
     for (size_t i = 0; i < settings->tls_listen_count && result == OK; i++) {
         const struct tls_listen *listen = &settings->tls_listen[i];
-        result = door_open(worker, &listen->address, listen->tls, err);
+        result = door_open(worker, settings, &listen->address, listen->tls, err);
     }
     if (result != OK) {
         stream_worker_free(worker);

@@ -70,7 +70,8 @@ static bool take_place(struct transfer *transfer, const struct limits *limits)
     struct server *server = transfer->thread->server;
     _Atomic uint32_t *running = &server->counters.transfers_in_running;
     struct primary *primary = transfer->primary;
-    if (primary->in_flight >= limits->transfers_per_ns) {
+    if (primary->in_flight >=
+        (transfer->at_once != 0 ? transfer->at_once : limits->transfers_per_ns)) {
         return false; /* one of its own that ends goes on from here */
     }
     for (unsigned n = 0; n < 2; n++) {
@@ -485,6 +486,7 @@ void transfer_in_start(struct transfers *transfers, struct server_zone *zone,
     transfer->zone = server_zone_ref(zone);
     transfer->action = *action;
     transfer->peer = primary->address;
+    transfer->at_once = primary->transfers;
     transfer->source = primary->source;
     transfer->key = tsig_key_ref(primary->tsig);
     address_format(&primary->address, true, transfer->address);

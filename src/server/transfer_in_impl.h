@@ -51,6 +51,7 @@ struct transfer {
     struct tsig tsig;     /* of the request that is under way */
     struct loop_timer deadline;
     struct instant started;
+    uint32_t at_once; /* `transfers` for this primary, or 0 */
     uint16_t id;
     bool has_place; /* counted in transfers-in and transfers-per-ns */
     bool answered;  /* a message came */

@@ -51,6 +51,7 @@ static void answer_slots(struct udp_worker *worker, struct udp_port *port, unsig
             query->message.size = 0; /* too short to be answered */
         }
         query->peer = &slots[i].peer;
+        query->local = &slots[i].local;
         query->key = NULL;
         query->transport = ANSWER_UDP;
         query->reserve = 0;

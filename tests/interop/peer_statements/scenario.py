@@ -192,3 +192,37 @@ def test_notify_to_soa(test):
         line = next(line for line in ours.log().splitlines() if "sending notifies" in line)
         assert f"targets={expected}" in line, line
         ours.stop()
+
+
+def test_allow_query_on_and_listen_queue(test):
+    ours = test.lockstep(options=f"listen-on port {test.next_port()} {{ 127.7.7.7; }};\nallow-query-on {{ 127.0.0.1; }};\n"
+                                 "tcp-listen-queue 33;")
+    other = ours.options.split("port ")[1].split(" ")[0]
+    ours.add(Zone(NAME, simple_zone(NAME, 1))).start()
+    test.wait_serial(ours, NAME, 1)
+    for tcp in (False, True):
+        there = type("There", (), {"address": "127.7.7.7", "port": int(other)})
+        assert test.ask(there, NAME, "SOA", tcp=tcp).rcode() == 5
+        assert test.ask(ours, NAME, "SOA", tcp=tcp).rcode() == 0
+    queues = subprocess.run(["ss", "-Hltn", f"sport = :{ours.port}"], capture_output=True, text=True, timeout=10,
+                            check=True).stdout
+    assert queues.split()[2] == "33", queues
+
+
+def test_transfers_of_a_server(test):
+    """`transfers 1`: one at a time from that primary, and all of them arrive."""
+    names = [f"z{i}.test" for i in range(30)]
+    primary, ours = test.lockstep("primary"), test.lockstep("ours")
+    for name in names:
+        primary.add(Zone(name, simple_zone(name, 1)))
+        ours.add(Zone(name, primaries=[primary]))
+    configure = ours.configure
+
+    def with_server():
+        configure()
+        with open(ours.home / "named.conf", "a") as conf:
+            conf.write("server 127.0.0.1 { transfers 1; };\n")
+    ours.configure = with_server
+    primary.start(), ours.start()
+    for name in names:
+        test.wait_serial(ours, name, 1)
