@@ -135,9 +135,10 @@ static void log_failed(struct server_zone *zone, const struct error *err, uint32
 
 /* The file says what the zone has: nothing is merged into it any more. */
 static void note_written(struct server_zone *zone, const struct zone_version *head,
-                         struct file_mark *mark)
+                         struct file_mark *mark, const char *path)
 {
     mark->serial = mark->served = mark->pure = zone_version_serial(head).value;
+    mark->path = zone->file.path;
     mark->known = mark->serial_known = mark->served_known = true;
     zone_version_unref(zone->file_version);
     zone->file_version = NULL;
@@ -148,7 +149,7 @@ static void note_written(struct server_zone *zone, const struct zone_version *he
         stored.size = stored.inode = 0;
         stored.modified_ns = 0;
     }
-    zone_history_put_file(zone, &stored);
+    zone_history_put_file(zone, &stored, path);
 }
 
 static enum result write_file(struct server_zone *zone, const struct zone_settings *settings,
@@ -176,7 +177,7 @@ static enum result write_file(struct server_zone *zone, const struct zone_settin
             included_files_clear(&zone->included);
         }
         mark.is_merged = false;
-        note_written(zone, head, &mark);
+        note_written(zone, head, &mark, settings->file);
     }
     text_deinit(&text);
     text_deinit(&out);

@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "server/server_impl.h"
 #include "server/sync.h"
@@ -20,7 +21,7 @@
 #include "server/zones.h"
 #include "store/store.h"
 
-enum { TIMERS_SIZE = 17, FILE_SIZE = 38, META_FORMAT = 1 };
+enum { TIMERS_SIZE = 17, FILE_SIZE = 38, META_FORMAT = 1, FILE_FORMAT = 2 };
 
 /* ---- commits ---- */
 
@@ -224,9 +225,18 @@ bool zone_history_get_timers(struct server_zone *zone, struct zone_timers *out)
     return true;
 }
 
-void zone_history_put_file(struct server_zone *zone, const struct file_mark *mark)
+/* The same from one start to the next. */
+uint64_t file_path_hash(const char *path)
 {
-    uint8_t bytes[FILE_SIZE] = {META_FORMAT};
+    uint64_t hash = hash_bytes(0, path, strlen(path));
+    return hash == 0 ? 1 : hash;
+}
+
+/* Behind the mark stands the path, as far as there is room. */
+void zone_history_put_file(struct server_zone *zone, const struct file_mark *mark, const char *path)
+{
+    uint8_t bytes[STORE_META_MAX] = {FILE_FORMAT};
+    size_t size = strlen(path);
     put_u64(bytes + 1, (uint64_t)mark->modified_ns);
     put_u64(bytes + 9, mark->size);
     put_u64(bytes + 17, mark->inode);
@@ -234,14 +244,38 @@ void zone_history_put_file(struct server_zone *zone, const struct file_mark *mar
     put_u32(bytes + 29, mark->served);
     put_u32(bytes + 33, mark->pure);
     bytes[37] = mark->is_merged;
-    ledger_put_meta(zone->history, LEDGER_META_FILE, slice_of(bytes, sizeof(bytes)), NULL, NULL);
+    size = size < sizeof(bytes) - FILE_SIZE ? size : 0;
+    memcpy(bytes + FILE_SIZE, path, size);
+    ledger_put_meta(zone->history, LEDGER_META_FILE, slice_of(bytes, FILE_SIZE + size), NULL, NULL);
+}
+
+/* Room for STORE_META_MAX and a final zero. Format 1 had no path. */
+static bool read_file_meta(struct server_zone *zone, uint8_t *bytes)
+{
+    size_t size = 0;
+    if (ledger_get_meta(zone->history, LEDGER_META_FILE, bytes, STORE_META_MAX, &size, NULL) !=
+            OK ||
+        size < FILE_SIZE || (bytes[0] != FILE_FORMAT && bytes[0] != META_FORMAT) ||
+        (bytes[0] == META_FORMAT && size != FILE_SIZE)) {
+        return false;
+    }
+    bytes[size] = '\0';
+    return true;
+}
+
+char *zone_history_get_path(struct server_zone *zone)
+{
+    uint8_t bytes[STORE_META_MAX + 1];
+    bool has_path = read_file_meta(zone, bytes) && bytes[FILE_SIZE] != '\0';
+    return has_path ? memory_strdup((const char *)bytes + FILE_SIZE) : NULL;
 }
 
 void zone_history_get_file(struct server_zone *zone, struct file_mark *out)
 {
-    uint8_t bytes[FILE_SIZE];
+    uint8_t bytes[STORE_META_MAX + 1];
     *out = (struct file_mark){0};
-    if (read_meta(zone, LEDGER_META_FILE, bytes, sizeof(bytes))) {
+    if (read_file_meta(zone, bytes)) {
+        const char *path = (const char *)bytes + FILE_SIZE;
         *out = (struct file_mark){.modified_ns = (int64_t)get_u64(bytes + 1),
                                   .size = get_u64(bytes + 9),
                                   .inode = get_u64(bytes + 17),
@@ -249,6 +283,7 @@ void zone_history_get_file(struct server_zone *zone, struct file_mark *out)
                                   .served = get_u32(bytes + 29),
                                   .pure = get_u32(bytes + 33),
                                   .is_merged = bytes[37] != 0,
+                                  .path = path[0] == '\0' ? 0 : file_path_hash(path),
                                   .known = true,
                                   .serial_known = true,
                                   .served_known = true};

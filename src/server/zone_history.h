@@ -43,13 +43,19 @@ struct file_mark {
     uint64_t size, inode;
     uint32_t serial; /* that stood in it; what is served may have been advanced */
     uint32_t served; /* under which the zone was served, right after it was read */
+    uint64_t path;   /* which file, as file_path_hash() has it; 0: not known */
     uint32_t pure;   /* the last version that was a file and nothing else; `served` unless merged */
     bool known;      /* it was read without error, and is served */
     bool serial_known, served_known;
     bool is_merged; /* what was served had other changes beside the file's */
 };
-void zone_history_put_file(struct server_zone *zone, const struct file_mark *mark);
+uint64_t file_path_hash(const char *path);
+/* path  of the file; stored with the mark. */
+void zone_history_put_file(struct server_zone *zone, const struct file_mark *mark,
+                           const char *path);
 /* out->known tells. */
 void zone_history_get_file(struct server_zone *zone, struct file_mark *out);
+/* The path that was stored with it, to be freed by the caller; NULL: none was. */
+char *zone_history_get_path(struct server_zone *zone);
 
 #endif

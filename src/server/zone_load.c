@@ -164,6 +164,7 @@ static enum result take_file(struct server_zone *zone, const struct zone_setting
         *mark = file_mark_of(&st);
         mark->serial = mark->served = mark->pure = zone_version_serial(version).value;
         mark->known = mark->serial_known = mark->served_known = true;
+        mark->path = file_path_hash(settings->file);
         result = commit_file(zone, settings, present, base, version, mark, err);
     }
     struct error denied = {0};
@@ -203,6 +204,27 @@ static void log_change(struct server_zone *zone, const char *path)
     }
 }
 
+static void put_file(struct server_zone *zone, const char *path)
+{
+    struct file_mark mark = zone->file;
+    if (zone->included.count != 0) { /* of several files the store knows none: read at a restart */
+        mark.size = mark.inode = 0;
+        mark.modified_ns = 0;
+    }
+    zone_history_put_file(zone, &mark, path);
+}
+
+/* The very file, under another name perhaps. */
+static void keep_file(struct server_zone *zone, const struct zone_settings *settings,
+                      struct zone_version *present)
+{
+    remember_file(zone, settings, present);
+    if (zone->file.path != file_path_hash(settings->file)) {
+        zone->file.path = file_path_hash(settings->file);
+        put_file(zone, settings->file);
+    }
+}
+
 /* The file where it changed. On success zone->file is what was read. */
 static enum result load_file(struct server_zone *zone, const struct zone_settings *settings,
                              struct zone_version *present, struct error *err)
@@ -210,7 +232,7 @@ static enum result load_file(struct server_zone *zone, const struct zone_setting
     struct stat st;
     bool is_known = zone->file.known && stat(server_zone_file(zone, settings), &st) == 0;
     if (is_known && file_mark_is(&zone->file, &st) && !included_files_changed(&zone->included)) {
-        remember_file(zone, settings, present);
+        keep_file(zone, settings, present);
         return OK;
     }
     log_change(zone, server_zone_file(zone, settings));
@@ -226,11 +248,7 @@ static enum result load_file(struct server_zone *zone, const struct zone_setting
     }
     zone->file_before = zone->file;
     zone->file = mark;
-    if (zone->included.count != 0) { /* of several files the store knows none: read at a restart */
-        mark.size = mark.inode = 0;
-        mark.modified_ns = 0;
-    }
-    zone_history_put_file(zone, &mark);
+    put_file(zone, settings->file);
     return OK;
 }
 

@@ -281,6 +281,46 @@ static enum result take_whole(struct server_zone *zone, struct zone_version *fil
     return result;
 }
 
+/* Another file than the history is of, and it says something else. The store may have been another
+ * server's, or the file another zone's of the same name. */
+static bool is_foreign(const struct zone_settings *settings, const struct zone_version *base,
+                       const struct zone_version *file, const struct file_mark *last)
+{
+    if (last->path == 0 || last->path == file_path_hash(settings->file)) {
+        return false;
+    }
+    struct delta *delta = delta_diff(base, file);
+    bool is_foreign = delta_count(delta) > 2; /* both SOAs are always part of it */
+    delta_free(delta);
+    return is_foreign;
+}
+
+static enum result take_foreign(struct server_zone *zone, const struct zone_settings *settings,
+                                struct zone_version *file, const struct file_mark *last,
+                                struct file_mark *mark, struct error *err)
+{
+    char *path = zone_history_get_path(zone);
+    char phrase[1800];
+    struct error why = {0};
+    enum result result = take_whole(zone, file, last, mark, &why);
+    if (result == OK) {
+        snprintf(phrase, sizeof(phrase), "zone %s: its history was that of the zone file %s",
+                 zone->label, path == NULL ? "of another path" : path);
+        LOG_EVENT(zone->server->logging, LOG_WARNING, LOG_ZONELOAD, "file_is_another", phrase,
+                  LOG_KEY("file", settings->file));
+    } else if (result == ERR_STALE) {
+        result = error_set(err, ERR_STALE,
+                           "the store has this zone from another file, %s, with serial %u: raise "
+                           "the serial above it to have this file as it is, or, where it is "
+                           "another server's store, set store-directory",
+                           path == NULL ? "of another path" : path, last->served);
+    } else {
+        *err = why;
+    }
+    memory_free(path);
+    return result;
+}
+
 enum result zone_merge_commit(struct server_zone *zone, const struct zone_settings *settings,
                               struct zone_version *base, struct zone_version *file,
                               const struct file_mark *last, struct file_mark *mark,
@@ -288,6 +328,9 @@ enum result zone_merge_commit(struct server_zone *zone, const struct zone_settin
 {
     if (base == NULL) {
         return take_whole(zone, file, last, mark, err);
+    }
+    if (is_foreign(settings, base, file, last)) {
+        return take_foreign(zone, settings, file, last, mark, err);
     }
     struct merging merging = {
         .zone = zone, .settings = settings, .base = base, .file = file, .last = last};

@@ -22,6 +22,8 @@ struct zone_version *zone_merge_base(struct server_zone *zone, struct zone_versi
  * base      of zone_merge_base; NULL: the file is taken whole where its serial is ahead.
  * last      the file as it was read before
  * mark      its `served`, `pure` and `is_merged` are set
+ * A file of another path than the last one is an edit of it only where it says the same: else it
+ * is taken whole, too, since nobody can tell two zones of one name from one that moved.
  * ERR_STALE   its serial went back, or is not ahead where it must be
  */
 MUST_CHECK enum result zone_merge_commit(struct server_zone *zone,

@@ -411,3 +411,46 @@ def test_forwarding_without_an_answer(test):
     refused.start()
     assert send(refused, "x 60 A 192.0.2.1") == "REFUSED"
     logged(test, refused, "update forwarding")
+
+
+def test_a_store_that_is_of_another_file(test):
+    """A server that finds the history of another zone of the same name says so and mixes nothing."""
+    first = running(test)
+    assert send(first, "dyn 60 A 192.0.2.1") == "NOERROR"
+    first.stop()
+    store = first.home / "store"
+    second = test.lockstep("second")
+    second.add(Zone(NAME, simple_zone(NAME, 5, "other A 192.0.2.5\n"), extra=OPEN))
+    store.rename(second.home / "store")
+    second.start()
+    logged(test, second, f"the store has this zone from another file, {first.zone_path(NAME)}, with serial 10",
+           "keeping serial 11")
+    assert test.serial(second, NAME) == 11
+    second.write_zone(NAME, simple_zone(NAME, 20, "other A 192.0.2.5\n"))
+    second.reload()
+    test.wait_serial(second, NAME, 20)
+    logged(test, second, f"its history was that of the zone file {first.zone_path(NAME)}")
+    assert values(test, second, "other", "A") == ["192.0.2.5"]
+    assert values(test, second, "dyn", "A") == [] and values(test, second, "host1", "A") == []
+    # From now on it is this server's: edits and updates live together again.
+    assert send(second, "dyn 60 A 192.0.2.2") == "NOERROR"
+    second.write_zone(NAME, simple_zone(NAME, 20, "other A 192.0.2.6\n"))
+    second.reload()
+    test.wait_serial(second, NAME, 22)
+    assert values(test, second, "dyn", "A") == ["192.0.2.2"]
+    # A file that only moved is the same file.
+    path = second.zone_path(NAME)
+    path.rename(path.with_name("moved"))
+    second.zone_path = lambda name: path.with_name("moved")
+    second.configure()
+    second.reload()
+    test.wait_for("the reload", lambda: second.log().count("reloading zones succeeded") == 3)
+    assert test.serial(second, NAME) == 22 and values(test, second, "dyn", "A") == ["192.0.2.2"]
+    path.with_name("moved").write_text(simple_zone(NAME, 30, "other A 192.0.2.7\n"))
+    second.reload()
+    test.wait_serial(second, NAME, 30)
+    assert values(test, second, "dyn", "A") == ["192.0.2.2"]
+    second.stop()
+    second.start()
+    test.wait_serial(second, NAME, 30)
+    assert second.log().count("its history was") == 1 and "from another file" not in second.log().split("exiting")[-1]
