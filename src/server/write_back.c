@@ -177,7 +177,7 @@ static enum result write_file(struct server_zone *zone, const struct zone_settin
             included_files_clear(&zone->included);
         }
         mark.is_merged = false;
-        note_written(zone, head, &mark, settings->file);
+        note_written(zone, head, &mark, server_zone_file(zone, settings));
     }
     text_deinit(&text);
     text_deinit(&out);

@@ -164,7 +164,7 @@ static enum result take_file(struct server_zone *zone, const struct zone_setting
         *mark = file_mark_of(&st);
         mark->serial = mark->served = mark->pure = zone_version_serial(version).value;
         mark->known = mark->serial_known = mark->served_known = true;
-        mark->path = file_path_hash(settings->file);
+        mark->path = file_path_hash(server_zone_file(zone, settings));
         result = commit_file(zone, settings, present, base, version, mark, err);
     }
     struct error denied = {0};
@@ -219,9 +219,9 @@ static void keep_file(struct server_zone *zone, const struct zone_settings *sett
                       struct zone_version *present)
 {
     remember_file(zone, settings, present);
-    if (zone->file.path != file_path_hash(settings->file)) {
-        zone->file.path = file_path_hash(settings->file);
-        put_file(zone, settings->file);
+    if (zone->file.path != file_path_hash(server_zone_file(zone, settings))) {
+        zone->file.path = file_path_hash(server_zone_file(zone, settings));
+        put_file(zone, server_zone_file(zone, settings));
     }
 }
 
@@ -248,7 +248,7 @@ static enum result load_file(struct server_zone *zone, const struct zone_setting
     }
     zone->file_before = zone->file;
     zone->file = mark;
-    put_file(zone, settings->file);
+    put_file(zone, server_zone_file(zone, settings));
     return OK;
 }
 

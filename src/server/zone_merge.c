@@ -283,10 +283,11 @@ static enum result take_whole(struct server_zone *zone, struct zone_version *fil
 
 /* Another file than the history is of, and it says something else. The store may have been another
  * server's, or the file another zone's of the same name. */
-static bool is_foreign(const struct zone_settings *settings, const struct zone_version *base,
-                       const struct zone_version *file, const struct file_mark *last)
+static bool is_foreign(struct server_zone *zone, const struct zone_settings *settings,
+                       const struct zone_version *base, const struct zone_version *file,
+                       const struct file_mark *last)
 {
-    if (last->path == 0 || last->path == file_path_hash(settings->file)) {
+    if (last->path == 0 || last->path == file_path_hash(server_zone_file(zone, settings))) {
         return false;
     }
     struct delta *delta = delta_diff(base, file);
@@ -307,7 +308,7 @@ static enum result take_foreign(struct server_zone *zone, const struct zone_sett
         snprintf(phrase, sizeof(phrase), "zone %s: its history was that of the zone file %s",
                  zone->label, path == NULL ? "of another path" : path);
         LOG_EVENT(zone->server->logging, LOG_WARNING, LOG_ZONELOAD, "file_is_another", phrase,
-                  LOG_KEY("file", settings->file));
+                  LOG_KEY("file", server_zone_file(zone, settings)));
     } else if (result == ERR_STALE) {
         result = error_set(err, ERR_STALE,
                            "the store has this zone from another file, %s, with serial %u: raise "
@@ -329,7 +330,7 @@ enum result zone_merge_commit(struct server_zone *zone, const struct zone_settin
     if (base == NULL) {
         return take_whole(zone, file, last, mark, err);
     }
-    if (is_foreign(settings, base, file, last)) {
+    if (is_foreign(zone, settings, base, file, last)) {
         return take_foreign(zone, settings, file, last, mark, err);
     }
     struct merging merging = {
