@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "server/zone_history.h"
 
 enum { READ_SIZE = 1 << 18 };
@@ -48,20 +49,17 @@ static enum result say_stale(const char *path, struct error *err)
 
 static enum result read_all(int fd, const char *path, struct text *out, struct error *err)
 {
-    static _Thread_local char buffer[READ_SIZE];
-    for (;;) {
-        ssize_t size = read(fd, buffer, sizeof(buffer));
-        if (size < 0 && errno == EINTR) {
-            continue;
+    char *buffer = memory_new(READ_SIZE);
+    ssize_t size;
+    do {
+        size = read(fd, buffer, READ_SIZE);
+        if (size > 0) {
+            text_add(out, buffer, (size_t)size);
         }
-        if (size < 0) {
-            return error_set_os(err, ERR_IO, "cannot read %s", path);
-        }
-        if (size == 0) {
-            return OK;
-        }
-        text_add(out, buffer, (size_t)size);
-    }
+    } while (size > 0 || (size < 0 && errno == EINTR));
+    enum result result = size < 0 ? error_set_os(err, ERR_IO, "cannot read %s", path) : OK;
+    memory_free(buffer);
+    return result;
 }
 
 enum result zone_file_read(const char *path, const struct file_mark *expected, struct text *out,
