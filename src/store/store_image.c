@@ -15,7 +15,7 @@
 #include "store/number.h"
 #include "store/store_impl.h"
 
-enum { FLUSH_BYTES = 4 << 20 };
+enum { FLUSH_BYTES = 1 << 20 };
 
 struct store_image {
     struct store *store;
