@@ -6,7 +6,8 @@
  * with the random ID (about 28 bits to guess). A reply whose signature is wrong ends the question
  * as well: the operator wants to know at once which end has the wrong key, and who can guess 28
  * bits can just as well hinder unsigned questions. Over TCP each question has a connection of its
- * own: it is the rare way, for peers that did not answer over UDP.
+ * own: it is the rare way, for peers that did not answer over UDP. Over TLS questions share the
+ * connections of transfers, in the threads of those.
  */
 #include "server/ask.h"
 
@@ -14,6 +15,8 @@
 #include "base/memory.h"
 #include "net/stream.h"
 #include "net/udp.h"
+#include "server/server_impl.h"
+#include "server/transfer_in.h"
 #include "wire/record.h"
 
 enum {
@@ -36,8 +39,9 @@ struct ask {
     struct asker *asker;
     struct address peer;
     uint16_t id;
-    struct ask_socket *socket; /* UDP */
-    struct stream *stream;     /* TCP */
+    struct ask_socket *socket;          /* UDP */
+    struct stream *stream;              /* TCP */
+    struct transfer_question *question; /* TLS */
     struct loop_timer timer;
     ask_done *done;
     void *context;
@@ -45,6 +49,7 @@ struct ask {
 };
 
 struct asker {
+    struct server *server;
     struct loop *loop;
     struct udp_batch *batch;
     struct ask *by_id[65536];
@@ -54,9 +59,10 @@ struct asker {
     struct ask_socket *sockets[MAX_SOCKETS];
 };
 
-struct asker *asker_new(struct loop *loop)
+struct asker *asker_new(struct server *server, struct loop *loop)
 {
     struct asker *asker = memory_new_zeroed(1, sizeof(*asker));
+    asker->server = server;
     asker->loop = loop;
     asker->batch = udp_batch_new(REPLY_SIZE, 1);
     return asker;
@@ -124,6 +130,7 @@ void ask_cancel(struct ask *ask)
 {
     if (ask != NULL) {
         stream_close(ask->stream);
+        transfer_question_cancel(ask->question);
         ask_forget(ask);
     }
 }
@@ -221,14 +228,14 @@ static void stream_closed(void *context, const struct error *err)
     ask_end(ask, slice_of(NULL, 0), err);
 }
 
-static enum result start_tcp(struct ask *ask, const struct address *source, uint32_t tcp_ms,
+static enum result start_tcp(struct ask *ask, const struct address *source, uint32_t stream_ms,
                              struct slice message, struct error *err)
 {
     static const struct stream_callbacks callbacks = {.message = stream_message,
                                                       .closed = stream_closed};
     struct stream_options options = stream_defaults;
-    options.connect_ms = tcp_ms;
-    options.idle_ms = tcp_ms;
+    options.connect_ms = stream_ms;
+    options.idle_ms = stream_ms;
     enum result result = stream_connect(ask->asker->loop, &ask->peer, source, &options, &callbacks,
                                         ask, &ask->stream, err);
     if (result == OK) {
@@ -237,39 +244,78 @@ static enum result start_tcp(struct ask *ask, const struct address *source, uint
     return result;
 }
 
-enum result ask_start(struct asker *asker, const struct address *peer, const struct address *source,
-                      bool tcp, uint32_t tcp_ms, uint16_t id, struct slice message,
-                      struct tsig_key *key, ask_done *done, void *context, struct ask **out,
+/* ---- TLS ---- */
+
+/* The signature was verified in the thread that signed. */
+static void question_done(void *context, struct slice reply, const struct error *err)
+{
+    struct ask *ask = context;
+    ask->question = NULL;
+    ask_end(ask, reply, err);
+}
+
+static enum result start_tls(struct ask *ask, const struct ask_target *target, struct slice message,
+                             struct error *err)
+{
+    struct transfer_ask question = {
+        .peer = target->peer,
+        .source = target->source,
+        .tls = target->tls,
+        .key = target->key,
+        .message = message,
+        .padding = target->padding,
+        .wait_ms = target->stream_ms,
+        .home = ask->asker->loop,
+        .done = question_done,
+        .context = ask,
+    };
+    ask->question = transfer_in_ask(ask->asker->server->transfers, &question);
+    return ask->question != NULL ? OK : error_set(err, ERR_BUSY, "the server is ending");
+}
+
+enum result ask_start(struct asker *asker, const struct ask_target *target, uint16_t id,
+                      struct slice message, ask_done *done, void *context, struct ask **out,
                       struct error *err)
 {
     uint8_t buffer[MESSAGE_SIZE];
-    REQUIRE(asker->by_id[id] == NULL && message.size + tsig_key_room(key) <= sizeof(buffer));
+    const struct address *peer = target->peer;
+    REQUIRE(asker->by_id[id] == NULL &&
+            message.size + tsig_key_room(target->key) <= sizeof(buffer));
     struct ask *ask = memory_new_zeroed(1, sizeof(*ask));
     *ask = (struct ask){.asker = asker, .peer = *peer, .id = id, .done = done, .context = context};
     loop_timer_init(&ask->timer, ask_overdue, ask);
     asker->by_id[id] = ask;
     asker->under_way++;
-    if (key != NULL) {
+    if (target->key != NULL && target->way != ASK_TLS) {
         memcpy(buffer, message.data, message.size);
-        message.size = tsig_sign_request(&ask->tsig, tsig_key_ref(key), buffer, message.size,
-                                         sizeof(buffer), clock_wall_s());
+        message.size = tsig_sign_request(&ask->tsig, tsig_key_ref(target->key), buffer,
+                                         message.size, sizeof(buffer), clock_wall_s());
         message.data = buffer;
     }
-    const struct address *from = source != NULL && source->family == peer->family ? source : NULL;
-    enum result result;
-    if (tcp) {
-        result = start_tcp(ask, from, tcp_ms, message, err);
-    } else {
+    const struct address *from = target->source->family == peer->family ? target->source : NULL;
+    enum result result = OK;
+    switch (target->way) {
+    case ASK_UDP:
         result = find_socket(asker, from, peer->family, &ask->socket, err);
         if (result == OK) {
             result = udp_send_one(&ask->socket->socket, peer, message, err);
         }
+        break;
+    case ASK_TCP:
+        result = start_tcp(ask, from, target->stream_ms, message, err);
+        break;
+    case ASK_TLS:
+        result = start_tls(ask, target, message, err);
+        break;
     }
     if (result != OK) {
         ask_cancel(ask);
         return result;
     }
-    loop_timer_set(asker->loop, &ask->timer, instant_add_ms(clock_now(), tcp ? tcp_ms : REAP_MS));
+    if (target->way != ASK_TLS) { /* its own end comes in any case */
+        uint32_t wait_ms = target->way == ASK_TCP ? target->stream_ms : REAP_MS;
+        loop_timer_set(asker->loop, &ask->timer, instant_add_ms(clock_now(), wait_ms));
+    }
     *out = ask;
     return OK;
 }

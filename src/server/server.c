@@ -600,11 +600,11 @@ static void finish(struct process *process)
     axfr_cache_free(server->axfr_cache);
     prefix_count_free(server->tcp_networks);
     prefix_count_free(server->transfer_clients);
+    sync_stop(server->sync); /* it hands work to the transfer threads */
     transfers_free(server->transfers);
     zone_guards_stop(server->guards);
     zones_finish(server->zones);
     loader_free(server->loader);
-    sync_stop(server->sync);
     zones_free(server->zones);
     rcu_drain(); /* the last references to zones are dropped here */
     zone_history_close(server);

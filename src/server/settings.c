@@ -15,7 +15,10 @@
 #include "net/interfaces.h"
 #include "server/update_access.h"
 
-enum { ALIKE_TRIES = 4 };
+enum {
+    ALIKE_TRIES = 4,
+    QUERY_PADDING = 128, /* RFC 8467 4.1 */
+};
 
 struct settings *settings_ref(struct settings *settings)
 {
@@ -257,6 +260,7 @@ static struct remote *copy_remotes(struct settings *settings, const struct conf_
         copy->tcp_only = server_says(server, CONF_TCP_ONLY, 0) != 0;
         copy->udp_size = (uint16_t)server_says(server, CONF_EDNS_UDP_SIZE,
                                                conf_number(conf, NULL, CONF_EDNS_UDP_SIZE));
+        copy->padding = (uint16_t)server_says(server, CONF_PADDING, QUERY_PADDING);
     }
     *out_count = count;
     return copies;

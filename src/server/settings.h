@@ -34,6 +34,7 @@ struct remote {
     bool no_edns;            /* `edns no` */
     bool tcp_only;           /* asked over TCP alone */
     uint32_t transfers;      /* at a time; 0: transfers-per-ns */
+    uint16_t padding;        /* of messages over TLS, to a multiple of so many octets; 0: none */
 };
 
 /* An address for DNS over TLS, and the block whose certificate is shown there. */

@@ -224,10 +224,19 @@ static void query_soa(struct sync *sync, struct server_zone *zone,
                                   .with_edns = state->soa_edns,
                                   .udp_size = primary->udp_size};
         size_t size = soa_query_write(&query, buffer, sizeof(buffer));
-        if (ask_start(sync->asker, &primary->address, &primary->source,
-                      action->tcp || primary->tcp_only, SOA_TCP_MS, state->soa_id,
-                      slice_of(buffer, size), primary->tsig, soa_done, zone, &state->soa_ask,
-                      &err) == OK) {
+        struct ask_target target = {
+            .peer = &primary->address,
+            .source = &primary->source,
+            .way = primary->tls != NULL               ? ASK_TLS
+                   : action->tcp || primary->tcp_only ? ASK_TCP
+                                                      : ASK_UDP,
+            .tls = primary->tls,
+            .padding = primary->padding,
+            .key = primary->tsig,
+            .stream_ms = SOA_TCP_MS,
+        };
+        if (ask_start(sync->asker, &target, state->soa_id, slice_of(buffer, size), soa_done, zone,
+                      &state->soa_ask, &err) == OK) {
             return;
         }
     }
@@ -350,6 +359,9 @@ uint64_t sync_primaries_mark(const struct zone_settings *settings)
         mark = hash_bytes(mark, text, strlen(text));
         const char *key = settings->primaries[i].key;
         mark = key == NULL ? mark : hash_bytes(mark, key, strlen(key));
+        const char *tls =
+            settings->primaries[i].tls == NULL ? "" : tls_context_name(settings->primaries[i].tls);
+        mark = hash_bytes(mark, tls, strlen(tls));
     }
     return mark;
 }
@@ -385,6 +397,11 @@ static void configure_refresh(struct server_zone *zone, const struct zone_settin
     state->refresh = refresh_new(&settings->refresh, (uint32_t)settings->primary_count,
                                  hash_bytes(zone->zone->hash, "refresh", 7));
     state->primaries_mark = mark;
+    for (size_t i = 0; i < settings->primary_count; i++) {
+        if (settings->primaries[i].tls != NULL) {
+            refresh_set_tls(state->refresh, (uint32_t)i);
+        }
+    }
     struct zone_version *version = zone_acquire(zone->zone);
     if (version != NULL) {
         struct refresh_soa soa = current_soa(version);
@@ -776,7 +793,7 @@ enum result sync_new(struct server *server, struct sync **out, struct error *err
     enum result result = loop_new(&sync->loop, err);
     if (result == OK) {
         server_set_rcu_hooks(sync->loop);
-        sync->asker = asker_new(sync->loop);
+        sync->asker = asker_new(sync->server, sync->loop);
         sync->pace = notify_pace_new(sync_notify_turn);
         result = resolver_new(&sync->resolver, err);
     }

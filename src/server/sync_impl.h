@@ -31,12 +31,14 @@ struct sync {
 /* One server that is told of new versions of one zone. */
 struct notify_target {
     struct address address, source;
-    struct tsig_key *key; /* a reference, or NULL */
-    bool from_ns_set;     /* found through the NS records, not configured */
-    bool kept;            /* while the list is made anew */
-    bool fresh;           /* was told of no version yet */
-    bool is_first;        /* the version it is told of now is the first */
-    bool is_ours;         /* asked for a transfer in a way that only our kind does */
+    struct tsig_key *key;    /* a reference, or NULL */
+    struct tls_context *tls; /* a reference, or NULL */
+    uint16_t padding;
+    bool from_ns_set; /* found through the NS records, not configured */
+    bool kept;        /* while the list is made anew */
+    bool fresh;       /* was told of no version yet */
+    bool is_first;    /* the version it is told of now is the first */
+    bool is_ours;     /* asked for a transfer in a way that only our kind does */
     struct notify_out machine;
     struct notify_slot slot; /* held while `machine` has one in flight */
     struct ask *ask;

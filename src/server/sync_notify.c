@@ -73,13 +73,20 @@ static void list_add(struct target_list *list, struct server_zone *zone,
         *target = *wanted;
         target->zone = zone;
         tsig_key_ref(target->key);
+        tls_context_ref(target->tls);
         notify_slot_attach(zone->server->sync->pace, &target->slot, &target->address, target);
         notify_out_init(&target->machine, hash_bytes(zone->zone->hash, text, strlen(text)));
+        target->machine.is_tls = target->tls != NULL;
     } else if (target != wanted) {
         target->source = wanted->source;
         tsig_key_ref(wanted->key);
         tsig_key_unref(target->key);
         target->key = wanted->key;
+        tls_context_ref(wanted->tls);
+        tls_context_unref(target->tls);
+        target->tls = wanted->tls;
+        target->padding = wanted->padding;
+        target->machine.is_tls = target->tls != NULL;
         target->from_ns_set = wanted->from_ns_set;
     }
     target->kept = true;
@@ -143,6 +150,7 @@ static void replace_targets(struct server_zone *zone, struct target_list *list)
             ask_cancel(target->ask);
             notify_slot_detach(zone->server->sync->pace, &target->slot);
             tsig_key_unref(target->key);
+            tls_context_unref(target->tls);
             memory_free(target);
         }
     }
@@ -234,7 +242,9 @@ void sync_notify_targets(struct sync *sync, struct server_zone *zone,
             list_add(&list, zone,
                      &(struct notify_target){.address = remote->address,
                                              .source = remote->source,
-                                             .key = remote->tsig});
+                                             .key = remote->tsig,
+                                             .tls = remote->tls,
+                                             .padding = remote->padding});
         }
     }
     struct zone_version *version = zone_acquire(zone->zone);
@@ -366,8 +376,18 @@ static void send_notify(struct sync *sync, struct notify_target *target,
         size_t size = notify_write(
             zone->zone->name, zone->zone->class, target->id, what->with_soa ? &soa : NULL,
             has_fingerprint ? &fingerprint : NULL, buffer, sizeof(buffer), 0);
-        if (ask_start(sync->asker, &target->address, &target->source, what->tcp, NOTIFY_TCP_MS,
-                      target->id, slice_of(buffer, size), target->key, notify_done, target,
+        struct ask_target to = {
+            .peer = &target->address,
+            .source = &target->source,
+            .way = target->tls != NULL ? ASK_TLS
+                   : what->tcp         ? ASK_TCP
+                                       : ASK_UDP,
+            .tls = target->tls,
+            .padding = target->padding,
+            .key = target->key,
+            .stream_ms = NOTIFY_TCP_MS,
+        };
+        if (ask_start(sync->asker, &to, target->id, slice_of(buffer, size), notify_done, target,
                       &target->ask, &err) == OK) {
             return;
         }

@@ -48,7 +48,7 @@ static void log_end(const struct transfer *transfer, const char *status, const c
         }
         LOG_EVENT(transfer->thread->server->logging, LOG_INFO, LOG_XFER_IN, "transfer_applied",
                   phrase, LOG_KEY("form", form), LOG_KEY("from_serial", from),
-                  LOG_KEY("transport", "tcp"), LOG_KEY("key", key));
+                  LOG_KEY("transport", transfer->tls != NULL ? "tls" : "tcp"), LOG_KEY("key", key));
     }
 }
 

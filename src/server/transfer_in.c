@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Incoming transfers over TCP.
+ * Incoming transfers over TCP and TLS.
  *
  * A connection to a primary is kept and shared: requests of many zones are in flight on it at once,
  * told apart by their IDs. A connection proves itself with its first reply; until then it carries one
@@ -36,8 +36,6 @@
 
 enum {
     MAX_THREADS = 8,
-    CONNECTIONS_PER_PRIMARY = 2, /* BIND's transfers-per-ns */
-    IN_FLIGHT = 64,              /* on a connection that has proved itself */
     CONNECT_MS = 5000,
     KEEP_IDLE_MS = 60000,
     TRANSFER_NICE = 2,
@@ -113,6 +111,7 @@ void transfer_free(struct transfer *transfer)
     axfr_in_free(transfer->axfr);
     ixfr_in_free(transfer->ixfr);
     tsig_key_unref(transfer->key);
+    tls_context_unref(transfer->tls);
     zone_version_unref(transfer->base);
     server_zone_unref(transfer->zone);
     memory_free(transfer);
@@ -139,7 +138,7 @@ void transfer_leave_connection(struct transfer *transfer)
 
 /* ---- connections ---- */
 
-static void connection_free(struct connection *connection)
+void transfer_connection_free(struct connection *connection)
 {
     struct connection **at = &connection->primary->connections;
     while (*at != connection) {
@@ -192,13 +191,15 @@ static void connection_ended(struct connection *connection, const struct error *
 {
     struct primary *primary = connection->primary;
     bool reused = connection->proved;
+    bool was_up = connection->is_up;
     /* Who waits behind a connection that could not be made would only wait for the same. */
     bool unreachable = !reused && err->code != ERR_CLOSED;
     connection->stream = NULL;
     struct transfer *transfer = connection->transfers;
     connection->transfers = NULL;
     connection->in_flight = 0;
-    connection_free(connection);
+    struct transfer_question *questions = connection->questions;
+    transfer_connection_free(connection);
     bool starting = primary->starting;
     primary->starting = true;
     while (transfer != NULL) {
@@ -209,7 +210,7 @@ static void connection_ended(struct connection *connection, const struct error *
             requeue(transfer);
         } else {
             struct error told = *err;
-            if (told.code == ERR_CLOSED) {
+            if (told.code == ERR_CLOSED && was_up) {
                 told = (struct error){0};
                 error_set(&told, ERR_CLOSED,
                           transfer->answered
@@ -219,6 +220,10 @@ static void connection_ended(struct connection *connection, const struct error *
             transfer_fail(transfer, &told);
         }
         transfer = next;
+    }
+    questions_lost(questions, reused, err);
+    if (unreachable && primary->connections == NULL) {
+        questions_fail_waiting(primary, err);
     }
     struct transfer *behind = NULL;
     if (unreachable && primary->connections == NULL && primary->waiting != NULL) {
@@ -240,14 +245,41 @@ static void stream_closed(void *context, const struct error *err)
     connection_ended(context, err);
 }
 
-/* A transfer that failed in the middle leaves a stream of its messages behind: drop it all. */
-static void abandon(struct connection *connection)
+static void log_secured(const struct connection *connection)
+{
+    const struct tls_info *tls = stream_tls(connection->stream);
+    char address[ADDRESS_TEXT_SIZE], phrase[200];
+    if (tls != NULL) {
+        snprintf(phrase, sizeof(phrase), "connected to %s by TLS",
+                 address_format(&connection->primary->peer, true, address));
+        LOG_EVENT(connection->primary->thread->server->logging, LOG_INFO, LOG_XFER_IN,
+                  "tls_connected", phrase, LOG_KEY("tls", tls_context_name(connection->tls)),
+                  LOG_KEY("protocol", tls->protocol), LOG_KEY("cipher", tls->cipher),
+                  LOG_KEY("certificate", tls->verified ? "verified" : "not checked"),
+                  LOG_KEY("resumed", tls->resumed ? "yes" : "no"));
+    }
+}
+
+static void stream_connected(void *context)
+{
+    struct connection *connection = context;
+    connection->is_up = true;
+    log_secured(connection);
+}
+
+void transfer_abandon(struct connection *connection, const char *why)
 {
     struct stream *stream = connection->stream;
     struct error err = {0};
-    error_set(&err, ERR_CLOSED, "closed after another transfer on it failed");
+    error_set(&err, ERR_CLOSED, "%s", why);
     stream_close(stream);
     connection_ended(connection, &err);
+}
+
+/* A transfer that failed in the middle leaves a stream of its messages behind: drop it all. */
+static void abandon(struct connection *connection)
+{
+    transfer_abandon(connection, "closed after another transfer on it failed");
 }
 
 static void set_deadline(struct transfer *transfer)
@@ -284,7 +316,9 @@ static void stream_message(void *context, struct slice message)
     while (transfer != NULL && transfer->id != get_u16(message.data)) {
         transfer = transfer->next;
     }
+    connection->heard_at = clock_now();
     if (transfer == NULL) {
+        question_answered(connection, message);
         return;
     }
     connection->proved = true;
@@ -327,17 +361,20 @@ static void transfer_overdue(void *context)
     abandon(connection);
 }
 
-static struct connection *connect_to(struct primary *primary, struct error *err)
+struct connection *transfer_connect(struct primary *primary, struct error *err)
 {
-    static const struct stream_callbacks callbacks = {.message = stream_message,
-                                                      .closed = stream_closed};
+    static const struct stream_callbacks callbacks = {
+        .message = stream_message, .connected = stream_connected, .closed = stream_closed};
     struct stream_options options = stream_defaults;
+    options.tls = primary->tls;
+    options.tls_memory = &primary->tls_memory;
     options.connect_ms = CONNECT_MS;
     options.idle_ms = KEEP_IDLE_MS;
     options.message_ms = 0; /* the machines' deadlines hold for transfers */
     options.in_first_bytes = 65536 + 2;
     struct connection *connection = memory_new_zeroed(1, sizeof(*connection));
     connection->primary = primary;
+    connection->tls = primary->tls;
     if (stream_connect(primary->thread->loop, &primary->peer,
                        primary->source.family == primary->peer.family ? &primary->source : NULL,
                        &options, &callbacks, connection, &connection->stream, err) != OK) {
@@ -349,36 +386,13 @@ static struct connection *connect_to(struct primary *primary, struct error *err)
     return connection;
 }
 
-/* A connection that can take one more request; NULL with err->code OK: wait for one. */
-static struct connection *find_connection(struct primary *primary, struct error *err)
-{
-    unsigned found = 0;
-    struct connection *best = NULL;
-    for (struct connection *one = primary->connections; one != NULL; one = one->next) {
-        found++;
-        unsigned room = one->proved ? IN_FLIGHT : 1;
-        if (one->in_flight < room && (best == NULL || one->in_flight < best->in_flight)) {
-            best = one;
-        }
-    }
-    if (best != NULL || found >= CONNECTIONS_PER_PRIMARY) {
-        return best;
-    }
-    return connect_to(primary, err);
-}
-
 /* Draws an ID that is free on the connection, makes the machine, sends the request. */
 static enum result send_request(struct transfer *transfer, struct connection *connection,
                                 struct error *err)
 {
-    bool taken;
     do {
         transfer->id = (uint16_t)random_u64();
-        taken = false;
-        for (struct transfer *one = connection->transfers; one != NULL; one = one->next) {
-            taken = taken || one->id == transfer->id;
-        }
-    } while (taken);
+    } while (transfer_id_is_taken(connection, transfer->id));
     zone_version_unref(transfer->base);
     transfer->base = zone_acquire(transfer->zone->zone);
     struct zone_settings *settings = server_zone_settings(transfer->zone);
@@ -397,6 +411,8 @@ static enum result send_request(struct transfer *transfer, struct connection *co
                                      now, NULL, NULL);
         size = axfr_in_request(transfer->axfr, transfer->action.edns, buffer, sizeof(buffer));
     }
+    size = transfer_dress_request(connection, buffer, size, sizeof(buffer), transfer->key,
+                                  transfer->padding);
     if (transfer->key != NULL) {
         size = tsig_sign_request(&transfer->tsig, transfer->key, buffer, size, sizeof(buffer),
                                  clock_wall_s());
@@ -428,9 +444,10 @@ void transfer_start_waiting(struct primary *primary)
         return; /* a failure below led back here; the loop goes on */
     }
     primary->starting = true;
+    questions_start_waiting(primary);
     while (primary->waiting != NULL) {
         struct error err = {0};
-        struct connection *connection = find_connection(primary, &err);
+        struct connection *connection = transfer_find_connection(primary, false, &err);
         if (connection == NULL && err.code == OK) {
             break;
         }
@@ -445,34 +462,22 @@ void transfer_start_waiting(struct primary *primary)
     primary->starting = false;
 }
 
-/* The primary of a transfer, made where it is the first. */
-static struct primary *find_primary(struct transfer_thread *thread, const struct transfer *transfer)
-{
-    uint64_t hash = hash_bytes(11, transfer->address, strlen(transfer->address));
-    struct primary **bucket = &thread->primaries[hash % PRIMARY_BUCKETS];
-    for (struct primary *one = *bucket; one != NULL; one = one->next) {
-        if (address_equal(&one->peer, &transfer->peer) &&
-            address_equal(&one->source, &transfer->source)) {
-            return one;
-        }
-    }
-    struct primary *primary = memory_new_zeroed(1, sizeof(*primary));
-    primary->thread = thread;
-    primary->peer = transfer->peer;
-    primary->source = transfer->source;
-    primary->waiting_last = &primary->waiting;
-    primary->next = *bucket;
-    *bucket = primary;
-    return primary;
-}
-
 /* ---- from the sync thread ---- */
+
+struct transfer_thread *transfer_thread_for(struct transfers *transfers, const struct address *peer)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    address_format(peer, true, text);
+    uint64_t hash = hash_bytes(7, text, strlen(text));
+    return &transfers->threads[hash % transfers->count];
+}
 
 static void run_start(void *context)
 {
     struct transfer *transfer = context;
     loop_timer_init(&transfer->deadline, transfer_overdue, transfer);
-    transfer->primary = find_primary(transfer->thread, transfer);
+    transfer->primary =
+        transfer_find_primary(transfer->thread, &transfer->peer, &transfer->source, transfer->tls);
     wait_for_connection(transfer);
     transfer_start_waiting(transfer->primary);
 }
@@ -489,13 +494,15 @@ void transfer_in_start(struct transfers *transfers, struct server_zone *zone,
     transfer->at_once = primary->transfers;
     transfer->source = primary->source;
     transfer->key = tsig_key_ref(primary->tsig);
+    transfer->tls = tls_context_ref(primary->tls);
+    transfer->padding = primary->padding;
     address_format(&primary->address, true, transfer->address);
     settings_unref(settings->settings);
-    uint64_t hash = hash_bytes(7, transfer->address, strlen(transfer->address));
-    transfer->thread = &transfers->threads[hash % transfers->count];
+    transfer->thread = transfer_thread_for(transfers, &transfer->peer);
     if (!loop_post(transfer->thread->loop, run_start, transfer)) {
         server_zone_unref(transfer->zone);
         tsig_key_unref(transfer->key);
+        tls_context_unref(transfer->tls);
         memory_free(transfer);
     }
 }
@@ -504,6 +511,8 @@ void transfer_in_start(struct transfers *transfers, struct server_zone *zone,
 
 static void primary_free(struct primary *primary)
 {
+    struct error ending = {0};
+    error_set(&ending, ERR_CLOSED, "the server is ending");
     while (primary->connections != NULL) {
         struct connection *connection = primary->connections;
         stream_close(connection->stream);
@@ -513,11 +522,15 @@ static void primary_free(struct primary *primary)
             transfer_leave_connection(transfer);
             transfer_free(transfer);
         }
-        connection_free(connection);
+        questions_lost(connection->questions, false, &ending);
+        transfer_connection_free(connection);
     }
     while (primary->waiting != NULL) {
         transfer_free(take_waiting(primary));
     }
+    questions_fail_waiting(primary, &ending);
+    tls_memory_clear(&primary->tls_memory);
+    tls_context_unref(primary->tls);
     memory_free(primary);
 }
 

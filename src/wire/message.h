@@ -97,6 +97,16 @@ MUST_CHECK enum result edns_read(struct slice message, const struct message_reco
 bool edns_find_option(const struct edns *edns, uint16_t code, struct slice *out);
 
 /*
+ * For a complete message whose last record is its OPT; it stays as it is where there is none, or no
+ * room up to `limit`. Returns the size. O(records).
+ */
+size_t message_add_option(uint8_t *message, size_t size, size_t limit, uint16_t code,
+                          struct slice value);
+/* Adds the padding option (RFC 7830), so that with `behind` octets to come (a signature) the size is
+ * a multiple of `block` (RFC 8467), or as near to it as `limit` lets it. block 0: nothing. */
+size_t message_pad(uint8_t *message, size_t size, size_t limit, size_t behind, size_t block);
+
+/*
  * A message being written. Lives on the stack or in a slot; memory is the caller's. Compression
  * remembers up to WRITER_NAMES names; the question's is found first.
  */

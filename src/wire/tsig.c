@@ -112,6 +112,12 @@ size_t tsig_key_room(const struct tsig_key *key)
                                           OTHER_TIME_SIZE);
 }
 
+size_t tsig_key_record_size(const struct tsig_key *key)
+{
+    return key == NULL ? 0
+                       : tsig_record_size(key->name.size, key->algorithm.size, key->mac_size, 0);
+}
+
 /* ---- signing ---- */
 
 static struct tsig_record record_of(const struct tsig_key *key, const uint8_t *message,

@@ -37,6 +37,8 @@ const uint8_t *tsig_key_name(const struct tsig_key *key); /* as long as the key 
 enum hmac_algorithm tsig_key_algorithm(const struct tsig_key *key);
 /* Octets to keep free for a TSIG record of this key, whatever it says. 0 for NULL. */
 size_t tsig_key_room(const struct tsig_key *key);
+/* Octets of the TSIG record that signs a message well with it. 0 for NULL. */
+size_t tsig_key_record_size(const struct tsig_key *key);
 
 /* "hmac-sha256" */
 const char *hmac_algorithm_name(enum hmac_algorithm algorithm);

@@ -11,6 +11,9 @@
  * target is pending until it has the serial. A reply with an rcode other than NOERROR is a target
  * that does not want or know the zone; it goes straight to the long pauses. FORMERR to a message
  * with an SOA is a target that reads RFC 1996 3.7 narrowly: the same without SOA follows at once.
+ *
+ * A target that is told over TLS alone has pauses from one second doubling to 15 minutes: nothing
+ * gets lost on the way there, so a failure is one that lasts, or a restart.
  */
 #include "xfr/notify_out.h"
 
@@ -22,6 +25,7 @@ enum {
     FIRST_WAIT_MS = 500,
     TCP_WAIT_MS = 10000,
     FIRST_PAUSE_MS = 30000,
+    FIRST_TLS_PAUSE_MS = 1000,
     LAST_PAUSE_MS = 15 * 60 * 1000,
     ALIVE_SPACING_MS = 15000,
     OUR_UDP_SIZE = 1232,
@@ -44,12 +48,17 @@ static int64_t jittered_ms(struct notify_out *n, uint32_t ms)
 /* After the quick tries, odd ones are UDP and end a pause, even ones are the TCP behind them. */
 static bool next_is_tcp(const struct notify_out *n)
 {
-    return n->tries >= UDP_TRIES && (n->tries - UDP_TRIES) % 2 == 0;
+    return n->is_tls || (n->tries >= UDP_TRIES && (n->tries - UDP_TRIES) % 2 == 0);
 }
 
 static uint32_t pause_ms(const struct notify_out *n)
 {
     unsigned pauses = n->tries <= UDP_TRIES ? 0 : (unsigned)(n->tries - UDP_TRIES - 1) / 2;
+    if (n->is_tls) {
+        pauses = n->tries < 1 ? 0 : n->tries - 1u;
+        uint32_t short_ms = FIRST_TLS_PAUSE_MS << (pauses > 10 ? 10 : pauses);
+        return short_ms > LAST_PAUSE_MS ? LAST_PAUSE_MS : short_ms;
+    }
     uint32_t ms = FIRST_PAUSE_MS << (pauses > 5 ? 5 : pauses);
     return ms > LAST_PAUSE_MS ? LAST_PAUSE_MS : ms;
 }
@@ -73,7 +82,7 @@ static void try_failed(struct notify_out *n, struct instant now)
         n->due = now;
         return;
     }
-    bool quick = n->tries <= UDP_TRIES || next_is_tcp(n);
+    bool quick = !n->is_tls && (n->tries <= UDP_TRIES || next_is_tcp(n));
     n->due = quick ? now : instant_add_ms(now, jittered_ms(n, pause_ms(n)));
 }
 

@@ -20,6 +20,7 @@ struct notify_out {
     uint32_t jitter;            /* state of the jitter's generator */
     uint16_t tries;             /* since the last success or new serial */
     uint8_t last_rcode;         /* of the last reply that was not NOERROR; for status */
+    bool is_tls;                /* the target is told over TLS alone; set behind notify_out_init */
     bool pending;
     bool waiting;  /* one is in flight */
     bool plain;    /* the target answered FORMERR to a NOTIFY with an SOA */
@@ -27,7 +28,7 @@ struct notify_out {
 };
 
 struct notify_send {
-    bool tcp;
+    bool tcp;      /* also where it is over TLS */
     bool with_soa; /* put the current SOA in the answer section */
     struct serial serial;
 };

@@ -83,6 +83,11 @@ void refresh_free(struct refresh *r)
     memory_free(r);
 }
 
+void refresh_set_tls(struct refresh *r, uint32_t primary)
+{
+    r->primaries[primary].tls = true;
+}
+
 void refresh_start(struct refresh *r, const struct refresh_soa *soa, struct instant expires_at,
                    struct instant refresh_at, struct instant now)
 {
@@ -104,7 +109,9 @@ void refresh_start(struct refresh *r, const struct refresh_soa *soa, struct inst
 
 static const char *query_step(const struct refresh *r)
 {
-    return r->tcp ? "SOA query over TCP" : "SOA query over UDP";
+    return r->primaries[r->current].tls ? "SOA query over TLS"
+           : r->tcp                     ? "SOA query over TCP"
+                                        : "SOA query over UDP";
 }
 
 static void query_failed(struct refresh *r, const char *text, struct instant now)

@@ -48,7 +48,7 @@ struct refresh_action {
     enum refresh_action_kind kind;
     uint32_t ticket;   /* hand it back with the outcome; outcomes of older actions are ignored */
     uint32_t primary;  /* index */
-    bool tcp;          /* REFRESH_QUERY_SOA */
+    bool tcp;          /* REFRESH_QUERY_SOA; also where it is over TLS */
     bool edns;         /* false: this primary answered FORMERR to EDNS */
     bool incremental;  /* REFRESH_TRANSFER: IXFR, else AXFR */
     bool any_serial;   /* REFRESH_TRANSFER: take it though its serial is not newer */
@@ -61,6 +61,8 @@ struct refresh;
 struct refresh *refresh_new(const struct refresh_options *options, uint32_t primary_count,
                             uint64_t seed);
 void refresh_free(struct refresh *refresh);
+/* This primary is asked over TLS alone: as over TCP, and never over UDP first. Before refresh_start. */
+void refresh_set_tls(struct refresh *refresh, uint32_t primary);
 
 /*
  * Begins. soa NULL: there is no copy. Else a copy was loaded that is good until expires_at (which

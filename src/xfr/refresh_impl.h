@@ -10,6 +10,7 @@ struct primary {
     uint32_t failures;   /* in a row */
     struct instant avoid_until;
     bool plain; /* no EDNS */
+    bool tls;
     bool has_serial;
     struct serial serial; /* that it showed last */
     struct instant answered_at;

@@ -156,7 +156,7 @@ static void begin_attempt(struct refresh *r, uint32_t primary)
                (r->wanted_from == primary || r->wanted_from == REFRESH_ANY_PRIMARY)) {
         refresh_give_transfer(r, true, false);
     } else {
-        refresh_give_query(r, false);
+        refresh_give_query(r, r->primaries[primary].tls);
     }
 }
 

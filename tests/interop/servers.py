@@ -26,6 +26,7 @@ class Zone:
     secondaries: list = dataclasses.field(default_factory=list)  # servers: may transfer, are notified
     extra: str = ""             # statements added to Lockstep's and BIND's zone block as they are
     key: str = ""               # name of a TSIG key of the test, for transfers
+    tls: str = ""               # what stands behind `tls` at its primaries and secondaries
 
     @property
     def role(self):
@@ -47,7 +48,20 @@ class Server:
         self.home = test.folder / name
         self.home.mkdir()
         self.zones, self.keys = [], test.keys
+        self.tls_blocks = self.tls_listen = ""  # `tls` blocks, and the one it listens with
+        self.tls_port = 0
         self.process = None
+
+    def listen_tls(self, block, blocks):
+        """Listens with TLS too, on a port of its own."""
+        self.tls_listen, self.tls_blocks, self.tls_port = block, blocks, self.test.next_port()
+        return self
+
+    def named_listen(self):
+        plain = f"listen-on port {self.port} {{ {self.address}; }};\nlisten-on-v6 {{ none; }};\n"
+        if not self.tls_listen:
+            return plain
+        return plain + f"listen-on port {self.tls_port} tls {self.tls_listen} {{ {self.address}; }};\n"
 
     def add(self, zone):
         self.zones.append(zone)
@@ -112,19 +126,27 @@ class Server:
             self.process.wait()
 
 
+def named_servers(zone, servers):
+    """The servers of `primaries` or `also-notify`."""
+    key = f" key {zone.key}" if zone.key else ""
+    port = "tls_port" if zone.tls else "port"
+    tls = f" tls {zone.tls}" if zone.tls else ""
+    return "{ " + " ".join(f"{s.address} port {getattr(s, port)}{key}{tls};" for s in servers) + " };"
+
+
 def named_zone(zone, file, lockstep=False):
     """A zone block in BIND's grammar; Lockstep reads the same."""
-    key = f" key {zone.key}" if zone.key else ""
     lines = [f'zone "{zone.name}" {{', f"type {zone.role};", f'file "{file}";']
     if zone.primaries:
-        lines.append("primaries { " + " ".join(f"{p.address} port {p.port}{key};" for p in zone.primaries) + " };")
+        lines.append("primaries " + named_servers(zone, zone.primaries))
         if not lockstep:
             lines.append("masterfile-format text;")
     allowed = f"key {zone.key};" if zone.key else "127.0.0.1;"
     lines.append(f"allow-transfer {{ {allowed} }};")
     if zone.secondaries:
         lines.append("notify explicit;")
-        lines.append("also-notify { " + " ".join(f"{s.address} port {s.port}{key};" for s in zone.secondaries) + " };")
+        lines.append("also-notify " + (named_servers(zone, zone.secondaries) if lockstep or not zone.tls else
+                                       named_servers(dataclasses.replace(zone, tls=""), zone.secondaries)))
     else:
         lines.append("notify no;")
     lines.append(zone.extra)
@@ -142,9 +164,9 @@ class Lockstep(Server):
     def configure(self):
         (self.home / "named.conf").write_text(
             f'options {{\ndirectory "{self.home}";\npid-file "lockstepd.pid";\nstore-directory "store";\n'
-            f"listen-on port {self.port} {{ {self.address}; }};\nlisten-on-v6 {{ none; }};\n"
+            f"{self.named_listen()}"
             f"notify-source {self.address};\ntransfer-source {self.address};\nquery-source address {self.address};\n"
-            f"{self.options}\n}};\n{named_keys(self.keys)}\n"
+            f"{self.options}\n}};\n{self.tls_blocks}\n{named_keys(self.keys)}\n"
             + "\n".join(named_zone(z, self.zone_path(z.name), True) for z in self.zones) + "\n")
 
     def command(self):
@@ -157,12 +179,12 @@ class Bind(Server):
     def configure(self):
         (self.home / "named.conf").write_text(
             f'options {{\ndirectory "{self.home}";\npid-file "named.pid";\nsession-keyfile "session.key";\n'
-            f"listen-on port {self.port} {{ {self.address}; }};\nlisten-on-v6 {{ none; }};\n"
+            f"{self.named_listen()}"
             f"notify-source {self.address};\ntransfer-source {self.address};\nquery-source address {self.address};\n"
             "recursion no;\ndnssec-validation no;\nempty-zones-enable no;\nnotify-delay 0;\nminimal-responses yes;\n"
             "allow-query { any; };\nallow-transfer { none; };\nserial-query-rate 1000;\nnotify-rate 1000;\n"
             "ixfr-from-differences yes;\nmin-retry-time 1;\nmin-refresh-time 1;\n"
-            f"{self.options}\n}};\ncontrols {{ }};\n{named_keys(self.keys)}\n"
+            f"{self.options}\n}};\n{self.tls_blocks}\ncontrols {{ }};\n{named_keys(self.keys)}\n"
             + "\n".join(named_zone(z, self.zone_path(z.name)) for z in self.zones) + "\n")
 
     def command(self):
