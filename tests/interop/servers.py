@@ -26,6 +26,7 @@ class Zone:
     secondaries: list = dataclasses.field(default_factory=list)  # servers: may transfer, are notified
     extra: str = ""             # statements added to Lockstep's and BIND's zone block as they are
     key: str = ""               # name of a TSIG key of the test, for transfers
+    allow: str = ""             # the whole allow-transfer statement, where it is another than by address or key
     tls: str = ""               # what stands behind `tls` at its primaries and secondaries
 
     @property
@@ -142,7 +143,7 @@ def named_zone(zone, file, lockstep=False):
         if not lockstep:
             lines.append("masterfile-format text;")
     allowed = f"key {zone.key};" if zone.key else "127.0.0.1;"
-    lines.append(f"allow-transfer {{ {allowed} }};")
+    lines.append(zone.allow or f"allow-transfer {{ {allowed} }};")
     if zone.secondaries:
         lines.append("notify explicit;")
         lines.append("also-notify " + (named_servers(zone, zone.secondaries) if lockstep or not zone.tls else
