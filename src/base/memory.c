@@ -41,6 +41,15 @@ void *memory_new_zeroed(size_t count, size_t size)
     return block;
 }
 
+void *memory_new_aligned(size_t alignment, size_t size)
+{
+    void *block = aligned_alloc(alignment, (size + alignment - 1) & ~(alignment - 1));
+    if (block == NULL) {
+        memory_exhausted(size);
+    }
+    return block;
+}
+
 void *memory_resize(void *block, size_t size)
 {
     void *resized = realloc(block, size == 0 ? 1 : size);

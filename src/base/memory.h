@@ -17,6 +17,8 @@ void *memory_new_zeroed(size_t count, size_t size);
 void *memory_resize(void *block, size_t size);
 void memory_free(void *block);
 char *memory_strdup(const char *text);
+/* The same at an address that is a multiple of `alignment`, a power of two. */
+void *memory_new_aligned(size_t alignment, size_t size);
 /* The end, with a line that says how much was asked for: for who maps memory itself. */
 NORETURN COLD void memory_exhausted(size_t size);
 

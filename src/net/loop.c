@@ -31,6 +31,7 @@ struct task {
 };
 
 struct loop {
+    unsigned spin_us;
     int epoll_fd;
     int event_fd;
     struct loop_watch wakeup;
@@ -186,9 +187,30 @@ static void call_hook(const struct loop *loop, void (*hook)(void *context))
     }
 }
 
+/* Looks for events without sleeping; those that come within the time save a sleep and a wake-up. */
+static int spin_for_events(struct loop *loop)
+{
+    int count = 0;
+    struct instant end = clock_now();
+    end.ns += (int64_t)loop->spin_us * 1000;
+    do {
+        count = epoll_wait(loop->epoll_fd, loop->batch, BATCH, 0);
+    } while (count == 0 && wait_ms(loop) != 0 && instant_before(clock_now(), end));
+    return count;
+}
+
 static void wait_for_events(struct loop *loop)
 {
     int timeout = wait_ms(loop);
+    if (timeout != 0 && loop->spin_us != 0) {
+        int count = spin_for_events(loop);
+        if (count > 0) {
+            loop->batch_count = count;
+            loop->now = clock_now();
+            return;
+        }
+        timeout = wait_ms(loop);
+    }
     if (timeout != 0) {
         call_hook(loop, loop->hooks.before_wait);
     }
@@ -337,4 +359,9 @@ void loop_timer_stop(struct loop *loop, struct loop_timer *timer)
 void loop_set_hooks(struct loop *loop, const struct loop_hooks *hooks)
 {
     loop->hooks = *hooks;
+}
+
+void loop_set_spin(struct loop *loop, unsigned us)
+{
+    loop->spin_us = us;
 }

@@ -92,4 +92,8 @@ struct loop_hooks {
 
 void loop_set_hooks(struct loop *loop, const struct loop_hooks *hooks);
 
+/* Before it waits, a turn looks for events again and again for so many microseconds; 0, as at first:
+ * it does not. */
+void loop_set_spin(struct loop *loop, unsigned us);
+
 #endif

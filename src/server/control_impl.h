@@ -125,6 +125,11 @@ void control_past_free(struct control_past *past);
 struct settings;
 json_t *control_limits_object(struct server *server, const struct settings *settings);
 
+/* Of `status`: what was answered; of a zone NULL where it is not counted apart. */
+struct server_zone;
+json_t *control_answers_object(const struct server *server);
+json_t *control_zone_answers_object(const struct server_zone *zone);
+
 /* Never NULL: octets that are not UTF-8 are replaced. */
 json_t *control_text(const char *text);
 

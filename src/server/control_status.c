@@ -272,6 +272,10 @@ static void zone_reported(struct control_job *job)
         json_object_set_new(object, "primaries", primaries_array(report));
     }
     json_object_set_new(object, "notify", targets_array(report, version));
+    json_t *answers = control_zone_answers_object(zone);
+    if (answers != NULL) {
+        json_object_set_new(object, "answers", answers);
+    }
     zone_version_unref(version);
     control_job_done(job,
                      json_pack("{s:I, s:o}", "now_s", (json_int_t)clock_wall_s(), "zone", object));
@@ -346,6 +350,7 @@ static void run_server_status(struct control_job *job)
     put_number(object, "transfers_out", atomic_load(&server->counters.transfers_out_running));
     put_number(object, "transfers_out_max", settings->limits.transfers_out);
     json_object_set_new(object, "limits", control_limits_object(server, settings));
+    json_object_set_new(object, "answers", control_answers_object(server));
     json_object_set_new(object, "counters", counters_object(&server->counters));
     json_t *listens = json_array();
     for (size_t i = 0; i < settings->listen_count; i++) {

@@ -20,6 +20,9 @@ enum {
     MAX_NOTIFY_QUOTA = 1000000,
     PREFIX_SHARE = 8,
     MAX_CLIENT_MEMORY = 64 << 20,
+    UDP_RECEIVE_BYTES = 4 << 20,
+    UDP_SEND_BYTES = 1 << 20,
+    MAX_SOCKET_BUFFER = 1 << 30,
 };
 
 static uint32_t number(const struct conf *conf, enum conf_id id)
@@ -42,6 +45,13 @@ static size_t queue_bytes(const struct conf *conf)
     }
     memory = memory == CONF_UNLIMITED || memory > MAX_CLIENT_MEMORY ? MAX_CLIENT_MEMORY : memory;
     return (size_t)(memory < 3 * message ? 2 * message : memory - message);
+}
+
+/* 0 is our own default: a burst of 20 ms at 200,000 questions a second should fit. */
+static int buffer_bytes(const struct conf *conf, enum conf_id id, int fallback)
+{
+    int64_t bytes = conf_number(conf, NULL, id);
+    return bytes <= 0 ? fallback : bytes < MAX_SOCKET_BUFFER ? (int)bytes : MAX_SOCKET_BUFFER;
 }
 
 void limits_read(const struct conf *conf, struct limits *out)
@@ -67,6 +77,9 @@ void limits_read(const struct conf *conf, struct limits *out)
         .transfers_out_per_zone = number(conf, CONF_TRANSFERS_OUT_PER_ZONE),
         .update_quota = at_most(number(conf, CONF_UPDATE_QUOTA), MAX_UPDATE_QUOTA),
         .notify_quota = at_most(number(conf, CONF_NOTIFY_QUOTA), MAX_NOTIFY_QUOTA),
+        .udp_receive_bytes = buffer_bytes(conf, CONF_UDP_RECEIVE_BUFFER, UDP_RECEIVE_BYTES),
+        .udp_send_bytes = buffer_bytes(conf, CONF_UDP_SEND_BUFFER, UDP_SEND_BYTES),
+        .udp_spin_us = number(conf, CONF_UDP_SPIN),
     };
 }
 

@@ -25,6 +25,7 @@
 #include "base/rcu.h"
 #include "net/loop.h"
 #include "net/port.h"
+#include "server/answer_counts.h"
 #include "server/background.h"
 #include "server/control.h"
 #include "server/file_watch.h"
@@ -407,11 +408,12 @@ static enum result open_sockets(struct process *process, const struct settings *
                      : cores > 0                  ? (unsigned)cores
                                                   : 1;
     process->server.worker_count = count < MAX_WORKERS ? count : MAX_WORKERS;
+    server->answer_counts = answer_counts_new(2 * process->server.worker_count);
     for (unsigned i = 0; i < process->server.worker_count; i++) {
-        enum result result =
-            udp_worker_new(server, settings->listen, settings->listen_count, &process->udp[i], err);
+        enum result result = udp_worker_new(server, settings, i, &process->udp[i], err);
         if (result == OK) {
-            result = stream_worker_new(server, settings, &process->streams[i], err);
+            result = stream_worker_new(server, settings, process->server.worker_count + i,
+                                       &process->streams[i], err);
         }
         if (result != OK) {
             return result;
@@ -593,6 +595,8 @@ static void finish(struct process *process)
         udp_worker_free(process->udp[i]);
         stream_worker_free(process->streams[i]);
     }
+    answer_counts_free(server->answer_counts);
+    server->answer_counts = NULL;
     updates_free(server->updates);
     forwards_free(server->forwards);
     write_back_flush(server);

@@ -17,6 +17,7 @@
 struct axfr_cache;
 struct control;
 struct session_key;
+struct answer_counts;
 struct loop;
 struct file_watch;
 struct forwards;
@@ -60,6 +61,7 @@ struct server {
     _Atomic(struct settings *) settings; /* RCU; replaced whole by a reload */
     _Atomic(struct zone_set *) zone_set; /* RCU; replaced by zones.c */
     struct server_counters counters;
+    struct answer_counts *answer_counts; /* of the UDP workers, then of the stream workers */
     struct loop *main_loop;
     struct loader *loader;
     struct file_watch *file_watch; /* of the main thread; NULL: this system has none */

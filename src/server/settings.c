@@ -336,6 +336,7 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
     zone->serial_method = serial_method_of(conf_number(conf, from, CONF_SERIAL_UPDATE_METHOD));
     zone->write_back = zone->role == ROLE_PRIMARY && conf_bool(conf, from, CONF_WRITE_BACK);
     zone->auto_reload = zone->role == ROLE_PRIMARY && conf_bool(conf, from, CONF_AUTO_RELOAD);
+    zone->counts_questions = conf_number(conf, from, CONF_ZONE_STATISTICS) == CONF_STATISTICS_FULL;
     zone->serial_strict = conf_number(conf, from, CONF_SERIAL_CHECK) == CONF_SERIAL_STRICT;
     zone->allow_query = conf_acl(conf, from, CONF_ALLOW_QUERY);
     if (zone->allow_query != NULL && acl_is_any(zone->allow_query)) {

@@ -74,6 +74,7 @@ struct zone_settings {
     const struct conf_zone *conf;        /* the first of them */
     const struct acl *allow_query;       /* NULL: anybody */
     const struct acl *allow_query_on;    /* addresses of ours; NULL: all */
+    bool counts_questions;               /* of each zone, for status and metrics */
     struct remote *primaries;
     size_t primary_count;
     struct remote *notify; /* also-notify */

@@ -11,6 +11,7 @@
  * their last questions; busy ones stand at its far end or are few (transfers), so the search is
  * short, and it is cut short where it is not.
  */
+#include "server/answer_counts.h"
 #include "server/stream_worker.h"
 
 #include <pthread.h>
@@ -61,6 +62,8 @@ struct door {
 
 struct stream_worker {
     struct server *server;
+    unsigned number;
+    struct answer_counts *counts;
     struct loop *loop;
     pthread_t thread;
     bool running;
@@ -271,7 +274,9 @@ static void stream_message(void *context, struct slice message)
     };
     answer_batch(scope.answer, scope.zones, scope.wall_s, &query, 1);
     client_asked(client, &scope.settings->limits, &query.query);
-    if (query.disposition != ANSWER_SEND) {
+    if (query.disposition == ANSWER_SEND) {
+        answer_counts_add(worker->counts, worker->number, &query);
+    } else {
         struct request_origin origin = {.peer = *stream_peer(client->stream),
                                         .local = *stream_local(client->stream),
                                         .client = client,
@@ -279,12 +284,14 @@ static void stream_message(void *context, struct slice message)
         if (query.disposition == ANSWER_XFR) {
             struct transfer_out *transfer = transfer_out_begin(&scope, &query, &origin);
             if (transfer != NULL) {
+                answer_counts_add(worker->counts, worker->number, &query);
                 take_transfer(client, transfer);
                 return;
             }
         } else {
             request_handle(&scope, &query, &origin);
         }
+        answer_counts_add(worker->counts, worker->number, &query);
     }
     if (query.response_size != 0 &&
         stream_send(client->stream, slice_of(worker->buffer, query.response_size)) == ERR_LIMIT) {
@@ -417,12 +424,14 @@ static enum result door_open(struct stream_worker *worker, const struct settings
 }
 
 enum result stream_worker_new(struct server *server, const struct settings *settings,
-                              struct stream_worker **out, struct error *err)
+                              unsigned number, struct stream_worker **out, struct error *err)
 {
     size_t count = settings->listen_count + settings->tls_listen_count;
     struct stream_worker *worker =
         memory_new_zeroed(1, sizeof(*worker) + count * sizeof(worker->doors[0]));
     worker->server = server;
+    worker->number = number;
+    worker->counts = &server->answer_counts[number];
     enum result result = loop_new(&worker->loop, err);
     for (size_t i = 0; i < settings->listen_count && result == OK; i++) {
         result = door_open(worker, settings, &settings->listen[i], NULL, err);

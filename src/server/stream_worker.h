@@ -14,9 +14,11 @@ struct server;
 struct settings;
 struct stream_worker;
 
-/* Opens the listeners that the settings ask for, borrowed for the call; the thread does not run yet. ERR_IO names the address. */
+/* Opens the listeners that the settings ask for, borrowed for the call; the thread does not run yet.
+ * `number` is whose answer_counts it has. ERR_IO names the address. */
 MUST_CHECK enum result stream_worker_new(struct server *server, const struct settings *settings,
-                                         struct stream_worker **out, struct error *err);
+                                         unsigned number, struct stream_worker **out,
+                                         struct error *err);
 MUST_CHECK enum result stream_worker_start(struct stream_worker *worker, struct error *err);
 /* Ends the thread, closes everything. NULL is fine. */
 void stream_worker_free(struct stream_worker *worker);

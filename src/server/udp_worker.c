@@ -14,6 +14,7 @@
 #include "base/rcu.h"
 #include "net/loop.h"
 #include "net/udp.h"
+#include "server/answer_counts.h"
 #include "server/rate_limiter.h"
 #include "server/request.h"
 #include "server/server_impl.h"
@@ -28,6 +29,8 @@ struct udp_port {
 
 struct udp_worker {
     struct server *server;
+    unsigned number;
+    struct answer_counts *counts;
     struct loop *loop;
     struct udp_batch *batch;
     pthread_t thread;
@@ -77,6 +80,9 @@ static void answer_slots(struct udp_worker *worker, struct udp_port *port, unsig
             slots[i].out_size = worker->queries[i].response_size;
         }
     }
+    for (unsigned i = 0; i < count; i++) {
+        answer_counts_add(worker->counts, worker->number, &worker->queries[i]);
+    }
 }
 
 static void port_ready(void *context, unsigned events)
@@ -115,12 +121,15 @@ static void *worker_main(void *context)
     return NULL;
 }
 
-enum result udp_worker_new(struct server *server, const struct address *addresses, size_t count,
+enum result udp_worker_new(struct server *server, const struct settings *settings, unsigned number,
                            struct udp_worker **out, struct error *err)
 {
+    size_t count = settings->listen_count;
     struct udp_worker *worker =
         memory_new_zeroed(1, sizeof(*worker) + count * sizeof(worker->ports[0]));
     worker->server = server;
+    worker->number = number;
+    worker->counts = &server->answer_counts[number];
     worker->batch = udp_batch_new(DATAGRAM_SIZE, ANSWER_SIZE);
     enum result result = loop_new(&worker->loop, err);
     for (size_t i = 0; i < count && result == OK; i++) {
@@ -129,10 +138,10 @@ enum result udp_worker_new(struct server *server, const struct address *addresse
         port->socket.fd = -1;
         worker->port_count++;
         struct udp_options options = {
-            .local = addresses[i],
+            .local = settings->listen[i],
             .reuse_port = true,
-            .receive_buffer_bytes = 4 << 20,
-            .send_buffer_bytes = 1 << 20,
+            .receive_buffer_bytes = settings->limits.udp_receive_bytes,
+            .send_buffer_bytes = settings->limits.udp_send_bytes,
         };
         result = udp_open(&options, &port->socket, err);
         if (result == OK) {
@@ -145,6 +154,7 @@ enum result udp_worker_new(struct server *server, const struct address *addresse
         return result;
     }
     server_set_rcu_hooks(worker->loop);
+    loop_set_spin(worker->loop, settings->limits.udp_spin_us);
     *out = worker;
     return OK;
 }

@@ -7,15 +7,16 @@
 #ifndef SERVER_UDP_WORKER_H
 #define SERVER_UDP_WORKER_H
 
-#include "base/address.h"
 #include "base/error.h"
 
 struct server;
+struct settings;
 struct udp_worker;
 
-/* Opens the sockets; the thread does not run yet. ERR_IO names the address. */
-MUST_CHECK enum result udp_worker_new(struct server *server, const struct address *addresses,
-                                      size_t count, struct udp_worker **out, struct error *err);
+/* Opens the sockets that the settings ask for, borrowed for the call; the thread does not run yet.
+ * `number` is whose answer_counts it has. ERR_IO names the address. */
+MUST_CHECK enum result udp_worker_new(struct server *server, const struct settings *settings,
+                                      unsigned number, struct udp_worker **out, struct error *err);
 MUST_CHECK enum result udp_worker_start(struct udp_worker *worker, struct error *err);
 /* Ends the thread, closes the sockets. NULL is fine. */
 void udp_worker_free(struct udp_worker *worker);

@@ -14,6 +14,7 @@
 
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "server/answer_counts.h"
 #include "server/file_watch.h"
 #include "server/loader.h"
 #include "server/server_impl.h"
@@ -40,6 +41,7 @@ static void free_later(void *context)
     if (atomic_load(&zone->gone)) {
         settings_unref(atomic_load(&zone->settings)->settings);
     }
+    zone_query_counts_free(atomic_load(&zone->zone->query_counts));
     memory_free(atomic_load(&zone->load_error));
     included_files_clear(&zone->included);
     zone_guard_forget(zone);
@@ -72,6 +74,16 @@ const char *server_zone_file(const struct server_zone *zone, const struct zone_s
                               atomic_load_explicit(&zone->place, memory_order_relaxed));
 }
 
+/* Counting begins with the settings that ask for it, and goes on until the zone ends. */
+static void count_questions(struct server_zone *zone, const struct zone_settings *settings)
+{
+    if (settings->counts_questions && atomic_load(&zone->zone->query_counts) == NULL) {
+        atomic_store_explicit(&zone->zone->query_counts,
+                              zone_query_counts_new(2 * zone->server->worker_count),
+                              memory_order_release);
+    }
+}
+
 static struct server_zone *server_zone_new(struct server *server, struct zone_settings *settings,
                                            const struct conf_zone *named)
 {
@@ -87,6 +99,7 @@ static struct server_zone *server_zone_new(struct server *server, struct zone_se
     zone->zone =
         zone_new(named->wire, named->class, settings->role == ROLE_SECONDARY ? ZONE_SECONDARY : 0);
     zone->zone->context = zone;
+    count_questions(zone, settings);
     zone->history = ledger_zone_ref(ledger_add(server->ledger, zone->zone, zone));
     return zone;
 }
@@ -196,6 +209,7 @@ void zones_configure(struct zones *zones, void (*loaded)(void *context), void *c
             all[i] = known->context;
             atomic_store_explicit(&all[i]->place, (uint32_t)i, memory_order_relaxed);
             atomic_store_explicit(&all[i]->settings, wanted, memory_order_release);
+            count_questions(all[i], wanted);
             continue;
         }
         all[i] = server_zone_new(server, wanted, named);

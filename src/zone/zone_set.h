@@ -40,6 +40,7 @@ struct zone {
     uint8_t name_size;
     uint64_t hash;                  /* name_hash of the name under the process key */
     void *context;                  /* the server's own, borrowed */
+    _Atomic(void *) query_counts;   /* likewise; NULL: its questions are not counted apart */
     _Atomic(uint64_t) expires_at_s; /* wall clock; 0: does not expire (EDNS EXPIRE) */
     _Atomic(struct zone_fingerprint *) fingerprint; /* RCU; NULL: not known (yet) */
     _Atomic(uint32_t) references;

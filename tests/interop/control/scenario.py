@@ -211,6 +211,28 @@ def test_stop_waits_for_the_end(test):
     assert "no server listens" in tool(test, primary, "status", check=1).stderr
 
 
+def test_answers_are_counted(test):
+    primary = test.lockstep("primary", "zone-statistics yes; udp-spin 20;")
+    primary.add(Zone(NAME, simple_zone(NAME, 1)))
+    primary.start()
+    before, zone_before = ask(test, primary, "status")["server"]["answers"], zone_status(test, primary)["answers"]
+    dig = ["dig", f"@{primary.address}", "-p", str(primary.port), "+tries=1", "+time=5"]
+    for words in ([NAME, "SOA"], ["+tcp", NAME, "SOA"], ["+noedns", f"absent.{NAME}", "CAA"], ["+dnssec", "elsewhere.test", "TYPE4711"]):
+        subprocess.run(dig + words, capture_output=True, check=True, timeout=20)
+    after, zone_after = ask(test, primary, "status")["server"]["answers"], zone_status(test, primary)["answers"]
+
+    def more(member, key=None, of=(before, after)):
+        values = [a[member] if key is None else a[member].get(key, 0) for a in of]
+        return values[1] - values[0]
+    assert (more("messages", "udp"), more("messages", "tcp"), more("unanswered")) == (3, 1, 0), after
+    assert (more("types", "SOA"), more("types", "CAA"), more("types", "other")) == (2, 1, 1), after
+    assert (more("rcodes", "NOERROR"), more("rcodes", "NXDOMAIN"), more("rcodes", "REFUSED")) == (2, 1, 1), after
+    assert (more("edns"), more("dnssec_ok")) == (3, 1), after
+    assert sum(after["sizes"].values()) - sum(before["sizes"].values()) == 4, after
+    zone = (zone_before, zone_after)
+    assert (more("messages", of=zone), more("streams", of=zone), more("nxdomain", of=zone)) == (3, 1, 1), zone
+
+
 def test_server_status_and_finding_the_socket(test):
     primary = test.lockstep("primary").add(Zone(NAME, simple_zone(NAME, 1)))
     primary.add(Zone("broken.test", "no zone at all\n"))

@@ -292,6 +292,20 @@ static void hooks_stand_around_waits_that_may_sleep(void **state)
     assert_string_equal(f->log, "task turn before after tturn turn ");
 }
 
+static void spinning_loop_runs_tasks_and_timers_and_ends(void **state)
+{
+    struct fixture *f = *state;
+    struct loop_hooks hooks = {note_turn, note_before, note_after, f};
+    loop_set_hooks(f->loop, &hooks);
+    loop_set_spin(f->loop, 1000 * 1000); /* longer than the timer: nothing has to sleep */
+    assert_true(loop_post(f->loop, note_task, f));
+    f->count = 2;
+    loop_timer_init(&f->timer, timer_due, f);
+    loop_timer_set(f->loop, &f->timer, instant_add_ms(clock_now(), 20));
+    loop_run(f->loop);
+    assert_string_equal(f->log, "task turn tturn turn ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +319,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(posted_tasks_run_once_and_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(a_task_that_was_taken_is_run, setup, teardown),
         cmocka_unit_test_setup_teardown(hooks_stand_around_waits_that_may_sleep, setup, teardown),
+        cmocka_unit_test_setup_teardown(spinning_loop_runs_tasks_and_timers_and_ends, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
