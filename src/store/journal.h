@@ -35,6 +35,9 @@ struct journal_recovery {
     void (*group)(void *context, uint64_t sequence, struct slice payload);
     /* A sentence: what was damaged and healed from the mirror, or (lost) is gone for good. */
     void (*damage)(void *context, bool lost, const char *text);
+    /* Groups after `applied` that are gone for good, before the call for the next one that is there.
+     * May be NULL. */
+    void (*lost)(void *context, uint64_t first, uint64_t last);
 };
 
 /*

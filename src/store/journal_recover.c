@@ -128,6 +128,13 @@ static void report(const struct journal_recovery *recovery, bool lost, const cha
     recovery->damage(recovery->context, lost, text);
 }
 
+static void lose(const struct journal_recovery *recovery, uint64_t first, uint64_t last)
+{
+    if (recovery->lost != NULL) {
+        recovery->lost(recovery->context, first, last);
+    }
+}
+
 /* The groups of one segment below `end`; *next is the sequence number expected, and then that after
  * the last one found. */
 static void recover_segment(struct segment *segment, const struct image *image, uint64_t end,
@@ -151,6 +158,7 @@ static void recover_segment(struct segment *segment, const struct image *image, 
             if (header.sequence - 1 > applied) {
                 report(recovery, true, "journal groups %llu to %llu are damaged in both copies",
                        (unsigned long long)sequence, (unsigned long long)header.sequence - 1);
+                lose(recovery, sequence > applied ? sequence : applied + 1, header.sequence - 1);
             }
             sequence = header.sequence;
             offset = later;
@@ -269,6 +277,7 @@ enum result journal_recover(struct segment *segments, unsigned count, uint64_t a
             report(recovery, true,
                    "journal groups %llu to %llu are missing or damaged in both copies",
                    (unsigned long long)next, (unsigned long long)segment->first_sequence - 1);
+            lose(recovery, next, segment->first_sequence - 1);
         }
         struct image image = {memory_new(2 * segment->half_bytes), segment->half_bytes,
                               segment->number};

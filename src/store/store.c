@@ -284,6 +284,7 @@ void store_take_group(struct store *store, uint64_t sequence, struct text *paylo
     }
     store->last_group = group;
     store->pending_bytes += group->payload.size;
+    store_note_group(store, group);
 }
 
 /* --- Opening. --- */
@@ -321,10 +322,40 @@ static bool group_is_whole(struct slice payload)
     return true;
 }
 
+static void on_lost(void *context, uint64_t first, uint64_t last)
+{
+    struct store *store = context;
+    store->lost_first = first;
+    store->lost_last = last;
+}
+
+/* The group behind a hole: its note says whose commits are gone. */
+static void tell_lost(struct store *store, struct slice payload)
+{
+    char text[200];
+    size_t zones = 0;
+    uint64_t unknown = store_note_mark(store, store->lost_first, store->lost_last, payload, &zones);
+    snprintf(text, sizeof(text),
+             "of %zu zones the newest commits are lost with the journal's groups", zones);
+    if (zones != 0) {
+        report(store, NULL, text);
+    }
+    snprintf(text, sizeof(text), "whose commits %llu of the lost groups held is not known",
+             (unsigned long long)unknown);
+    if (unknown != 0) {
+        report(store, NULL, text);
+    }
+}
+
 static void on_group(void *context, uint64_t sequence, struct slice payload)
 {
     struct store *store = context;
     struct text copy;
+    bool is_behind_hole = store->lost_last != 0 && sequence == store->lost_last + 1;
+    if (is_behind_hole && group_is_whole(payload)) {
+        tell_lost(store, payload);
+    }
+    store->lost_first = store->lost_last = 0;
     if (!group_is_whole(payload)) {
         report(store, NULL, "a group of the journal is not in our format and was left out");
         return;
@@ -532,7 +563,7 @@ enum result store_open(const struct store_options *options, store_report *on_rep
     if (result == OK) {
         struct journal_options journal = {store->directory_fd, options->journal_segment_bytes, 0,
                                           options->hook};
-        struct journal_recovery recovery = {store, on_group, on_damage};
+        struct journal_recovery recovery = {store, on_group, on_damage, on_lost};
         result = journal_open(&journal, applied, &recovery, &store->journal, err);
     }
     if (result == OK) {
@@ -580,6 +611,7 @@ void store_close(struct store *store)
     memory_free(store->zones);
     memory_free(store->table);
     text_deinit(&store->lost_zones);
+    store_note_deinit(store);
     if (store->lock_fd >= 0) {
         close(store->lock_fd);
     }

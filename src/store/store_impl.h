@@ -65,6 +65,22 @@ struct store_zone {
     uint8_t name[]; /* lower case */
 };
 
+/* A zone's last commit in a group. */
+struct noted_zone {
+    uint32_t zone_id;
+    uint32_t serial;
+    uint64_t step;
+};
+
+/* What a group of the journal held, for the notes in those behind it (store_note.c). */
+struct noted_group {
+    struct noted_zone *entries;
+    uint32_t count;
+    bool is_known;
+};
+
+enum { NOTE_GROUPS = 8, NOTE_ENTRIES = 2048 };
+
 struct store {
     pthread_mutex_t lock; /* of all below but the handles, and of the zones' indexes */
     struct database *database;
@@ -85,7 +101,10 @@ struct store {
     uint64_t released;   /* groups up to it are in the database twice over; the keeper's */
     uint64_t generation; /* counts what moved from the journal to the database */
     struct store_statistics statistics;
-    struct text lost_zones; /* while opening: keys of those whose entry is damaged */
+    struct noted_group noted[NOTE_GROUPS]; /* by sequence number */
+    uint64_t noted_last;                   /* the newest of them */
+    uint64_t lost_first, lost_last; /* while opening: the hole before the next group; 0: none */
+    struct text lost_zones;         /* while opening: keys of those whose entry is damaged */
     bool has_lost_zones;
     store_report *report; /* while opening */
     void *report_context;
@@ -107,6 +126,16 @@ void store_index_clear(struct store *store, struct store_zone *zone);
 struct history_item *store_index_find(struct store_zone *zone, uint64_t step);
 /* The newest pending put of a key, or NULL. */
 struct pending_put *store_pending_find(const struct store_zone *zone, struct slice key);
+
+/* Under the lock: remembers what the group holds. */
+void store_note_group(struct store *store, const struct pending_group *group);
+/* Without the lock: adds the note of the groups before to a group that is about to be written. */
+void store_note_write(struct store *store, struct text *payload);
+/* While opening: the group with `payload` follows groups `first` to `last`, which are lost; zones that
+ * its note names are damaged from now on. How many of the groups it does not cover. */
+uint64_t store_note_mark(struct store *store, uint64_t first, uint64_t last, struct slice payload,
+                         size_t *out_zones);
+void store_note_deinit(struct store *store);
 
 /* Without the lock: makes is_loaded true. ERR_IO. */
 MUST_CHECK enum result store_zone_load(struct store *store, struct store_zone *zone,

@@ -200,6 +200,8 @@ enum result store_txn_commit(struct store_txn *txn, struct error *err)
         return result;
     }
     if (payload.size != 0) {
+        store_note_write(store, &txn->payload);
+        payload = text_slice(&txn->payload);
         enum result result = journal_append(store->journal, &payload, 1, &sequence, err);
         if (result != OK) {
             store_txn_abort(txn);

@@ -93,6 +93,84 @@ static void store_sets_a_cut_database_aside(void **state)
     assert_int_equal(scene->reports, 1);
 }
 
+/* Flips a bit of the delta from -> to in every copy that the journal's first segment has. */
+static unsigned damage_journal(struct scene *scene, uint8_t from, uint8_t to)
+{
+    const uint8_t pattern[] = {0, 0, 0, from, 0, 0, 0, to, STORE_FROM_UPDATE};
+    char path[128];
+    unsigned found = 0;
+    struct stat status;
+    snprintf(path, sizeof(path), "%s/journal-0", scene->path);
+    int fd = open(path, O_RDWR);
+    assert_int_equal(fstat(fd, &status), 0);
+    uint8_t *bytes = malloc((size_t)status.st_size);
+    assert_int_equal(read(fd, bytes, (size_t)status.st_size), status.st_size);
+    for (off_t at = 0; at + (off_t)sizeof(pattern) < status.st_size; at++) {
+        if (memcmp(bytes + at, pattern, sizeof(pattern)) == 0) {
+            uint8_t flipped = bytes[at] ^ 4;
+            assert_int_equal(pwrite(fd, &flipped, 1, at), 1);
+            found++;
+        }
+    }
+    free(bytes);
+    close(fd);
+    return found;
+}
+
+static void store_names_the_zones_whose_commits_a_hole_in_the_journal_took(void **state)
+{
+    struct scene *scene = *state;
+    struct store_zone *sound = zone_named(scene, "sound.example.");
+    struct store_zone *hurt = zone_named(scene, "hurt.example.");
+    struct store_status status;
+    assert_int_equal(begin_zone(scene, sound, 1), OK);
+    assert_int_equal(begin_zone(scene, hurt, 101), OK);
+    assert_int_equal(step_zone(scene, hurt, 101, 102, 10), OK);
+    assert_int_equal(step_zone(scene, hurt, 102, 103, 10), OK); /* the hole ... */
+    assert_int_equal(step_zone(scene, hurt, 103, 104, 10), OK); /* ... of two groups */
+    assert_int_equal(step_zone(scene, sound, 1, 2, 10), OK);
+    crash(scene);
+    assert_int_equal(damage_journal(scene, 102, 103), 2);
+    assert_int_equal(damage_journal(scene, 103, 104), 2);
+    /* Also when it was opened once more, and when the database has what is left of the journal. */
+    for (unsigned i = 0; i < 3; i++) {
+        open_store(scene);
+        assert_int_equal(scene->reports, i == 2 ? 0 : 2);
+        sound = zone_named(scene, "sound.example.");
+        hurt = zone_named(scene, "hurt.example.");
+        assert_zone_reaches(scene, sound, 2);
+        assert_int_equal(store_zone_status(scene->store, hurt, &status, fresh(scene)), ERR_CORRUPT);
+        assert_int_equal(status.last_serial.value, 104);
+        if (i == 0) {
+            crash(scene);
+        } else {
+            assert_int_equal(store_checkpoint(scene->store, fresh(scene)), OK);
+        }
+    }
+    assert_int_equal(begin_zone(scene, hurt, 200), OK);
+    assert_zone_reaches(scene, hurt, 200);
+}
+
+static void store_says_when_a_hole_is_larger_than_what_is_known_of_it(void **state)
+{
+    struct scene *scene = *state;
+    struct store_zone *zone = zone_named(scene, "hurt.example.");
+    assert_int_equal(begin_zone(scene, zone, 1), OK);
+    for (uint8_t i = 1; i < 20; i++) {
+        assert_int_equal(step_zone(scene, zone, i, i + 1, 10), OK);
+    }
+    crash(scene);
+    for (uint8_t i = 3; i < 18; i++) {
+        assert_int_equal(damage_journal(scene, i, i + 1), 2);
+    }
+    open_store(scene);
+    assert_int_equal(scene->reports, 3);
+    struct store_status status;
+    zone = zone_named(scene, "hurt.example.");
+    assert_int_equal(store_zone_status(scene->store, zone, &status, fresh(scene)), ERR_CORRUPT);
+    assert_int_equal(status.last_serial.value, 20);
+}
+
 /* Flips a bit in the n-th place where `pattern` stands in the database file. */
 static bool damage_database(struct scene *scene, const void *pattern, size_t size, unsigned skip)
 {
@@ -182,6 +260,8 @@ int main(void)
         SCENE(store_refuses_and_recovers_whichever_write_fails),
         SCENE(store_serves_everything_from_a_disk_that_takes_no_write),
         SCENE(store_sets_a_cut_database_aside),
+        SCENE(store_names_the_zones_whose_commits_a_hole_in_the_journal_took),
+        SCENE(store_says_when_a_hole_is_larger_than_what_is_known_of_it),
         SCENE(store_finds_damage_and_leaves_other_zones_alone),
         SCENE(store_finds_damage_inside_records),
     };
