@@ -157,6 +157,8 @@ struct ledger_restored {
     enum store_source source;  /* of the last commit */
     int64_t time_s;            /* of the last commit */
     bool is_published;
+    bool has_last_digest; /* of damaged history: that of the version with last_serial */
+    uint8_t last_digest[FINGERPRINT_DIGEST_SIZE];
 };
 /*
  * At start: the zone as the store has it, published. Zones may be restored side by side.

@@ -142,6 +142,20 @@ static void publish(struct ledger_zone *zone, struct restoring *r, bool is_broke
                                                      .is_first = true});
 }
 
+/* What is still known of the last version that was acknowledged. */
+static void find_last_digest(struct ledger_zone *zone, const struct store_status *status,
+                             struct ledger_restored *out)
+{
+    struct store_entry last = status->image;
+    bool is_there =
+        store_read_entry(zone->ledger->store, zone->stored, status->last_step, &last, NULL) == OK ||
+        status->has_image;
+    if (is_there && last.has_digest && serial_equal(last.to, status->last_serial)) {
+        out->has_last_digest = true;
+        memcpy(out->last_digest, last.digest, sizeof(out->last_digest));
+    }
+}
+
 enum result ledger_restore(struct ledger_zone *zone, bool takes_sound, struct ledger_restored *out,
                            struct error *err)
 {
@@ -162,6 +176,9 @@ enum result ledger_restore(struct ledger_zone *zone, bool takes_sound, struct le
         result = apply_deltas(zone, &r, out, err);
     }
     result = result == OK || result == ERR_NOT_FOUND ? damage : result;
+    if (result == ERR_CORRUPT) {
+        find_last_digest(zone, &status, out);
+    }
     if (r.version != NULL && (result == OK || (result == ERR_CORRUPT && takes_sound))) {
         out->serial = zone_version_serial(r.version);
         out->is_published = true;

@@ -17,6 +17,7 @@
 #include "server/sync.h"
 #include "server/write_back.h"
 #include "server/zone_copy.h"
+#include "server/zone_mend.h"
 #include "server/zone_guard.h"
 #include "server/zones.h"
 #include "store/store.h"
@@ -42,7 +43,8 @@ enum result zones_commit(struct server_zone *zone, struct zone_version *version,
         .source = source_of(source),
         .order =
             source == SOURCE_FILE && head != NULL ? LEDGER_PERSIST_FIRST : LEDGER_PUBLISH_FIRST,
-        .adopts = source == SOURCE_TRANSFER, /* a secondary holds what its primary has */
+        /* A secondary holds what its primary has. */
+        .adopts = source == SOURCE_TRANSFER || source == SOURCE_FILE_AGAIN,
     };
     zone_version_unref(head);
     enum result result = ledger_commit(zone->history, &change, NULL, NULL, err);
@@ -179,6 +181,9 @@ bool zone_history_restore(struct server_zone *zone, bool is_secondary)
                   LOG_NUM("last_serial", restored.last_serial.value),
                   LOG_KEY("action", is_secondary ? "the zone is transferred anew"
                                                  : "the zone file is read anew"));
+    }
+    if (result == ERR_CORRUPT && !is_secondary) {
+        zone_mend_note(zone, &restored);
     }
     if (restored.is_published) {
         note_commit(zone, restored.source, restored.time_s);

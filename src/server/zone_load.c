@@ -23,6 +23,7 @@
 #include "server/write_back.h"
 #include "server/zone_file.h"
 #include "server/zone_guard.h"
+#include "server/zone_mend.h"
 #include "server/zone_merge.h"
 #include "server/zones.h"
 #include "zone/check.h"
@@ -135,6 +136,9 @@ static enum result commit_file(struct server_zone *zone, const struct zone_setti
                                struct zone_version *version, struct file_mark *mark,
                                struct error *err)
 {
+    if (present == NULL && zone->lost != NULL) {
+        return zone_mend_commit(zone, settings, version, mark, err);
+    }
     return present == NULL
                ? zones_commit(zone, zone_version_ref(version), NULL, 0, SOURCE_FILE, err)
                : zone_merge_commit(zone, settings, base, version, &zone->file, mark, err);

@@ -21,6 +21,7 @@
 #include "server/zone_copy.h"
 #include "server/zone_guard.h"
 #include "server/zone_load.h"
+#include "server/zone_mend.h"
 
 struct zones {
     struct server *server;
@@ -43,6 +44,7 @@ static void free_later(void *context)
     }
     zone_query_counts_free(atomic_load(&zone->zone->query_counts));
     memory_free(atomic_load(&zone->load_error));
+    zone_mend_forget(zone);
     included_files_clear(&zone->included);
     zone_guard_forget(zone);
     ledger_zone_unref(zone->history);

@@ -44,6 +44,7 @@ struct server_zone {
     struct file_mark file_before;      /* ... and the time before that */
     _Atomic bool file_lost;            /* the ledger could not keep what the file made */
     bool restored;                     /* the store was asked */
+    struct ledger_restored *lost;      /* zone_mend.c: what of a damaged history; or NULL */
 
     /* What status tells; written by zone_history.c and by the loader, read by anybody. */
     _Atomic(uint8_t) source;         /* enum store_source of the present version */
@@ -97,7 +98,12 @@ void zones_configure(struct zones *zones, void (*loaded)(void *context), void *c
 size_t zones_count(const struct zones *zones);
 
 /* Where a version comes from. */
-enum zone_source { SOURCE_FILE, SOURCE_TRANSFER, SOURCE_COPY };
+enum zone_source {
+    SOURCE_FILE,
+    SOURCE_FILE_AGAIN, /* proved to be what was served before, with its serial */
+    SOURCE_TRANSFER,
+    SOURCE_COPY,
+};
 
 /*
  * The next version of a zone, from any thread: through the ledger's door (zone_history.c), from where

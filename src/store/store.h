@@ -166,6 +166,11 @@ MUST_CHECK enum result store_read_image(struct store *store, struct store_zone *
                                         struct fingerprint *out_lanes, bool *out_has_lanes,
                                         struct error *err);
 
+/* The entry of one delta, wherever it is: behind damage, too, where store_history() does not reach.
+ * ERR_NOT_FOUND, ERR_CORRUPT */
+MUST_CHECK enum result store_read_entry(struct store *store, struct store_zone *zone, uint64_t step,
+                                        struct store_entry *out, struct error *err);
+
 /* Entries of the deltas with steps from `first` on, oldest first, up to `count`; returns how many.
  */
 size_t store_history(struct store *store, struct store_zone *zone, uint64_t first,

@@ -352,6 +352,44 @@ size_t store_history(struct store *store, struct store_zone *zone, uint64_t firs
     return copied;
 }
 
+enum result store_read_entry(struct store *store, struct store_zone *zone, uint64_t step,
+                             struct store_entry *out, struct error *err)
+{
+    struct value_key key = {zone->id, VALUE_CHUNK, step, 0};
+    uint8_t bytes[VALUE_KEY_SIZE];
+    struct database_txn txn;
+    struct slice value;
+    struct value_entry entry;
+    bool is_there = false;
+    value_key_write(&key, bytes);
+    pthread_mutex_lock(&store->lock);
+    for (struct pending_put *put = zone->first_pending; put != NULL; put = put->next) {
+        if (put->table == DATABASE_DATA && !put->deletes &&
+            slice_equal(put->key, slice_of(bytes, sizeof(bytes))) &&
+            chunk_head(zone, put->key, put->value, VALUE_CHUNK, &entry)) {
+            is_there = true;
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+    enum result result = OK;
+    if (!is_there) {
+        result = database_begin_read(store->database, &txn, err);
+        if (result != OK) {
+            return result;
+        }
+        result = database_get(&txn, DATABASE_DATA, slice_of(bytes, sizeof(bytes)), &value, err);
+        if (result == OK &&
+            !chunk_head(zone, slice_of(bytes, sizeof(bytes)), value, VALUE_CHUNK, &entry)) {
+            result = error_set(err, ERR_CORRUPT, "the entry of a stored delta is damaged");
+        }
+        database_abort(&txn);
+    }
+    if (result == OK) {
+        *out = entry.entry;
+    }
+    return result;
+}
+
 /* --- Deltas and metadata. --- */
 
 /* One part of a chunk: its octets behind the header (and, in part 0, behind the entry). */

@@ -743,6 +743,10 @@ static void ledger_says_what_is_damaged_and_starts_anew(void **state)
         assert_int_equal(edit(scene, i, &outcome), OK);
     }
     await_end(&outcome, 5);
+    struct serial serial;
+    uint8_t digest[FINGERPRINT_DIGEST_SIZE];
+    assert_int_equal(ledger_fingerprint(scene->in_ledger, &serial, digest, NULL), OK);
+    assert_int_equal(serial.value, 104);
     stop(scene);
     char path[128];
     snprintf(path, sizeof(path), "%s/history.mdb", scene->path);
@@ -763,6 +767,8 @@ static void ledger_says_what_is_damaged_and_starts_anew(void **state)
     assert_int_equal(ledger_restore(scene->in_ledger, false, &restored, NULL), ERR_CORRUPT);
     assert_false(restored.is_published);
     assert_int_equal(restored.last_serial.value, 104);
+    assert_true(restored.has_last_digest);
+    assert_memory_equal(restored.last_digest, digest, sizeof(digest));
     assert_int_equal(served(scene), 0);
     assert_int_equal(begin_zone(scene, 104, 0, LEDGER_PERSIST_FIRST, &outcome), ERR_STALE);
     assert_int_equal(begin_zone(scene, 105, 0, LEDGER_PERSIST_FIRST, &outcome), OK);

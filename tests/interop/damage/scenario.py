@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A primary whose stored history is damaged and whose zone file is not (D4, R5)."""
+import struct
+
+import dns.query
+import dns.rdatatype
+import dns.update
+
+from harness import Zone, simple_zone
+
+NAME = "example.com"
+FROM_UPDATE = 3  # docs/formats.md
+
+
+def served_then_damaged(test):
+    """A primary that served serials 100 to 104, now stopped, a delta in the middle of its store flipped."""
+    server = test.lockstep("primary")
+    server.add(Zone(NAME, simple_zone(NAME, 100), extra="allow-update { 127.0.0.1; };"))
+    server.start()
+    test.wait_serial(server, NAME, 100)
+    for n in range(4):
+        message = dns.update.UpdateMessage(NAME)
+        message.add(f"n{n}", 300, "A", f"192.0.2.{n}")
+        assert dns.query.udp(message, server.address, port=server.port, timeout=20).rcode() == 0
+    test.wait_serial(server, NAME, 104)
+    server.stop()
+    path = server.home / "store" / "history.mdb"
+    data = bytearray(path.read_bytes())
+    pattern, found = struct.pack("!IIB", 102, 103, FROM_UPDATE), 0
+    at = data.find(pattern)
+    while at >= 0:
+        data[at + 3] ^= 0xff
+        found += 1
+        at = data.find(pattern, at + 1)
+    assert found, "the delta is in the store"
+    path.write_bytes(data)
+    return server
+
+
+def served_text(serial):
+    return simple_zone(NAME, serial, "\n".join(f"n{n} A 192.0.2.{n}" for n in range(4)))
+
+
+def test_the_file_that_was_served_last_is_served(test):
+    server = served_then_damaged(test)
+    server.write_zone(NAME, served_text(104))
+    server.start()
+    test.wait_serial(server, NAME, 104)
+    log = server.log()
+    assert f"zone {NAME}/IN: stored history is damaged" in log
+    assert "is what was served last, proved by its fingerprint: serving it" in log, log
+    assert len(test.transfer(server, NAME)) == 9
+    # It goes on from there, over a restart too.
+    server.write_zone(NAME, served_text(105).replace("192.0.2.3", "192.0.2.33"))
+    server.reload()
+    test.wait_serial(server, NAME, 105)
+    server.stop()
+    server.start()
+    test.wait_serial(server, NAME, 105)
+    assert server.log().count("stored history is damaged") == 1
+
+
+def test_other_records_get_another_serial(test):
+    server = served_then_damaged(test)
+    server.write_zone(NAME, served_text(104).replace("192.0.2.3", "192.0.2.33"))
+    server.start()
+    test.wait_serial(server, NAME, 105)
+    assert "has the last serial and other records than were served: serving it with the next serial" in server.log()
+    assert "192.0.2.33" in str(test.ask(server, f"n3.{NAME}", "A").answer)
+    # The next edit is known from what the file said.
+    server.write_zone(NAME, served_text(106))
+    server.reload()
+    test.wait_serial(server, NAME, 106)
+    assert "192.0.2.33" not in str(test.ask(server, f"n3.{NAME}", "A").answer)
+    assert "loading from master file" not in server.log()
+
+
+def test_an_older_file_is_refused_until_its_author_says_so(test):
+    server = served_then_damaged(test)
+    server.start()
+    test.wait_for("the refusal", lambda: "the file has serial 100, older than 104, which was served" in server.log())
+    assert test.serial(server, NAME) is None
+    server.write_zone(NAME, simple_zone(NAME, 110))
+    server.reload()
+    test.wait_serial(server, NAME, 110)
