@@ -213,6 +213,19 @@ bool address_is_wildcard(const struct address *address)
     return address->family != 0 && memcmp(address->bytes, zero, bytes_size(address)) == 0;
 }
 
+bool address_is_private(const struct address *address)
+{
+    const uint8_t *b = address->bytes;
+    if (address->family == 6) {
+        static const uint8_t loopback[16] = {[15] = 1};
+        return (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80) ||
+               memcmp(b, loopback, sizeof(loopback)) == 0;
+    }
+    return b[0] == 10 || b[0] == 127 || (b[0] == 172 && (b[1] & 0xf0) == 16) ||
+           (b[0] == 192 && b[1] == 168) || (b[0] == 169 && b[1] == 254) ||
+           (b[0] == 100 && (b[1] & 0xc0) == 64);
+}
+
 int address_compare(const struct address *a, const struct address *b)
 {
     struct address one = unmapped(a);

@@ -34,6 +34,8 @@ bool prefix_contains(const struct prefix *prefix, const struct address *address)
 bool address_same_host(const struct address *a, const struct address *b);
 bool address_equal(const struct address *a, const struct address *b); /* host and port */
 bool address_is_wildcard(const struct address *address);              /* 0.0.0.0 or :: */
+/* Loopback, link-local, or of networks that are not routed between parties (RFC 1918, 4193, 6598). */
+bool address_is_private(const struct address *address);
 /* Total order over host and port, for sorting. */
 int address_compare(const struct address *a, const struct address *b);
 /* "192.0.2.1" / with_port: "192.0.2.1#53" as BIND's logs print it. Returns out. */

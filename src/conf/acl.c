@@ -156,3 +156,19 @@ bool acl_has_key(const struct acl *acl)
     }
     return false;
 }
+
+void acl_each_yes(const struct acl *acl,
+                  void (*visit)(void *context, const struct acl_element *element), void *context)
+{
+    for (uint32_t i = 0; i < acl->count; i++) {
+        const struct acl_element *element = &acl->elements[i];
+        if (element->negated) {
+            continue;
+        }
+        if (element->kind != ACL_LIST) {
+            visit(context, element);
+        } else if (element->list != NULL) {
+            acl_each_yes(element->list, visit, context);
+        }
+    }
+}

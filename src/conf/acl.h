@@ -83,4 +83,9 @@ bool acl_is_any(const struct acl *acl);
 /* Some element asks for a key (in nested lists too): then a request must be verified first. */
 bool acl_has_key(const struct acl *acl);
 
+/* Each element that can say yes, those of nested lists too, but no list itself. A "!" in front of it
+ * or of a list that it stands in takes it out. */
+void acl_each_yes(const struct acl *acl,
+                  void (*visit)(void *context, const struct acl_element *element), void *context);
+
 #endif

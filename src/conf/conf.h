@@ -286,6 +286,7 @@ struct conf_key {
     const uint8_t *secret; /* wiped by conf_free */
     uint32_t secret_size;
     const char *secret_file; /* made absolute; NULL: the secret stood in the statement */
+    bool is_used;            /* some other statement names it */
     struct conf_where where;
 };
 
@@ -565,6 +566,15 @@ const struct conf_setting *conf_server_setting(const struct conf_server *server,
 
 /* What is accepted without effect, as notices. */
 void conf_report_unused(const struct conf *conf, conf_report *report, void *context);
+
+/*
+ * What is legal and probably a mistake of the operator's, as notices: each with its place, a name in
+ * brackets, and what to write instead. At most CONF_LINT_MAX, one for each place and name; the last
+ * says where there are more. Looks at the permissions of the files that were read. What only the
+ * zones' contents show is not seen here (server/zone_lint.h).
+ */
+enum { CONF_LINT_MAX = 200 };
+void conf_lint(const struct conf *conf, conf_report *report, void *context);
 
 /* The word of the statement with this id: "allow-transfer". */
 const char *conf_id_name(enum conf_id id);

@@ -114,6 +114,9 @@ static void resolve_references(struct loader *loader)
             continue; /* NULL already means so */
         }
         const struct named *named = loader_find(loader, r->kind, r->name);
+        if (named != NULL && r->kind == REFERENCE_KEY) {
+            ((struct conf_key *)named->object)->is_used = true;
+        }
         if (named == NULL) {
             not_found(loader, r);
         } else if (r->target != NULL) {
