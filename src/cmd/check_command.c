@@ -5,10 +5,12 @@
  */
 #include "cmd/check_command.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/lint_command.h"
 #include "conf/conf.h"
 #include "zone/check.h"
 #include "zone/master.h"
@@ -81,15 +83,18 @@ static int check_zones(const struct conf *conf)
 
 int check_conf_command(int argc, char **argv)
 {
-    bool print = false, zones = false;
+    static const struct option longs[] = {{"lint", no_argument, NULL, 'l'}, {0}};
+    bool print = false, zones = false, lint = false;
     int flag;
-    while ((flag = getopt(argc, argv, "pz")) != -1) {
-        if (flag == 'p') {
+    while ((flag = getopt_long(argc, argv, "lpz", longs, NULL)) != -1) {
+        if (flag == 'l') {
+            lint = true;
+        } else if (flag == 'p') {
             print = true;
         } else if (flag == 'z') {
             zones = true;
         } else {
-            fprintf(stderr, "usage: lockstep check-conf [-p] [-z] [FILE]\n");
+            fprintf(stderr, "usage: lockstep check-conf [-l | --lint] [-p] [-z] [FILE]\n");
             return 2;
         }
     }
@@ -106,6 +111,9 @@ int check_conf_command(int argc, char **argv)
             fprintf(stderr, "%s\n", error_format(&err, line, sizeof(line)));
         }
         return 1;
+    }
+    if (lint) {
+        return lint_conf(conf, print_conf_finding, print_zone_finding, &tally);
     }
     int status = zones ? check_zones(conf) : 0;
     conf_free(conf);

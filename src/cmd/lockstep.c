@@ -16,7 +16,7 @@ static const struct command {
     {"adopt-serial", control_command,
      "adopt-serial ZONE SERIAL            set the serial, also back"},
     {"check-conf", check_conf_command,
-     "check-conf [-p] [-z] [FILE]         is the configuration sound?"},
+     "check-conf [--lint] [-p] [-z] [FILE] is the configuration sound?"},
     {"check-zone", check_zone_command, "check-zone [-s] [-o OUT] ZONE FILE  is the zone file?"},
     {"diff", control_command, "diff ZONE SERIAL [SERIAL]           what changed between versions"},
     {"discard", control_command, "discard ZONE                        forget the version held"},

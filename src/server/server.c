@@ -38,6 +38,7 @@
 #include "server/server_impl.h"
 #include "server/service.h"
 #include "server/session_key.h"
+#include "server/start_lint.h"
 #include "server/stream_worker.h"
 #include "server/sync.h"
 #include "server/transfer_in.h"
@@ -446,6 +447,7 @@ static void loaded(void *context)
     LOG_EVENT(server->logging, LOG_NOTICE, LOG_GENERAL, "running", "running",
               LOG_KEY("version", LOCKSTEP_VERSION));
     service_ready("running");
+    start_lint_zones(server);
 }
 
 static void log_listens(struct server *server, const struct settings *settings)
@@ -544,6 +546,7 @@ static enum result start(struct process *process, struct error *err)
               "starting Lockstep " LOCKSTEP_VERSION, LOG_KEY("config", server->options.config_path),
               LOG_NUM("pid", getpid()));
     tell_unused(server, settings->conf);
+    start_lint_configuration(server, settings->conf);
     log_listens(server, settings);
     server->zones = zones_new(server);
     start_file_watch(server);

@@ -279,3 +279,21 @@ def test_a_hidden_primary(test):
     server.write_zone(NAME, hosts(2, 6))
     server.reload()
     test.wait_serial(ours, NAME, 2)
+
+
+def test_lint_finds_what_only_contents_show(test):
+    """check-conf --lint, and the same once in the log."""
+    server = test.lockstep("hidden", options="hidden-primary yes;")
+    server.add(Zone(NAME, simple_zone(NAME, 1).replace("ns1 A 192.0.2.1", "ns1 A 127.0.0.1").replace("3600 900", "5 900"),
+                    extra="notify yes; notify-source 127.0.0.1;"))
+    server.configure()
+    conf = server.home / "named.conf"
+    conf.write_text(conf.read_text().replace("notify no;\n", "").replace("allow-transfer { 127.0.0.1; };",
+                                                                        "allow-transfer { 127.0.0.9; 127.0.0.1; };"))
+    done = subprocess.run([test.build / "lockstep", "check-conf", "--lint", conf],
+                          capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for word in ("[hidden-in-ns]", "ns1.example.com has 127.0.0.1", "`127.0.0.9` may transfer zone `example.com`",
+                 "[not-notified]", "[soa-refresh]", "SOA retry is 900, expected less than refresh, 5"):
+        assert word in done.stdout, (word, done.stdout)
+    assert f"{conf}:" in done.stdout and "`127.0.0.1` may transfer" not in done.stdout, done.stdout
