@@ -32,7 +32,7 @@ uint16_t edns_udp_size(const struct answer_options *options)
 
 static bool is_bare(const struct answering *a)
 {
-    return a->query->kind == QUERY_ERROR;
+    return a->query->kind == QUERY_ERROR || a->rcode == RCODE_FORMERR || a->rcode == RCODE_NOTIMP;
 }
 
 static bool says_nsid(const struct answering *a)
