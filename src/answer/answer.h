@@ -34,6 +34,7 @@ struct answer_query {
     const uint8_t *key;          /* name of the TSIG key that was verified, or NULL */
     enum answer_transport transport;
     struct slice tls_names; /* for allow_query: of the client's certificate */
+    uint16_t padding;       /* the caller's: block to fill the response up to, or 0 (RFC 7830) */
     size_t reserve;         /* octets to leave free at the end, for a TSIG record */
     uint8_t *out;           /* not overlapping `message` */
     size_t out_size;        /* at least 512 + reserve; 65535 + reserve is never passed */

@@ -201,6 +201,20 @@ struct tsig_key *settings_peer_key(const struct settings *settings, const struct
                : key_table_find(&settings->keys, server->key->wire);
 }
 
+uint16_t settings_response_padding(const struct settings *settings, const struct address *peer,
+                                   struct slice tls_names)
+{
+    const struct conf_padding *padding = conf_response_padding(settings->conf);
+    struct acl_subject subject = {.peer = peer,
+                                  .transport = ACL_TLS,
+                                  .tls_names = tls_names,
+                                  .local_addresses = settings->local_addresses,
+                                  .local_address_count = settings->local_count,
+                                  .local_networks = settings->local_networks,
+                                  .local_network_count = settings->local_count};
+    return acl_match(padding->clients, &subject).allowed ? (uint16_t)padding->block : 0;
+}
+
 bool settings_blackholes(const struct settings *settings, const struct address *peer,
                          enum answer_transport transport)
 {

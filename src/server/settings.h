@@ -156,6 +156,10 @@ struct tsig_key *settings_peer_key(const struct settings *settings, const struct
 bool settings_blackholes(const struct settings *settings, const struct address *peer,
                          enum answer_transport transport);
 
+/* The block that responses to a client over TLS are filled up to (response-padding); 0: none. */
+uint16_t settings_response_padding(const struct settings *settings, const struct address *peer,
+                                   struct slice tls_names);
+
 /* What the `logging` statements say, in the form logging.h takes; `to_stderr` is -g. The arrays
  * belong to the settings, until the next call. */
 void settings_logging(struct settings *settings, bool to_stderr, unsigned debug_level,

@@ -110,6 +110,10 @@ bool signature_verify(const struct request_scope *scope, struct answer_query *qu
 
 void signature_add(const struct request_scope *scope, struct answer_query *query, struct tsig *tsig)
 {
+    if (query->padding != 0 && query->response_size != 0) {
+        query->response_size = message_pad(query->out, query->response_size, query->out_size,
+                                           tsig_key_record_size(tsig->key), query->padding);
+    }
     if (tsig->key != NULL && query->response_size != 0) {
         query->response_size = tsig_sign_response(tsig, query->out, query->response_size,
                                                   query->out_size, scope->wall_s);

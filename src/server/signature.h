@@ -19,7 +19,8 @@ enum { SIGNER_TEXT_SIZE = 5 + NAME_TEXT_SIZE };
 bool signature_verify(const struct request_scope *scope, struct answer_query *query,
                       const struct request_origin *origin, struct tsig *out);
 
-/* Signs the response in query->out; nothing where the request was not signed. */
+/* Fills the response in query->out up to query->padding and signs it; neither where there is none of
+ * it. */
 void signature_add(const struct request_scope *scope, struct answer_query *query,
                    struct tsig *tsig);
 

@@ -27,6 +27,7 @@
 #include "server/request.h"
 #include "server/server_impl.h"
 #include "server/transfer_out.h"
+#include "wire/message.h"
 
 enum { TRANSFERS_PER_CONNECTION = 16, MESSAGES_PER_CALL = 4, SEARCH = 512, CROWDED = 4 };
 
@@ -274,7 +275,12 @@ static void stream_message(void *context, struct slice message)
     };
     answer_batch(scope.answer, scope.zones, scope.wall_s, &query, 1);
     client_asked(client, &scope.settings->limits, &query.query);
+    if (tls != NULL && (query.query.wants & QUERY_WANTS_PADDING) != 0) {
+        query.padding = settings_response_padding(scope.settings, query.peer, tls->names);
+    }
     if (query.disposition == ANSWER_SEND) {
+        query.response_size =
+            message_pad(query.out, query.response_size, query.out_size, 0, query.padding);
         answer_counts_add(worker->counts, worker->number, &query);
     } else {
         struct request_origin origin = {.peer = *stream_peer(client->stream),

@@ -42,6 +42,7 @@ struct transfer_out {
     const char *form;
     struct address peer;
     bool is_tls;
+    uint16_t padding; /* of messages that are this client's alone; 0: none */
     struct tsig tsig; /* with a reference on its key, or without one */
     char client[ADDRESS_TEXT_SIZE + SIGNER_TEXT_SIZE];
 };
@@ -242,6 +243,7 @@ static struct transfer_out *begin(const struct request_scope *scope, struct answ
     transfer->serial = zone_version_serial(version);
     transfer->peer = origin->peer;
     transfer->is_tls = origin->tls != NULL;
+    transfer->padding = query->padding;
     char address[ADDRESS_TEXT_SIZE], signer[SIGNER_TEXT_SIZE];
     snprintf(transfer->client, sizeof(transfer->client), "%s%s",
              address_format(&origin->peer, true, address), signer_format(query->key, signer));
@@ -283,6 +285,10 @@ static enum step write_message(struct transfer_out *transfer, uint8_t *buffer, s
         transfer->axfr != NULL
             ? axfr_out_next(transfer->axfr, buffer, MESSAGE_MAX_SIZE, reserved, out_size, err)
             : ixfr_out_next(transfer->ixfr, buffer, MESSAGE_MAX_SIZE, reserved, out_size, err);
+    if (step != STEP_FAILED && transfer->padding != 0) {
+        *out_size = message_pad(buffer, *out_size, MESSAGE_MAX_SIZE,
+                                tsig_key_record_size(tsig->key), transfer->padding);
+    }
     if (step != STEP_FAILED && tsig->key != NULL) {
         *out_size = tsig_sign_response(tsig, buffer, *out_size, MESSAGE_MAX_SIZE, clock_wall_s());
         REQUIRE(*out_size != 0); /* room was reserved */

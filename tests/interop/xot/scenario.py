@@ -83,3 +83,120 @@ def test_our_pair_strict(test):
     # Plain TCP does not get the zone, whoever asks.
     assert "Transfer failed" in dig_axfr(primary)
     assert "denied" in primary.log() and "no element matches" in primary.log()
+
+
+def test_our_pair_short_forms(test):
+    """`tls pin "…"` and `tls ephemeral` in the list of primaries: no block is needed."""
+    certificates(test)
+    primary, secondary = pair(test, test.lockstep("primary"), test.lockstep("secondary"), "", f'pin "{test.pin}"')
+    other = "other.example"
+    primary.add(Zone(other, zone_text(1, other), allow="allow-transfer transport tls { any; };"))
+    secondary.add(Zone(other, primaries=[primary], tls="ephemeral"))
+    follow(test, primary, secondary, last=2)
+    test.wait_serial(secondary, other, 1)
+    only_over_tls(test, secondary)
+    log = secondary.log()
+    assert "certificate=verified" in log and 'certificate="not checked"' in log, log
+    assert len(connections(secondary)) == 2  # one for each way of knowing the primary
+
+
+def test_notify_over_tls(test):
+    """also-notify with `tls`: the secondary has no UDP listener that NOTIFY could come to."""
+    certificates(test)
+    primary, secondary = pair(test, test.lockstep("primary"), test.lockstep("secondary"), strict(test))
+    secondary.listen_tls("front", front(test) + secondary.tls_blocks)
+    primary.tls_blocks += strict(test)
+    primary.zone(NAME).tls = "up"
+    follow(test, primary, secondary)
+    only_over_tls(test, secondary)
+    assert len(connections(primary)) == 1 and "by TLS" in primary.log(), primary.log()
+    assert secondary.log().count("notify from") >= 2, secondary.log()
+
+
+def test_mutual_tls_and_names_in_lists(test):
+    ca = certificates(test)
+    ca.sign("stranger", "ns9.example")
+    mine = f'cert-file "{test.folder}/client.crt"; key-file "{test.folder}/client.key";'
+    other = f'cert-file "{test.folder}/stranger.crt"; key-file "{test.folder}/stranger.key";'
+    primary, secondary = pair(test, test.lockstep("primary"), test.lockstep("secondary"), strict(test, extra=mine),
+                              server=front(test, extra=f'ca-file "{test.folder}/ca.crt";'),
+                              who='127.0.0.0/8 tls-client "ns2.example";')
+    stranger = test.lockstep("stranger")
+    stranger.tls_blocks = strict(test, extra=other)
+    nobody = test.lockstep("nobody")
+    nobody.tls_blocks = strict(test)
+    for one in (stranger, nobody):
+        one.add(Zone(NAME, primaries=[primary], tls="up"))
+    follow(test, primary, secondary)
+    stranger.start(), nobody.start()
+    test.wait_for("the refusal of ns9", lambda: "answered REFUSED" in stranger.log() or "REFUSED" in stranger.log())
+    test.wait_for("the rule in the log", lambda: "no element matches" in primary.log())
+    test.wait_for("the refusal of the client without certificate", lambda: "refresh_failed" in nobody.log() or
+                  "asks for a client certificate" in nobody.log())
+    assert "asks for a client certificate" in nobody.log(), nobody.log()
+    assert "certificate of the client: it showed none" in primary.log(), primary.log()
+    assert test.serial(stranger, NAME) is None and test.serial(nobody, NAME) is None
+
+
+def bare_server(test, handler):
+    """A TCP port where `handler` gets each connection; returns the port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                handler(listener.accept()[0])
+            except OSError:
+                return
+    threading.Thread(target=serve, daemon=True).start()
+    return listener.getsockname()[1]
+
+
+def test_every_failure_names_its_cause(test):
+    ca = certificates(test)
+    Authority(test.folder, "other-ca")
+    ca.sign("expired", "ns1.example", first_day=-30, last_day=-3)
+    ca.sign("early", "ns1.example", first_day=3)
+    primary, secondary = test.lockstep("primary"), test.lockstep("secondary")
+    blocks, listens, ports = front(test), "", {"good": test.next_port()}
+    for what in ("expired", "early"):
+        ports[what] = test.next_port()
+        blocks += f'tls {what} {{ cert-file "{test.folder}/{what}.crt"; key-file "{test.folder}/{what}.key"; }};\n'
+        listens += f"listen-on port {ports[what]} tls {what} {{ 127.0.0.1; }};\n"
+    held = []
+    ports["silent"] = bare_server(test, held.append)
+    ports["plain"] = bare_server(test, lambda c: (c.sendall(b"\0\5hello"), held.append(c)))
+    ports["closing"] = bare_server(test, lambda c: c.close())
+    checked = f'ca-file "{test.folder}/ca.crt"; remote-hostname'
+    cases = {  # zone: (port, what the block says, the cause)
+        "good": ("good", f'{checked} "ns1.example"', None),
+        "name": ("good", f'{checked} "ns7.example"', "it is for `ns1.example`, not for `ns7.example`"),
+        "ca": ("good", f'ca-file "{test.folder}/other-ca.crt"', "is signed by `CN=ca`, which is no CA of"),
+        "pin": ("good", 'pin "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="', f'its key has the pin "{test.pin}"'),
+        "protocol": ("good", "protocols { TLSv1.2; }", "it speaks none of the versions of TLS"),
+        "expired": ("expired", f'{checked} "ns1.example"', "`ns1.example` expired on"),
+        "early": ("early", f'{checked} "ns1.example"', "`ns1.example` is valid from"),
+        "silent": ("silent", f'{checked} "ns1.example"', "the handshake did not end in time"),
+        "plain": ("plain", f'{checked} "ns1.example"', "what the peer sends is not TLS"),
+        "closing": ("closing", f'{checked} "ns1.example"', "closed the connection during the TLS handshake"),
+    }
+    primary.listen_tls("front", blocks)
+    primary.tls_port = ports["good"]
+    primary.options = listens
+    for zone, (port, block, _) in cases.items():
+        primary.add(Zone(zone, zone_text(1, zone), allow="allow-transfer transport tls { any; };"))
+        secondary.tls_blocks += f"tls b-{zone} {{ {block}; }};\n"
+        there = primary if port == "good" else type("Elsewhere", (), {
+            "address": "127.0.0.1", "tls_port": ports[port], "name": port})()
+        secondary.add(Zone(zone, primaries=[there], tls=f"b-{zone}"))
+    primary.start(), secondary.start()
+    test.wait_serial(secondary, "good", 1)
+
+    def lines_of(zone):
+        return [line for line in secondary.log().splitlines() if f"'{zone}/IN'" in line or f"zone {zone}/IN: refresh" in line]
+    for zone, (_, _, cause) in cases.items():
+        if cause:
+            test.wait_for(f"{zone}: {cause}", lambda z=zone, c=cause: any(c in line for line in lines_of(z)))
+            assert test.serial(secondary, zone) is None
+    # A certificate that has expired is also told at home, where it can be renewed.
+    assert "expired.crt expired on" in primary.log(), primary.log()
