@@ -65,6 +65,15 @@ void sync_notify_forget(struct server_zone *zone);
 void sync_notify_turn(void *target);
 /* The target showed that it has `serial`. */
 void sync_notify_seen(struct server_zone *zone, struct notify_target *target, struct serial serial);
+/* sync_refresh.c: the machine is made, or made anew where the list of primaries changed. */
+void sync_refresh_configure(struct server_zone *zone, const struct zone_settings *settings,
+                            int64_t expires_in_s, int64_t refresh_in_s);
+/* Does what the machine says; when it wants to be asked again. */
+struct instant sync_refresh_step(struct sync *sync, struct server_zone *zone,
+                                 const struct zone_settings *settings);
+/* A primary answered: how long the copy is good is to be known after a crash as well. */
+void sync_refresh_contacted(struct server_zone *zone);
+struct refresh_soa sync_refresh_soa(struct zone_version *version);
 /* Tells whether the list of primaries, or what governs asking them, changed. */
 uint64_t sync_primaries_mark(const struct zone_settings *settings);
 /* Runs the zone's machines and sets its timer. */
