@@ -248,7 +248,7 @@ const struct row statement_table[] = {
     {"inet", I, parse_statistics_inet, CONF_NONE, WORKS, .many = true},
     {"inet", N, parse_control_inet, CONF_NONE, LATER, .many = true},
     {"inline-signing", Z, parse_bool, CONF_NONE, ONLY_NO, .note = NOTE_SIGNING},
-    {"interface-interval", O, parse_minutes, CONF_INTERFACE_INTERVAL, LATER, .fallback = "60"},
+    {"interface-interval", O, parse_minutes, CONF_INTERFACE_INTERVAL, WORKS, .fallback = "60"},
     {"ipv4-prefix-length", R, conf_parse_number, CONF_RATE_IPV4_PREFIX, WORKS, .max = 32},
     {"ipv4only-contact", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"ipv4only-enable", O, parse_anything, CONF_NONE, UNUSED_HERE},

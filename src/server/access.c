@@ -30,11 +30,8 @@ bool access_allowed(const struct zone_settings *zone, enum access_kind kind,
         .transport = transports[subject->transport],
         .tls_names = subject->tls_names,
         .local_port = subject->local_port,
-        .local_addresses = settings->local_addresses,
-        .local_address_count = settings->local_count,
-        .local_networks = settings->local_networks,
-        .local_network_count = settings->local_count,
     };
+    own_addresses_describe(settings_own(settings), &who);
     const struct acl *acl =
         kind == ACCESS_QUERY ? zone->allow_query : conf_acl(settings->conf, zone->conf, ids[kind]);
     struct acl_verdict verdict = {0};
@@ -57,10 +54,7 @@ bool access_allowed_on(const struct zone_settings *zone, const struct address *l
     struct acl_subject who = {
         .peer = local,
         .local_port = local->port,
-        .local_addresses = settings->local_addresses,
-        .local_address_count = settings->local_count,
-        .local_networks = settings->local_networks,
-        .local_network_count = settings->local_count,
     };
+    own_addresses_describe(settings_own(settings), &who);
     return acl_match(zone->allow_query_on, &who).allowed;
 }

@@ -352,11 +352,11 @@ static void run_server_status(struct control_job *job)
     json_object_set_new(object, "limits", control_limits_object(server, settings));
     json_object_set_new(object, "answers", control_answers_object(server));
     json_object_set_new(object, "counters", counters_object(&server->counters));
+    const struct own_addresses *own = settings_own(settings);
     json_t *listens = json_array();
-    for (size_t i = 0; i < settings->listen_count; i++) {
+    for (size_t i = 0; i < own->listen_count; i++) {
         char text[ADDRESS_TEXT_SIZE];
-        json_array_append_new(listens,
-                              json_string(address_format(&settings->listen[i], true, text)));
+        json_array_append_new(listens, json_string(address_format(&own->listen[i], true, text)));
     }
     json_object_set_new(object, "listening", listens);
     settings_unref(settings);

@@ -2,8 +2,10 @@
 /*
  * After the sockets are open the process changes to its user and gives up, for good:
  *
- *   capabilities   all of them, the ambient ones of a service manager too. Who runs it as root
- *                  without a user keeps the three that reading and giving files takes, no more
+ *   capabilities   all of them, the ambient ones of a service manager too, but for binding low
+ *                  ports in the main thread, where it has it: reloads and interfaces bring new
+ *                  addresses. Who runs it as root without a user keeps the three that reading
+ *                  and giving files takes, no more
  *   new ones       no_new_privs: no program that is run (a zone checker) gains any
  *   being read     it is not dumpable: no core dump with keys in it, no debugger of the same user
  *   system calls   a filter refuses what a name server never does: tracing and reading other
@@ -60,12 +62,16 @@
 /* Zone files and logs may be anybody's; the control socket is given to its owner. */
 #define ROOT_KEEPS (BIT(CAP_DAC_OVERRIDE) | BIT(CAP_CHOWN) | BIT(CAP_FOWNER))
 
+/* A reload or a new interface may bring an address with a low port (listening.h). */
+#define MAIN_KEEPS BIT(CAP_NET_BIND_SERVICE)
+
 enum { X32_BIT = 0x40000000 };
 
 /* ---- capabilities ---- */
 
-/* Of the calling thread; what it does not have stays away. */
-static bool keep_capabilities(uint64_t wanted)
+/* Of the calling thread; what it does not have stays away. The main thread's own rest until
+ * privileges_bind. */
+static bool keep_capabilities(uint64_t wanted, uint64_t resting)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2];
@@ -75,7 +81,7 @@ static bool keep_capabilities(uint64_t wanted)
     for (unsigned i = 0; i < 2; i++) {
         uint32_t mask = (uint32_t)(wanted >> (32 * i));
         data[i].permitted &= mask;
-        data[i].effective = data[i].permitted;
+        data[i].effective = data[i].permitted & ~(uint32_t)(resting >> (32 * i));
         data[i].inheritable = 0;
     }
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
@@ -97,7 +103,18 @@ void privileges_limit_thread(void)
     /* Changing the user is done in every thread, so each must be able to. */
     uint64_t to_change = geteuid() == 0 ? BIT(CAP_SETUID) | BIT(CAP_SETGID) | ROOT_KEEPS : 0;
     empty_bounding_set(ROOT_KEEPS);
-    (void)keep_capabilities(to_change);
+    (void)keep_capabilities(to_change, 0);
+}
+
+void privileges_limit_worker(void)
+{
+    (void)keep_capabilities(geteuid() == 0 ? ROOT_KEEPS : 0, 0);
+}
+
+void privileges_bind(bool may)
+{
+    uint64_t all = MAIN_KEEPS | (geteuid() == 0 ? ROOT_KEEPS : 0);
+    (void)keep_capabilities(all, may ? 0 : MAIN_KEEPS);
 }
 
 /* ---- system calls ---- */
@@ -260,15 +277,17 @@ static enum result become(const char *user, struct error *err)
 enum result privileges_drop(const char *user, struct error *err)
 {
     bool changes = user != NULL && geteuid() == 0;
-    uint64_t keeps = geteuid() == 0 && !changes ? ROOT_KEEPS : 0;
+    uint64_t keeps = MAIN_KEEPS | (geteuid() == 0 && !changes ? ROOT_KEEPS : 0);
     empty_bounding_set(keeps);
     if (changes) {
+        (void)prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
         enum result result = become(user, err);
+        (void)prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
         if (result != OK) {
             return result;
         }
     }
-    if (!keep_capabilities(keeps)) {
+    if (!keep_capabilities(keeps, MAIN_KEEPS)) {
         return error_set_os(err, ERR_IO, "cannot give up capabilities");
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||

@@ -3,6 +3,8 @@
 #ifndef SERVER_PRIVILEGES_H
 #define SERVER_PRIVILEGES_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 /*
@@ -15,5 +17,11 @@ MUST_CHECK enum result privileges_drop(const char *user, struct error *err);
 
 /* First thing of a thread that starts before privileges_drop: none of its own are needed. */
 void privileges_limit_thread(void);
+
+/* First thing of a thread that starts later: the right to bind low ports is the main thread's. */
+void privileges_limit_worker(void);
+
+/* Main thread: takes up that right, and puts it down. */
+void privileges_bind(bool may);
 
 #endif

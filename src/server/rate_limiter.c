@@ -36,12 +36,8 @@ static void tell(const struct request_scope *scope, const struct answer_query *q
 static bool is_exempt(const struct request_scope *scope, const struct answer_query *query)
 {
     const struct settings *settings = scope->settings;
-    struct acl_subject subject = {.peer = query->peer,
-                                  .transport = ACL_UDP,
-                                  .local_addresses = settings->local_addresses,
-                                  .local_address_count = settings->local_count,
-                                  .local_networks = settings->local_networks,
-                                  .local_network_count = settings->local_count};
+    struct acl_subject subject = {.peer = query->peer, .transport = ACL_UDP};
+    own_addresses_describe(settings_own(settings), &subject);
     return acl_match(conf_rate_limit(settings->conf)->exempt, &subject).allowed;
 }
 

@@ -24,12 +24,12 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "net/loop.h"
-#include "net/port.h"
 #include "server/answer_counts.h"
 #include "server/background.h"
 #include "server/control.h"
 #include "server/file_watch.h"
 #include "server/key_usage.h"
+#include "server/listening.h"
 #include "server/loader.h"
 #include "server/replay.h"
 #include "server/prefix_count.h"
@@ -39,10 +39,8 @@
 #include "server/service.h"
 #include "server/session_key.h"
 #include "server/start_lint.h"
-#include "server/stream_worker.h"
 #include "server/sync.h"
 #include "server/transfer_in.h"
-#include "server/udp_worker.h"
 #include "server/update.h"
 #include "server/update_forward.h"
 #include "server/write_back.h"
@@ -51,18 +49,10 @@
 #include "server/zones.h"
 #include "xfr/axfr_cache.h"
 
-enum {
-    MAX_WORKERS = 64,
-    DNS_PORT = 53,
-    SWEEP_MS = 5000,
-    REPLAYS_KNOWN = 16384,
-    KEY_USES_KNOWN = 4096
-};
+enum { DNS_PORT = 53, SWEEP_MS = 5000, REPLAYS_KNOWN = 16384, KEY_USES_KNOWN = 4096 };
 
 struct process {
     struct server server;
-    struct udp_worker *udp[MAX_WORKERS];
-    struct stream_worker *streams[MAX_WORKERS];
     struct loop_watch signals;
     struct loop_timer sweep;
     int signal_fd;
@@ -77,6 +67,7 @@ void server_thread_begin(const char *name)
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     (void)prctl(PR_SET_NAME, name);
+    privileges_limit_worker();
 }
 
 static void hook_quiescent(void *context)
@@ -216,26 +207,6 @@ static void settings_unref_later(void *context)
     settings_unref(context);
 }
 
-/* Sockets are opened with privileges that are gone by now. */
-static void tell_same_listens(struct server *server, const struct settings *old,
-                              const struct settings *fresh)
-{
-    bool same = old->listen_count == fresh->listen_count;
-    for (size_t i = 0; same && i < old->listen_count; i++) {
-        same = address_equal(&old->listen[i], &fresh->listen[i]);
-    }
-    same = same && old->tls_listen_count == fresh->tls_listen_count;
-    for (size_t i = 0; same && i < old->tls_listen_count; i++) {
-        same = address_equal(&old->tls_listen[i].address, &fresh->tls_listen[i].address) &&
-               strcmp(old->tls_listen[i].tls, fresh->tls_listen[i].tls) == 0;
-    }
-    if (!same) {
-        LOG_EVENT(server->logging, LOG_WARNING, LOG_NETWORK, "listen_changed",
-                  "the addresses to listen on changed: restart the server for that",
-                  LOG_KEY("action", "listening where it did"));
-    }
-}
-
 void server_log_reloaded(struct server *server)
 {
     sync_zones_loaded(server->sync);
@@ -276,11 +247,11 @@ enum result server_reload(struct server *server, const char *why, void (*loaded)
         LOG_EVENT(server->logging, LOG_ERROR, LOG_GENERAL, "logging_failed", log_err.text,
                   LOG_KEY("action", "keeping the log channels as they were"));
     }
-    tell_same_listens(server, old, fresh);
     use_session_key(server, session_key);
     request_prepare_settings(fresh);
     atomic_store_explicit(&server->settings, fresh, memory_order_release);
     atomic_store(&server->configured_at_s, clock_wall_s());
+    listening_follow(server->listening, fresh);
     zones_configure(server->zones, loaded, context);
     rcu_defer(settings_unref_later, old);
     return OK;
@@ -384,59 +355,6 @@ static void raise_descriptor_limit(void)
 
 /* ---- start and end ---- */
 
-static enum result open_sockets(struct process *process, const struct settings *settings,
-                                struct error *err)
-{
-    struct server *server = &process->server;
-    if (settings->listen_count == 0 && settings->tls_listen_count == 0) {
-        return error_set(err, ERR_NOT_FOUND, "no address to listen on: see listen-on in %s",
-                         server->options.config_path);
-    }
-    for (size_t i = 0; i < settings->listen_count; i++) {
-        enum result result = port_check_free(&settings->listen[i], err);
-        if (result != OK) {
-            return result;
-        }
-    }
-    for (size_t i = 0; i < settings->tls_listen_count; i++) {
-        enum result result = port_check_free(&settings->tls_listen[i].address, err);
-        if (result != OK) {
-            return result;
-        }
-    }
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned count = server->options.threads != 0 ? server->options.threads
-                     : cores > 0                  ? (unsigned)cores
-                                                  : 1;
-    process->server.worker_count = count < MAX_WORKERS ? count : MAX_WORKERS;
-    server->answer_counts = answer_counts_new(2 * process->server.worker_count);
-    for (unsigned i = 0; i < process->server.worker_count; i++) {
-        enum result result = udp_worker_new(server, settings, i, &process->udp[i], err);
-        if (result == OK) {
-            result = stream_worker_new(server, settings, process->server.worker_count + i,
-                                       &process->streams[i], err);
-        }
-        if (result != OK) {
-            return result;
-        }
-    }
-    return OK;
-}
-
-static enum result start_workers(struct process *process, struct error *err)
-{
-    for (unsigned i = 0; i < process->server.worker_count; i++) {
-        enum result result = udp_worker_start(process->udp[i], err);
-        if (result == OK) {
-            result = stream_worker_start(process->streams[i], err);
-        }
-        if (result != OK) {
-            return result;
-        }
-    }
-    return OK;
-}
-
 static void loaded(void *context)
 {
     struct process *process = context;
@@ -448,25 +366,6 @@ static void loaded(void *context)
               LOG_KEY("version", LOCKSTEP_VERSION));
     service_ready("running");
     start_lint_zones(server);
-}
-
-static void log_listens(struct server *server, const struct settings *settings)
-{
-    for (size_t i = 0; i < settings->listen_count; i++) {
-        char address[ADDRESS_TEXT_SIZE], phrase[160];
-        snprintf(phrase, sizeof(phrase), "listening on IPv%u interface, %s",
-                 settings->listen[i].family, address_format(&settings->listen[i], true, address));
-        LOG_EVENT(server->logging, LOG_INFO, LOG_NETWORK, "listening", phrase,
-                  LOG_KEY("transport", "udp,tcp"));
-    }
-    for (size_t i = 0; i < settings->tls_listen_count; i++) {
-        const struct address *on = &settings->tls_listen[i].address;
-        char address[ADDRESS_TEXT_SIZE], phrase[160];
-        snprintf(phrase, sizeof(phrase), "listening on IPv%u TLS interface, %s", on->family,
-                 address_format(on, true, address));
-        LOG_EVENT(server->logging, LOG_INFO, LOG_NETWORK, "listening", phrase,
-                  LOG_KEY("transport", "tls"), LOG_KEY("tls", settings->tls_listen[i].tls));
-    }
 }
 
 /* In the main thread, so that a version which only the cache still had is freed here. */
@@ -527,13 +426,14 @@ static enum result start(struct process *process, struct error *err)
         session_key_free(session_key);
         return error_set_os(err, ERR_IO, "cannot change to directory %s", settings->directory);
     }
+    server->listening = listening_new(server);
     struct logging_options logging;
     settings_logging(settings, server->options.log_to_stderr, server->options.debug_level,
                      &logging);
     if ((result = logging_start(&logging, &server->logging, err)) != OK ||
         (result = loop_new(&server->main_loop, err)) != OK ||
         (result = watch_signals(process, err)) != OK ||
-        (result = open_sockets(process, settings, err)) != OK ||
+        (result = listening_open(server->listening, settings, err)) != OK ||
         (result = control_open(server, server->options.user, &server->control, err)) != OK ||
         (result = privileges_drop(server->options.user, err)) != OK) {
         session_key_free(session_key);
@@ -547,7 +447,6 @@ static enum result start(struct process *process, struct error *err)
               LOG_NUM("pid", getpid()));
     tell_unused(server, settings->conf);
     start_lint_configuration(server, settings->conf);
-    log_listens(server, settings);
     server->zones = zones_new(server);
     start_file_watch(server);
     server->forwards = forwards_new(server);
@@ -569,7 +468,7 @@ static enum result start(struct process *process, struct error *err)
     atomic_store(&server->configured_at_s, server->started_at_s);
     zones_configure(server->zones, loaded, process);
     if ((result = control_start(server->control, err)) != OK ||
-        (result = start_workers(process, err)) != OK) {
+        (result = listening_start(server->listening, err)) != OK) {
         return result;
     }
     return write_pid(process, settings->pid_file, err);
@@ -594,10 +493,7 @@ static void finish(struct process *process)
     server->file_watch = NULL;
     control_stop(server->control);
     updates_stop(server->updates);
-    for (unsigned i = 0; i < process->server.worker_count; i++) {
-        udp_worker_free(process->udp[i]);
-        stream_worker_free(process->streams[i]);
-    }
+    listening_free(server->listening);
     answer_counts_free(server->answer_counts);
     server->answer_counts = NULL;
     updates_free(server->updates);

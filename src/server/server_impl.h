@@ -72,6 +72,7 @@ struct server {
     struct ledger *ledger;
     struct zones *zones;
     struct sync *sync;
+    struct listening *listening;
     struct transfers *transfers;
     struct updates *updates;
     struct forwards *forwards;

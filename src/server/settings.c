@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "net/interfaces.h"
 #include "server/update_access.h"
 
 enum {
@@ -41,11 +40,8 @@ void settings_unref(struct settings *settings)
         memory_free(zone);
     }
     memory_free(settings->zones);
-    memory_free(settings->listen);
-    memory_free(settings->tls_listen);
+    own_addresses_free(atomic_load_explicit(&settings->own, memory_order_relaxed));
     tls_table_deinit(&settings->tls);
-    memory_free(settings->local_addresses);
-    memory_free(settings->local_networks);
     memory_free(settings->channels);
     rate_limit_free(settings->rates);
     explicit_bzero(&settings->cookies, sizeof(settings->cookies));
@@ -56,109 +52,8 @@ void settings_unref(struct settings *settings)
 
 /* ---- where to listen ---- */
 
-static void add_tls_listen(struct settings *settings, const struct address *address,
-                           const struct conf_tls *tls)
-{
-    for (size_t i = 0; i < settings->tls_listen_count; i++) {
-        if (address_equal(&settings->tls_listen[i].address, address)) {
-            return;
-        }
-    }
-    size_t size = (settings->tls_listen_count + 1) * sizeof(settings->tls_listen[0]);
-    settings->tls_listen = memory_resize(settings->tls_listen, size);
-    settings->tls_listen[settings->tls_listen_count++] =
-        (struct tls_listen){.address = *address, .tls = tls->name};
-}
-
-static void add_listen(struct settings *settings, size_t *room, const struct address *address,
-                       const struct conf_tls *tls)
-{
-    if (tls != NULL) {
-        add_tls_listen(settings, address, tls);
-        return;
-    }
-    for (size_t i = 0; i < settings->listen_count; i++) {
-        if (address_equal(&settings->listen[i], address)) {
-            return;
-        }
-    }
-    if (settings->listen_count == *room) {
-        *room = *room == 0 ? 8 : *room * 2;
-        settings->listen = memory_resize(settings->listen, *room * sizeof(settings->listen[0]));
-    }
-    settings->listen[settings->listen_count++] = *address;
-}
-
-/* Single addresses that are asked for by name are listened on even where no interface shows them
- * (all of 127.0.0.0/8, and addresses routed here). */
-static void add_named_hosts(struct settings *settings, size_t *room, const struct acl *acl,
-                            const struct conf_listen *listen, uint16_t port)
-{
-    uint8_t family = listen->v6 ? 6 : 4;
-    for (uint32_t i = 0; i < acl->count; i++) {
-        const struct acl_element *element = &acl->elements[i];
-        if (element->negated) {
-            continue;
-        }
-        if (element->kind == ACL_LIST) {
-            add_named_hosts(settings, room, element->list, listen, port);
-        } else if (element->kind == ACL_PREFIX && element->prefix.address.family == family &&
-                   element->prefix.bits == (family == 4 ? 32 : 128)) {
-            struct address address = element->prefix.address;
-            address.port = port;
-            add_listen(settings, room, &address, listen->tls);
-        }
-    }
-}
-
-static enum result find_listens(struct settings *settings, uint16_t default_port, bool ipv4,
-                                bool ipv6, struct error *err)
-{
-    struct interface_address *interfaces;
-    size_t count;
-    enum result result = interfaces_list(&interfaces, &count, err);
-    if (result != OK) {
-        return result;
-    }
-    settings->local_addresses = memory_new_zeroed(count, sizeof(settings->local_addresses[0]));
-    settings->local_networks = memory_new_zeroed(count, sizeof(settings->local_networks[0]));
-    settings->local_count = count;
-    for (size_t i = 0; i < count; i++) {
-        settings->local_addresses[i] = interfaces[i].address;
-        settings->local_networks[i] = interfaces[i].network;
-    }
-    memory_free(interfaces);
-    size_t room = 0;
-    for (uint32_t l = 0; l < settings->conf->listen_count; l++) {
-        const struct conf_listen *listen = &settings->conf->listens[l];
-        uint8_t family = listen->v6 ? 6 : 4;
-        if (listen->v6 ? !ipv6 : !ipv4) {
-            continue;
-        }
-        uint16_t port = listen->port != 0 ? listen->port : default_port;
-        if (listen->tls != NULL && listen->port == 0) {
-            port = (uint16_t)conf_number(settings->conf, NULL, CONF_TLS_PORT);
-        }
-        for (size_t i = 0; i < count; i++) {
-            struct address address = settings->local_addresses[i];
-            struct acl_subject subject = {.peer = &address,
-                                          .transport = ACL_UDP,
-                                          .local_addresses = settings->local_addresses,
-                                          .local_address_count = count,
-                                          .local_networks = settings->local_networks,
-                                          .local_network_count = count};
-            if (address.family == family && acl_match(listen->addresses, &subject).allowed) {
-                address.port = port;
-                add_listen(settings, &room, &address, listen->tls);
-            }
-        }
-        add_named_hosts(settings, &room, listen->addresses, listen, port);
-    }
-    return OK;
-}
-
-/* Reads the certificates that are shown, and looks for addresses that are to be both. */
-static enum result open_listens(struct settings *settings, struct error *err)
+/* Reads the certificates that are shown. */
+static void want_certificates(struct settings *settings)
 {
     const struct conf *conf = settings->conf;
     for (uint32_t i = 0; i < conf->listen_count; i++) {
@@ -166,18 +61,6 @@ static enum result open_listens(struct settings *settings, struct error *err)
             (void)tls_table_want(&settings->tls, conf->listens[i].tls, false);
         }
     }
-    for (size_t i = 0; i < settings->tls_listen_count; i++) {
-        for (size_t j = 0; j < settings->listen_count; j++) {
-            if (address_equal(&settings->tls_listen[i].address, &settings->listen[j])) {
-                char text[ADDRESS_TEXT_SIZE];
-                return error_set(err, ERR_FORMAT,
-                                 "listen-on asks for %s with TLS and without; give one of them "
-                                 "another port",
-                                 address_format(&settings->listen[j], true, text));
-            }
-        }
-    }
-    return OK;
 }
 
 /* ---- zones ---- */
@@ -219,12 +102,8 @@ bool settings_blackholes(const struct settings *settings, const struct address *
                          enum answer_transport transport)
 {
     static const enum acl_transport transports[] = {ACL_UDP, ACL_TCP, ACL_TLS};
-    struct acl_subject subject = {.peer = peer,
-                                  .transport = transports[transport],
-                                  .local_addresses = settings->local_addresses,
-                                  .local_address_count = settings->local_count,
-                                  .local_networks = settings->local_networks,
-                                  .local_network_count = settings->local_count};
+    struct acl_subject subject = {.peer = peer, .transport = transports[transport]};
+    own_addresses_describe(settings_own(settings), &subject);
     return settings->blackhole != NULL && acl_match(settings->blackhole, &subject).allowed;
 }
 
@@ -491,8 +370,14 @@ enum result settings_new(const struct settings_input *input, struct settings **o
     uint16_t port = conf_is_set(conf, NULL, CONF_PORT)
                         ? (uint16_t)conf_number(conf, NULL, CONF_PORT)
                         : input->default_port;
-    enum result result = find_listens(settings, port, input->ipv4, input->ipv6, err);
-    result = result == OK ? open_listens(settings, err) : result;
+    settings->default_port = port;
+    settings->interface_interval_s = clamp_u32(conf_number(conf, NULL, CONF_INTERFACE_INTERVAL));
+    settings->ipv4 = input->ipv4;
+    settings->ipv6 = input->ipv6;
+    want_certificates(settings);
+    struct own_addresses *own = NULL;
+    enum result result = own_addresses_new(conf, port, input->ipv4, input->ipv6, &own, err);
+    atomic_init(&settings->own, own);
     if (result != OK) {
         settings_unref(settings);
         return result;
@@ -574,4 +459,21 @@ void settings_logging(struct settings *settings, bool to_stderr, unsigned debug_
     for (unsigned i = 0; i < LOG_CATEGORIES; i++) {
         out->category_channels[i] = logging->categories[i];
     }
+}
+
+bool settings_look_again(struct settings *settings, struct error *err)
+{
+    struct own_addresses *old = atomic_load_explicit(&settings->own, memory_order_relaxed);
+    struct own_addresses *fresh;
+    if (own_addresses_new(settings->conf, settings->default_port, settings->ipv4, settings->ipv6,
+                          &fresh, err) != OK) {
+        return false;
+    }
+    if (own_addresses_equal(old, fresh)) {
+        own_addresses_free(fresh);
+        return false;
+    }
+    fresh->older = old;
+    atomic_store_explicit(&settings->own, fresh, memory_order_release);
+    return true;
 }

@@ -17,6 +17,7 @@
 #include "server/key_table.h"
 #include "server/limits.h"
 #include "server/logging.h"
+#include "server/own_addresses.h"
 #include "server/rate_limit.h"
 #include "server/tls_table.h"
 #include "xfr/axfr_in.h"
@@ -35,12 +36,6 @@ struct remote {
     bool tcp_only;           /* asked over TCP alone */
     uint32_t transfers;      /* at a time; 0: transfers-per-ns */
     uint16_t padding;        /* of messages over TLS, to a multiple of so many octets; 0: none */
-};
-
-/* An address for DNS over TLS, and the block whose certificate is shown there. */
-struct tls_listen {
-    struct address address;
-    const char *tls;
 };
 
 enum zone_role { ROLE_PRIMARY, ROLE_SECONDARY };
@@ -102,17 +97,14 @@ struct settings {
     struct key_table keys;
     struct tsig_key *session_key; /* for `update-policy local`; in the table; or NULL */
     struct answer_options answer;
-    struct address *listen; /* every address and port to answer on */
-    size_t listen_count;
-    struct tls_listen *tls_listen;
-    size_t tls_listen_count;
+    _Atomic(struct own_addresses *) own; /* the newest; all of them go with the settings */
+    uint32_t interface_interval_s;       /* 0: looked at only when the kernel says so */
+    uint16_t default_port;
+    bool ipv4, ipv6; /* wanted */
     struct tls_table tls;
     const char *pid_file;  /* absolute, or NULL */
     const char *directory; /* as written, or NULL: where the process stands */
     const char *store_directory;
-    struct address *local_addresses; /* of the interfaces, for localhost and localnets */
-    struct prefix *local_networks;
-    size_t local_count;
     struct log_channel *channels; /* made by settings_logging */
     char hostname[256];
     struct zone_settings *shared; /* all that are different, owned */
@@ -143,6 +135,15 @@ struct settings_input {
  */
 MUST_CHECK enum result settings_new(const struct settings_input *input, struct settings **out,
                                     struct error *err);
+/* What this machine's addresses are and which of them are listened on. Any thread that holds the
+ * settings; good for as long as it does. */
+static inline const struct own_addresses *settings_own(const struct settings *settings)
+{
+    return atomic_load_explicit(&settings->own, memory_order_acquire);
+}
+/* Looks at the interfaces again. True: what settings_own gives has changed. Main thread. err: set
+ * where it could not look. */
+bool settings_look_again(struct settings *settings, struct error *err);
 struct settings *settings_ref(struct settings *settings);
 void settings_unref(struct settings *settings);
 /* The zone's file, absolute, borrowed from the settings; NULL: a secondary without one, or no such

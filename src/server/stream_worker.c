@@ -34,7 +34,7 @@ enum { TRANSFERS_PER_CONNECTION = 16, MESSAGES_PER_CALL = 4, SEARCH = 512, CROWD
 struct client {
     struct client *newer, *older; /* in the worker's list */
     struct stream_worker *worker;
-    const struct door *door;
+    struct door *door;
     struct stream *stream;
     struct prefix network;      /* it is counted in */
     struct stream_answer *owed; /* answers that come later */
@@ -56,9 +56,12 @@ struct stream_answer {
 
 /* Where connections come in. */
 struct door {
+    struct door *next; /* in the worker's list; not once it is closed */
     struct stream_worker *worker;
     struct listener listener;
-    char *tls; /* name of the `tls` block; NULL: plain TCP */
+    char *tls;           /* name of the `tls` block; NULL: plain TCP */
+    size_t client_count; /* that came in here and are still there: they outlive a closed door */
+    bool is_closed;
 };
 
 struct stream_worker {
@@ -70,8 +73,7 @@ struct stream_worker {
     bool running;
     struct client *oldest, *newest;
     uint8_t buffer[STREAM_MESSAGE_MAX];
-    size_t door_count;
-    struct door doors[];
+    struct door *doors; /* of the worker's thread once that runs */
 };
 
 /* ---- clients ---- */
@@ -92,6 +94,13 @@ static void list_append(struct client *client)
     worker->newest = client;
 }
 
+static void door_free(struct door *door)
+{
+    listener_close(&door->listener);
+    memory_free(door->tls);
+    memory_free(door);
+}
+
 static void client_forget(struct client *client, const char *why)
 {
     struct stream_worker *worker = client->worker;
@@ -103,6 +112,9 @@ static void client_forget(struct client *client, const char *why)
         answer->client = NULL;
     }
     list_remove(client);
+    if (--client->door->client_count == 0 && client->door->is_closed) {
+        door_free(client->door);
+    }
     prefix_count_release(worker->server->tcp_networks, &client->network);
     atomic_fetch_sub_explicit(&worker->server->counters.streams_open, 1, memory_order_relaxed);
     memory_free(client);
@@ -359,7 +371,7 @@ static void accepted(void *context, int fd, const struct address *peer, const st
 {
     static const struct stream_callbacks callbacks = {
         .message = stream_message, .want_more = want_more, .closed = stream_closed};
-    const struct door *door = context;
+    struct door *door = context;
     struct stream_worker *worker = door->worker;
     struct server *server = worker->server;
     const struct settings *settings = atomic_load_explicit(&server->settings, memory_order_acquire);
@@ -392,6 +404,7 @@ static void accepted(void *context, int fd, const struct address *peer, const st
         memory_free(client);
         return;
     }
+    door->client_count++;
     list_append(client);
 }
 
@@ -415,37 +428,14 @@ static void *worker_main(void *context)
     return NULL;
 }
 
-static enum result door_open(struct stream_worker *worker, const struct settings *settings,
-                             const struct address *address, const char *tls, struct error *err)
+enum result stream_worker_new(struct server *server, unsigned number, struct stream_worker **out,
+                              struct error *err)
 {
-    struct door *door = &worker->doors[worker->door_count++];
-    *door = (struct door){.worker = worker, .listener = {.fd = -1}};
-    door->tls = tls == NULL ? NULL : memory_strdup(tls);
-    struct listener_options options = {
-        .local = *address, .reuse_port = true, .backlog = (int)settings->limits.tcp_listen_queue};
-    enum result result = listener_open(&options, &door->listener, err);
-    return result != OK
-               ? result
-               : listener_start(&door->listener, worker->loop, accepted, accept_failed, door, err);
-}
-
-enum result stream_worker_new(struct server *server, const struct settings *settings,
-                              unsigned number, struct stream_worker **out, struct error *err)
-{
-    size_t count = settings->listen_count + settings->tls_listen_count;
-    struct stream_worker *worker =
-        memory_new_zeroed(1, sizeof(*worker) + count * sizeof(worker->doors[0]));
+    struct stream_worker *worker = memory_new_zeroed(1, sizeof(*worker));
     worker->server = server;
     worker->number = number;
     worker->counts = &server->answer_counts[number];
     enum result result = loop_new(&worker->loop, err);
-    for (size_t i = 0; i < settings->listen_count && result == OK; i++) {
-        result = door_open(worker, settings, &settings->listen[i], NULL, err);
-    }
-    for (size_t i = 0; i < settings->tls_listen_count && result == OK; i++) {
-        const struct tls_listen *listen = &settings->tls_listen[i];
-        result = door_open(worker, settings, &listen->address, listen->tls, err);
-    }
     if (result != OK) {
         stream_worker_free(worker);
         return result;
@@ -453,6 +443,88 @@ enum result stream_worker_new(struct server *server, const struct settings *sett
     server_set_rcu_hooks(worker->loop);
     *out = worker;
     return OK;
+}
+
+/* ---- its doors ---- */
+
+static enum result door_add(struct door *door, struct error *err)
+{
+    struct stream_worker *worker = door->worker;
+    enum result result =
+        listener_start(&door->listener, worker->loop, accepted, accept_failed, door, err);
+    if (result == OK) {
+        door->next = worker->doors;
+        worker->doors = door;
+    }
+    return result;
+}
+
+static void run_add(void *context)
+{
+    struct door *door = context;
+    struct error err = {0};
+    if (!door->worker->running) {
+        door_free(door);
+    } else if (door_add(door, &err) != OK) {
+        LOG_EVENT(door->worker->server->logging, LOG_ERROR, LOG_NETWORK, "listen_failed", err.text,
+                  LOG_KEY("action", "one thread does not listen there"));
+        door_free(door);
+    }
+}
+
+enum result stream_worker_open(struct stream_worker *worker, const struct settings *settings,
+                               const struct address *address, const char *tls, struct error *err)
+{
+    struct door *door = memory_new_zeroed(1, sizeof(*door));
+    *door = (struct door){.worker = worker, .listener = {.fd = -1}};
+    door->tls = tls == NULL ? NULL : memory_strdup(tls);
+    struct listener_options options = {
+        .local = *address, .reuse_port = true, .backlog = (int)settings->limits.tcp_listen_queue};
+    enum result result = listener_open(&options, &door->listener, err);
+    if (result == OK && !worker->running) {
+        result = door_add(door, err);
+    } else if (result == OK && !loop_post(worker->loop, run_add, door)) {
+        result = error_set(err, ERR_BUSY, "the server is ending");
+    }
+    if (result != OK) {
+        door_free(door);
+    }
+    return result;
+}
+
+struct closing {
+    struct stream_worker *worker;
+    struct address address;
+};
+
+static void run_close(void *context)
+{
+    struct closing *closing = context;
+    for (struct door **link = &closing->worker->doors; *link != NULL;) {
+        struct door *door = *link;
+        if (!address_equal(&door->listener.local, &closing->address)) {
+            link = &door->next;
+            continue;
+        }
+        *link = door->next;
+        listener_close(&door->listener);
+        door->is_closed = true;
+        if (door->client_count == 0) {
+            door_free(door);
+        }
+    }
+    memory_free(closing);
+}
+
+void stream_worker_close(struct stream_worker *worker, const struct address *address)
+{
+    struct closing *closing = memory_new(sizeof(*closing));
+    *closing = (struct closing){.worker = worker, .address = *address};
+    if (!worker->running) {
+        run_close(closing);
+    } else if (!loop_post(worker->loop, run_close, closing)) {
+        memory_free(closing); /* it ends and closes all of them */
+    }
 }
 
 enum result stream_worker_start(struct stream_worker *worker, struct error *err)
@@ -472,10 +544,12 @@ void stream_worker_free(struct stream_worker *worker)
     if (worker->running) {
         loop_stop(worker->loop);
         pthread_join(worker->thread, NULL);
+        worker->running = false;
     }
-    for (size_t i = 0; i < worker->door_count; i++) {
-        listener_close(&worker->doors[i].listener);
-        memory_free(worker->doors[i].tls);
+    while (worker->doors != NULL) {
+        struct door *door = worker->doors;
+        worker->doors = door->next;
+        door_free(door);
     }
     loop_free(worker->loop);
     memory_free(worker);

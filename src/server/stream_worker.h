@@ -14,11 +14,20 @@ struct server;
 struct settings;
 struct stream_worker;
 
-/* Opens the listeners that the settings ask for, borrowed for the call; the thread does not run yet.
- * `number` is whose answer_counts it has. ERR_IO names the address. */
-MUST_CHECK enum result stream_worker_new(struct server *server, const struct settings *settings,
-                                         unsigned number, struct stream_worker **out,
-                                         struct error *err);
+/* Without listeners; the thread does not run yet. `number` is whose answer_counts it has. */
+MUST_CHECK enum result stream_worker_new(struct server *server, unsigned number,
+                                         struct stream_worker **out, struct error *err);
+/*
+ * A listener for one more address. Main thread, also while the worker runs. ERR_IO names it.
+ * settings  borrowed for the call
+ * tls       name of a `tls` block, copied; NULL: plain TCP
+ */
+MUST_CHECK enum result stream_worker_open(struct stream_worker *worker,
+                                          const struct settings *settings,
+                                          const struct address *address, const char *tls,
+                                          struct error *err);
+/* Likewise; its connections stay. Harmless where it has no listener for that address. */
+void stream_worker_close(struct stream_worker *worker, const struct address *address);
 MUST_CHECK enum result stream_worker_start(struct stream_worker *worker, struct error *err);
 /* Ends the thread, closes everything. NULL is fine. */
 void stream_worker_free(struct stream_worker *worker);

@@ -31,8 +31,9 @@ enum {
 
 static bool is_ourselves(const struct zone_settings *settings, const struct address *address)
 {
-    for (size_t i = 0; i < settings->settings->listen_count; i++) {
-        if (address_equal(&settings->settings->listen[i], address)) {
+    const struct own_addresses *own = settings_own(settings->settings);
+    for (size_t i = 0; i < own->listen_count; i++) {
+        if (address_equal(&own->listen[i], address)) {
             return true;
         }
     }

@@ -22,6 +22,7 @@
 enum { BATCHES_PER_TURN = 8, DATAGRAM_SIZE = 4096, ANSWER_SIZE = 4096 + 512 };
 
 struct udp_port {
+    struct udp_port *next;
     struct udp_worker *worker;
     struct udp_socket socket;
     struct loop_watch watch;
@@ -35,9 +36,8 @@ struct udp_worker {
     struct udp_batch *batch;
     pthread_t thread;
     bool running;
-    size_t port_count;
+    struct udp_port *ports; /* of the worker's thread once that runs */
     struct answer_query queries[UDP_BATCH];
-    struct udp_port ports[];
 };
 
 /* Answers the `count` datagrams in the batch; the slots' out_size is set. */
@@ -124,31 +124,12 @@ static void *worker_main(void *context)
 enum result udp_worker_new(struct server *server, const struct settings *settings, unsigned number,
                            struct udp_worker **out, struct error *err)
 {
-    size_t count = settings->listen_count;
-    struct udp_worker *worker =
-        memory_new_zeroed(1, sizeof(*worker) + count * sizeof(worker->ports[0]));
+    struct udp_worker *worker = memory_new_zeroed(1, sizeof(*worker));
     worker->server = server;
     worker->number = number;
     worker->counts = &server->answer_counts[number];
     worker->batch = udp_batch_new(DATAGRAM_SIZE, ANSWER_SIZE);
     enum result result = loop_new(&worker->loop, err);
-    for (size_t i = 0; i < count && result == OK; i++) {
-        struct udp_port *port = &worker->ports[i];
-        port->worker = worker;
-        port->socket.fd = -1;
-        worker->port_count++;
-        struct udp_options options = {
-            .local = settings->listen[i],
-            .reuse_port = true,
-            .receive_buffer_bytes = settings->limits.udp_receive_bytes,
-            .send_buffer_bytes = settings->limits.udp_send_bytes,
-        };
-        result = udp_open(&options, &port->socket, err);
-        if (result == OK) {
-            result = loop_watch_add(worker->loop, &port->watch, port->socket.fd, LOOP_READ,
-                                    port_ready, port, err);
-        }
-    }
     if (result != OK) {
         udp_worker_free(worker);
         return result;
@@ -157,6 +138,97 @@ enum result udp_worker_new(struct server *server, const struct settings *setting
     loop_set_spin(worker->loop, settings->limits.udp_spin_us);
     *out = worker;
     return OK;
+}
+
+/* ---- its sockets ---- */
+
+static void port_free(struct udp_port *port)
+{
+    udp_close(&port->socket);
+    memory_free(port);
+}
+
+static enum result port_add(struct udp_port *port, struct error *err)
+{
+    struct udp_worker *worker = port->worker;
+    enum result result = loop_watch_add(worker->loop, &port->watch, port->socket.fd, LOOP_READ,
+                                        port_ready, port, err);
+    if (result == OK) {
+        port->next = worker->ports;
+        worker->ports = port;
+    }
+    return result;
+}
+
+static void run_add(void *context)
+{
+    struct udp_port *port = context;
+    struct error err = {0};
+    if (!port->worker->running) {
+        port_free(port);
+    } else if (port_add(port, &err) != OK) {
+        LOG_EVENT(port->worker->server->logging, LOG_ERROR, LOG_NETWORK, "listen_failed", err.text,
+                  LOG_KEY("action", "one thread does not listen there"));
+        port_free(port);
+    }
+}
+
+enum result udp_worker_open(struct udp_worker *worker, const struct settings *settings,
+                            const struct address *address, struct error *err)
+{
+    struct udp_port *port = memory_new_zeroed(1, sizeof(*port));
+    port->worker = worker;
+    port->socket.fd = -1;
+    struct udp_options options = {
+        .local = *address,
+        .reuse_port = true,
+        .receive_buffer_bytes = settings->limits.udp_receive_bytes,
+        .send_buffer_bytes = settings->limits.udp_send_bytes,
+    };
+    enum result result = udp_open(&options, &port->socket, err);
+    if (result == OK && !worker->running) {
+        result = port_add(port, err);
+    } else if (result == OK && !loop_post(worker->loop, run_add, port)) {
+        result = error_set(err, ERR_BUSY, "the server is ending");
+    }
+    if (result != OK) {
+        port_free(port);
+    }
+    return result;
+}
+
+struct closing {
+    struct udp_worker *worker;
+    struct address address;
+};
+
+static void run_close(void *context)
+{
+    struct closing *closing = context;
+    struct udp_worker *worker = closing->worker;
+    for (struct udp_port **link = &worker->ports; *link != NULL;) {
+        struct udp_port *port = *link;
+        if (!address_equal(&port->socket.local, &closing->address)) {
+            link = &port->next;
+            continue;
+        }
+        port_ready(port, LOOP_READ); /* what came in before gets its answers */
+        *link = port->next;
+        loop_watch_remove(worker->loop, &port->watch);
+        port_free(port);
+    }
+    memory_free(closing);
+}
+
+void udp_worker_close(struct udp_worker *worker, const struct address *address)
+{
+    struct closing *closing = memory_new(sizeof(*closing));
+    *closing = (struct closing){.worker = worker, .address = *address};
+    if (!worker->running) {
+        run_close(closing);
+    } else if (!loop_post(worker->loop, run_close, closing)) {
+        memory_free(closing); /* it ends and closes all of them */
+    }
 }
 
 enum result udp_worker_start(struct udp_worker *worker, struct error *err)
@@ -176,12 +248,13 @@ void udp_worker_free(struct udp_worker *worker)
     if (worker->running) {
         loop_stop(worker->loop);
         pthread_join(worker->thread, NULL);
+        worker->running = false;
     }
-    for (size_t i = 0; i < worker->port_count; i++) {
-        if (worker->loop != NULL) {
-            loop_watch_remove(worker->loop, &worker->ports[i].watch);
-        }
-        udp_close(&worker->ports[i].socket);
+    while (worker->ports != NULL) {
+        struct udp_port *port = worker->ports;
+        worker->ports = port->next;
+        loop_watch_remove(worker->loop, &port->watch);
+        port_free(port);
     }
     loop_free(worker->loop);
     udp_batch_free(worker->batch);

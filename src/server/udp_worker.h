@@ -7,16 +7,22 @@
 #ifndef SERVER_UDP_WORKER_H
 #define SERVER_UDP_WORKER_H
 
+#include "base/address.h"
 #include "base/error.h"
 
 struct server;
 struct settings;
 struct udp_worker;
 
-/* Opens the sockets that the settings ask for, borrowed for the call; the thread does not run yet.
- * `number` is whose answer_counts it has. ERR_IO names the address. */
+/* Without sockets; the thread does not run yet. `number` is whose answer_counts it has. */
 MUST_CHECK enum result udp_worker_new(struct server *server, const struct settings *settings,
                                       unsigned number, struct udp_worker **out, struct error *err);
+/* A socket for one more address, as the settings (borrowed for the call) want it. Main thread, also
+ * while the worker runs. ERR_IO names it. */
+MUST_CHECK enum result udp_worker_open(struct udp_worker *worker, const struct settings *settings,
+                                       const struct address *address, struct error *err);
+/* Likewise; what has come in is answered first. Harmless where it has none for that address. */
+void udp_worker_close(struct udp_worker *worker, const struct address *address);
 MUST_CHECK enum result udp_worker_start(struct udp_worker *worker, struct error *err);
 /* Ends the thread, closes the sockets. NULL is fine. */
 void udp_worker_free(struct udp_worker *worker);

@@ -100,9 +100,10 @@ static bool has_rule_for(const struct update_policy *policy, const struct access
 
 static bool is_own_address(const struct settings *settings, const struct address *peer)
 {
+    const struct own_addresses *own = settings_own(settings);
     bool is_own = peer->family == 4 && peer->bytes[0] == 127;
-    for (size_t i = 0; i < settings->local_count && !is_own; i++) {
-        is_own = address_same_host(&settings->local_addresses[i], peer);
+    for (size_t i = 0; i < own->local_count && !is_own; i++) {
+        is_own = address_same_host(&own->local[i], peer);
     }
     return is_own;
 }

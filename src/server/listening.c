@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What is open is kept as a list of addresses; following is making that list equal to the one of
+ * the settings. The main thread opens the sockets, since it alone kept the right to bind low
+ * ports, and hands them to the workers' loops.
+ *
+ * Interfaces: the kernel tells of addresses that come and go (net/interface_watch.h). A new IPv6
+ * address cannot be bound while it is tentative, so a look that left something closed is followed
+ * by others soon; interface-interval is the look that happens anyhow.
+ */
+#include "server/listening.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "net/interface_watch.h"
+#include "net/port.h"
+#include "server/answer_counts.h"
+#include "server/privileges.h"
+#include "server/server_impl.h"
+#include "server/stream_worker.h"
+#include "server/udp_worker.h"
+
+enum { MAX_WORKERS = 64, SETTLE_MS = 100, AGAIN_MS = 2000 };
+
+struct place {
+    struct address address;
+    char *tls; /* the block's name; NULL: UDP and TCP */
+};
+
+struct listening {
+    struct server *server;
+    struct udp_worker *udp[MAX_WORKERS];
+    struct stream_worker *streams[MAX_WORKERS];
+    unsigned worker_count;
+    struct place *places; /* that are open */
+    size_t place_count, place_room;
+    bool is_watching;
+    struct interface_watch *watch;
+    struct loop_timer look;
+};
+
+static void log_place(struct listening *listening, enum log_level level, const char *event,
+                      const char *what, const struct address *address, const char *tls,
+                      const char *why)
+{
+    char text[ADDRESS_TEXT_SIZE], phrase[600];
+    snprintf(phrase, sizeof(phrase), "%s IPv%u%s interface, %s%s%s", what, address->family,
+             tls == NULL ? "" : " TLS", address_format(address, true, text),
+             why == NULL ? "" : ": ", why == NULL ? "" : why);
+    LOG_EVENT(listening->server->logging, level, LOG_NETWORK, event, phrase,
+              LOG_KEY("transport", tls == NULL ? "udp,tcp" : "tls"),
+              LOG_KEY("tls", tls == NULL ? "none" : tls));
+}
+
+static void close_place(struct listening *listening, const struct address *address)
+{
+    for (unsigned i = 0; i < listening->worker_count; i++) {
+        udp_worker_close(listening->udp[i], address);
+        stream_worker_close(listening->streams[i], address);
+    }
+}
+
+static enum result open_place(struct listening *listening, const struct settings *settings,
+                              const struct address *address, const char *tls, struct error *err)
+{
+    /* At the start, before privileges are dropped, nothing is to be taken up. */
+    if (listening->is_watching) {
+        privileges_bind(true);
+    }
+    enum result result = port_check_free(address, err);
+    for (unsigned i = 0; i < listening->worker_count && result == OK; i++) {
+        if (tls == NULL) {
+            result = udp_worker_open(listening->udp[i], settings, address, err);
+        }
+        if (result == OK) {
+            result = stream_worker_open(listening->streams[i], settings, address, tls, err);
+        }
+    }
+    if (listening->is_watching) {
+        privileges_bind(false);
+    }
+    if (result != OK) {
+        close_place(listening, address);
+        return result;
+    }
+    if (listening->place_count == listening->place_room) {
+        listening->place_room = listening->place_room == 0 ? 8 : listening->place_room * 2;
+        listening->places =
+            memory_resize(listening->places, listening->place_room * sizeof(listening->places[0]));
+    }
+    listening->places[listening->place_count++] =
+        (struct place){.address = *address, .tls = tls == NULL ? NULL : memory_strdup(tls)};
+    return OK;
+}
+
+static bool place_is(const struct place *place, const struct address *address, const char *tls)
+{
+    return address_equal(&place->address, address) &&
+           (tls == NULL ? place->tls == NULL : place->tls != NULL && strcmp(place->tls, tls) == 0);
+}
+
+static bool is_open(const struct listening *listening, const struct address *address,
+                    const char *tls)
+{
+    for (size_t i = 0; i < listening->place_count; i++) {
+        if (place_is(&listening->places[i], address, tls)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_wanted(const struct own_addresses *own, const struct place *place)
+{
+    for (size_t i = 0; i < own->listen_count; i++) {
+        if (place_is(place, &own->listen[i], NULL)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < own->tls_listen_count; i++) {
+        if (place_is(place, &own->tls_listen[i].address, own->tls_listen[i].tls)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct listening *listening_new(struct server *server)
+{
+    struct listening *listening = memory_new_zeroed(1, sizeof(*listening));
+    listening->server = server;
+    return listening;
+}
+
+enum result listening_open(struct listening *listening, const struct settings *settings,
+                           struct error *err)
+{
+    struct server *server = listening->server;
+    const struct own_addresses *own = settings_own(settings);
+    if (own->listen_count == 0 && own->tls_listen_count == 0) {
+        return error_set(err, ERR_NOT_FOUND, "no address to listen on: see listen-on in %s",
+                         server->options.config_path);
+    }
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned count = server->options.threads != 0 ? server->options.threads
+                     : cores > 0                  ? (unsigned)cores
+                                                  : 1;
+    count = count < MAX_WORKERS ? count : MAX_WORKERS;
+    server->answer_counts = answer_counts_new(2 * count);
+    enum result result = OK;
+    for (; listening->worker_count < count && result == OK; listening->worker_count++) {
+        unsigned i = listening->worker_count;
+        result = udp_worker_new(server, settings, i, &listening->udp[i], err);
+        if (result == OK) {
+            result = stream_worker_new(server, count + i, &listening->streams[i], err);
+        }
+    }
+    server->worker_count = listening->worker_count;
+    for (size_t i = 0; i < own->listen_count && result == OK; i++) {
+        result = open_place(listening, settings, &own->listen[i], NULL, err);
+    }
+    for (size_t i = 0; i < own->tls_listen_count && result == OK; i++) {
+        result = open_place(listening, settings, &own->tls_listen[i].address,
+                            own->tls_listen[i].tls, err);
+    }
+    return result;
+}
+
+/* ---- while it runs ---- */
+
+/* False: something stays closed. */
+static bool open_wanted(struct listening *listening, const struct settings *settings,
+                        const struct address *address, const char *tls)
+{
+    struct error err = {0};
+    if (is_open(listening, address, tls)) {
+        return true;
+    }
+    if (open_place(listening, settings, address, tls, &err) != OK) {
+        log_place(listening, LOG_ERROR, "listen_failed", "cannot listen on", address, tls,
+                  err.text);
+        return false;
+    }
+    log_place(listening, LOG_INFO, "listening", "listening on", address, tls, NULL);
+    return true;
+}
+
+void listening_follow(struct listening *listening, const struct settings *settings)
+{
+    const struct own_addresses *own = settings_own(settings);
+    for (size_t i = listening->place_count; i-- > 0;) {
+        struct place place = listening->places[i];
+        if (!is_wanted(own, &place)) {
+            log_place(listening, LOG_INFO, "listening_ended", "no longer listening on",
+                      &place.address, place.tls, NULL);
+            close_place(listening, &place.address);
+            memory_free(place.tls);
+            listening->places[i] = listening->places[--listening->place_count];
+        }
+    }
+    bool all = true;
+    for (size_t i = 0; i < own->listen_count; i++) {
+        all = open_wanted(listening, settings, &own->listen[i], NULL) && all;
+    }
+    for (size_t i = 0; i < own->tls_listen_count; i++) {
+        all =
+            open_wanted(listening, settings, &own->tls_listen[i].address, own->tls_listen[i].tls) &&
+            all;
+    }
+    uint32_t every_s = settings->interface_interval_s;
+    int64_t wait_ms = !all ? AGAIN_MS : (int64_t)every_s * 1000;
+    loop_timer_set(listening->server->main_loop, &listening->look,
+                   wait_ms == 0 ? INSTANT_NEVER : instant_add_ms(clock_now(), wait_ms));
+}
+
+static void look_due(void *context)
+{
+    struct listening *listening = context;
+    struct settings *settings = server_settings(listening->server);
+    struct error err = {0};
+    (void)settings_look_again(settings, &err);
+    if (err.code != OK) {
+        LOG_EVENT_LIMITED(listening->server->logging, LOG_ERROR, LOG_NETWORK, "interfaces_failed",
+                          err.text, LOG_KEY("action", "listening where it did"));
+    }
+    listening_follow(listening, settings);
+    settings_unref(settings);
+}
+
+/* Addresses often change several at a time. */
+static void interfaces_changed(void *context)
+{
+    struct listening *listening = context;
+    loop_timer_set(listening->server->main_loop, &listening->look,
+                   instant_add_ms(clock_now(), SETTLE_MS));
+}
+
+enum result listening_start(struct listening *listening, struct error *err)
+{
+    struct server *server = listening->server;
+    for (unsigned i = 0; i < listening->worker_count; i++) {
+        enum result result = udp_worker_start(listening->udp[i], err);
+        if (result == OK) {
+            result = stream_worker_start(listening->streams[i], err);
+        }
+        if (result != OK) {
+            return result;
+        }
+    }
+    loop_timer_init(&listening->look, look_due, listening);
+    listening->is_watching = true;
+    enum result result = interface_watch_new(server->main_loop, interfaces_changed, listening,
+                                             &listening->watch, err);
+    if (result == OK) {
+        for (size_t i = 0; i < listening->place_count; i++) {
+            log_place(listening, LOG_INFO, "listening", "listening on",
+                      &listening->places[i].address, listening->places[i].tls, NULL);
+        }
+        struct settings *settings = server_settings(server);
+        listening_follow(listening, settings);
+        settings_unref(settings);
+    }
+    return result;
+}
+
+void listening_free(struct listening *listening)
+{
+    if (listening == NULL) {
+        return;
+    }
+    interface_watch_free(listening->watch);
+    if (listening->is_watching) {
+        loop_timer_stop(listening->server->main_loop, &listening->look);
+    }
+    for (unsigned i = 0; i < MAX_WORKERS; i++) {
+        udp_worker_free(listening->udp[i]);
+        stream_worker_free(listening->streams[i]);
+    }
+    for (size_t i = 0; i < listening->place_count; i++) {
+        memory_free(listening->places[i].tls);
+    }
+    memory_free(listening->places);
+    memory_free(listening);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which addresses this machine has, and which of them are listened on. Of one moment: interfaces
+ * come and go while a configuration stays.
+ */
+#ifndef SERVER_OWN_ADDRESSES_H
+#define SERVER_OWN_ADDRESSES_H
+
+#include "base/address.h"
+#include "conf/conf.h"
+
+/* An address for DNS over TLS, and the block whose certificate is shown there. */
+struct tls_listen {
+    struct address address;
+    const char *tls; /* borrowed from the configuration */
+};
+
+struct own_addresses {
+    struct own_addresses *older; /* what was known before, for readers that still look at it */
+    struct address *local;       /* of the interfaces: localhost, and localnets with the next */
+    struct prefix *networks;
+    size_t local_count;
+    struct address *listen; /* for UDP and TCP */
+    size_t listen_count;
+    struct tls_listen *tls_listen;
+    size_t tls_listen_count;
+};
+
+/*
+ * Looks at the interfaces and at `listen-on` and its kin.
+ * default_port  53, or what -p says
+ * ERR_FORMAT  an address is asked for with TLS and without at the same port
+ */
+MUST_CHECK enum result own_addresses_new(const struct conf *conf, uint16_t default_port, bool ipv4,
+                                         bool ipv6, struct own_addresses **out, struct error *err);
+/* The older ones as well. NULL is fine. */
+void own_addresses_free(struct own_addresses *own);
+bool own_addresses_equal(const struct own_addresses *a, const struct own_addresses *b);
+/* Sets what the lists localhost and localnets mean. */
+void own_addresses_describe(const struct own_addresses *own, struct acl_subject *subject);
+
+#endif
