@@ -37,3 +37,56 @@ def test_every_version_reaches_everybody(test):
     log = others[0].log()
     assert log.count("Transfer status: success (form=IXFR)") == len(history) - 1, "not every step came as IXFR"
     assert log.count("Transfer status: success (form=AXFR)") == 1
+    # ... and to the peers, too, as the primary saw it leave.
+    sent = re.findall(r": IXFR ended: \d+ messages, (\d+) records, .*\(serial (\d+)\)", primary.log())
+    for text in history[1:]:
+        step = [n for n, serial in sent if int(serial) == serial_of(text) and int(n) > 1]
+        assert len(step) == len(others), f"serial {serial_of(text)} left as differences {len(step)} times"
+    assert "AXFR-style" not in primary.log(), "somebody was sent the whole zone for a difference"
+
+
+def follow(test, kind, check_step):
+    """The reverse: every step from a peer's zone file to our secondary."""
+    history = versions()
+    primary, secondary = test.peer(kind), test.lockstep("secondary")
+    primary.add(Zone(".", history[0], secondaries=[secondary]))
+    secondary.add(Zone(".", primaries=[primary]))
+    primary.start(), secondary.start()
+    for step, text in enumerate(history):
+        if step:
+            primary.write_zone(".", text)
+            primary.reload()
+        test.wait_serial(secondary, ".", serial_of(text), 60)
+        test.wait_for(f"the end of transfer {step}", lambda step=step: ended(secondary) == step + 1)
+        check_step(step, secondary.log().rpartition("Transfer status: success (form=")[2].partition(")")[0])
+        # What was applied was checked record by record against what was there; all of it now and then.
+        if step % 6 == 0 or step == len(history) - 1:
+            assert test.same(".", primary, secondary, by_dig=True) > 50
+    return secondary
+
+
+def ended(secondary):
+    return secondary.log().count("Transfer status: success")
+
+
+def only_differences(step, form):
+    assert form == ("IXFR" if step else "AXFR"), f"step {step} came as {form}"
+
+
+def test_bind_is_followed_by_differences(test):
+    follow(test, "bind", only_differences)
+
+
+def test_knot_is_followed_by_differences(test):
+    follow(test, "knot", only_differences)
+
+
+def test_nsd_is_followed_strictly(test):
+    """NSD's differences (4.6) add records of the apex that are there already. Such a step is refused, and the whole
+    zone follows at once; a step that is in order is taken."""
+    forms = []
+    secondary = follow(test, "nsd", lambda step, form: forms.append(form))
+    assert set(forms) <= {"AXFR", "IXFR"} and forms[0] == "AXFR", forms
+    refused = re.findall(r"Transfer status: (.*) \(form=IXFR\)", secondary.log().replace("Transfer status: success", ""))
+    assert len(refused) == forms.count("AXFR") - 1, (refused, forms)
+    assert all("the change adds a record that is there" in why for why in refused), refused
