@@ -90,11 +90,8 @@ uint16_t settings_response_padding(const struct settings *settings, const struct
     const struct conf_padding *padding = conf_response_padding(settings->conf);
     struct acl_subject subject = {.peer = peer,
                                   .transport = ACL_TLS,
-                                  .tls_names = tls_names,
-                                  .local_addresses = settings->local_addresses,
-                                  .local_address_count = settings->local_count,
-                                  .local_networks = settings->local_networks,
-                                  .local_network_count = settings->local_count};
+                                  .tls_names = tls_names};
+    own_addresses_describe(settings_own(settings), &subject);
     return acl_match(padding->clients, &subject).allowed ? (uint16_t)padding->block : 0;
 }
 
