@@ -77,11 +77,11 @@ static void find_name_servers(struct looking *l, const struct zone_version *vers
 
 static void look_at_hiding(const struct looking *l)
 {
-    const struct settings *all = l->settings->settings;
+    const struct own_addresses *own = settings_own(l->settings->settings);
     for (size_t i = 0; i < l->server_count; i++) {
-        for (size_t j = 0; j < all->listen_count; j++) {
+        for (size_t j = 0; j < own->listen_count; j++) {
             char address[ADDRESS_TEXT_SIZE], name[NAME_TEXT_SIZE];
-            if (address_same_host(&l->servers[i].address, &all->listen[j])) {
+            if (address_same_host(&l->servers[i].address, &own->listen[j])) {
                 note(l, l->zone->where,
                      "the hidden primary of zone `%s` stands in its NS set: %s has %s, which this "
                      "server listens on, and it refuses questions; take it out of the NS set, or "
