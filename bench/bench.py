@@ -4,7 +4,7 @@
 
 usage: bench.py [--build DIR] [--size N] [--zones N] [--rounds N] [--servers LIST] [NAME...]
 
-Names: load, axfr_out, axfr_in, answer, many, many_transfer, update, update_rate, ixfr_in, ixfr_out, restart
+Names: load, axfr_out, axfr_in, answer, signed, tcp, while_loading, many, many_transfer, update, update_rate, ixfr_in, ixfr_out, restart
 (default: all). Figures are medians with the least and
 the largest beside them; `ratio` compares medians with the best peer's (above 1: ours is better).
 Results go to bench/results/ as JSON with machine, commit and versions.
@@ -26,12 +26,13 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "interop"))
+from answers import Answers  # noqa: E402
 from changes import Changes  # noqa: E402
 from harness import PEERS, Test, Zone  # noqa: E402
+from processes import cpu_seconds, memory_bytes, peak_bytes  # noqa: E402
 
 BINARIES = {"bind": "/usr/sbin/named", "knot": "/usr/sbin/knotd", "nsd": "/usr/sbin/nsd", "pdns": "/usr/sbin/pdns_server"}
 VERSION_FLAG = {"bind": "-V", "knot": "-V", "nsd": "-v", "pdns": "--version"}
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Figures:
@@ -59,57 +60,7 @@ class Figures:
                 print(line)
 
 
-def family(pid):
-    """The process and all its descendants."""
-    out, queue = [], [pid]
-    while queue:
-        one = queue.pop()
-        out.append(one)
-        for path in pathlib.Path(f"/proc/{one}/task").glob("*/children"):
-            try:
-                queue += [int(p) for p in path.read_text().split()]
-            except OSError:
-                pass
-    return out
-
-
-def cpu_seconds(server):
-    total = 0
-    for pid in family(server.process.pid):
-        try:
-            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        total += int(fields[11]) + int(fields[12])
-    return total / TICK
-
-
-def memory_bytes(server, what="Pss"):
-    """PSS over all processes: shared pages are counted once."""
-    total = 0
-    for pid in family(server.process.pid):
-        try:
-            for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith(what + ":"):
-                    total += int(line.split()[1]) * 1024
-        except OSError:
-            continue
-    return total
-
-
-def peak_bytes(server):
-    total = 0
-    for pid in family(server.process.pid):
-        try:
-            for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    total += int(line.split()[1]) * 1024
-        except OSError:
-            continue
-    return total
-
-
-class Suite(Changes):
+class Suite(Answers, Changes):
     cpu_seconds = staticmethod(cpu_seconds)
 
     def __init__(self, options):
@@ -258,44 +209,6 @@ class Suite(Changes):
             self.figures.add("AXFR in, refresh: peak/zone", kind, peak_bytes(secondary) / one_zone, "")
         self.each("axfr_in", body)
 
-    def ask(self, test, server, label, kind, questions):
-        """CPU per answer: the server on core 0, the generator on core 1."""
-        os.system(f"for t in /proc/{server.process.pid}/task/*; do taskset -pc 0 $(basename $t) >/dev/null 2>&1; done")
-        for pid in family(server.process.pid):
-            os.system(f"taskset -apc 0 {pid} >/dev/null 2>&1")
-        before = cpu_seconds(server)
-        done = subprocess.run(["taskset", "-c", "1", self.build / "bench" / "udp_load", server.address, str(server.port),
-                               questions, str(self.options.seconds)], stdout=subprocess.PIPE, check=True)
-        cpu, got = cpu_seconds(server) - before, json.loads(done.stdout)
-        self.figures.add(f"{label}: CPU us per answer", kind, 1e6 * cpu / max(1, got["answered"]), "us")
-        self.figures.add(f"{label}: answers per second", kind, got["qps"], "/s", False)
-        self.figures.add(f"{label}: lost", kind, 100 * got["lost"] / max(1, got["sent"]), "%")
-
-    def answer(self):
-        """UDP answers on one core; a bare echo is the limit."""
-        cases = [("TLD", "tld", "tld.test", self.options.size), ("hosting", "host", "host.test", 100000)]
-        for label, kind_of_zone, zone, n in cases:
-            path, questions = self.generated(kind_of_zone, n), self.questions(kind_of_zone, n)
-
-            def body(test, kind, path=path, questions=questions, zone=zone, label=label):
-                server = self.primary(test, kind, zone, path)
-                server.start(wait=False)
-                self.until_serial(test, server, zone, 1)
-                time.sleep(2)
-                self.ask(test, server, f"answer {label}", kind, questions)
-            self.each(f"answer-{kind_of_zone}", body)
-            for _ in range(self.options.rounds):
-                with Test(self.build, "bench-echo") as test:
-                    class Echo:
-                        address, port = "127.0.0.1", test.next_port()
-                        process = subprocess.Popen([self.build / "bench" / "udp_echo", address, str(port)])
-                    time.sleep(0.2)
-                    try:
-                        self.ask(test, Echo, f"answer {label}", "limit", questions)
-                    finally:
-                        Echo.process.kill()
-                        Echo.process.wait()
-
     def many(self):
         """Many small zones: loading, memory, answering."""
         n = self.options.zones
@@ -322,7 +235,7 @@ class Suite(Changes):
             self.figures.add("many zones, load: CPU seconds", kind, last, "s")
             self.figures.add("many zones, load: seconds at most", kind, time.monotonic() - begin, "s")
             self.figures.add("many zones: memory per zone", kind, memory_bytes(server) / n / 1024, "KiB")
-            self.ask(test, server, "answer many zones", kind, questions)
+            self.ask(server, "answer many zones", kind, questions)
         self.each("many", body)
 
 
@@ -374,6 +287,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build")
     parser.add_argument("--size", type=int, default=1000000, help="delegations of the TLD-like zone")
+    parser.add_argument("--signed", type=int, default=20000, help="names of the signed zones")
     parser.add_argument("--zones", type=int, default=100000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
@@ -384,7 +298,7 @@ def main():
     options.servers = [s for s in options.servers.split(",") if s == "lockstep" or os.path.exists(BINARIES.get(s, ""))]
     suite = Suite(options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    for name in options.names or ["load", "axfr_out", "axfr_in", "answer", "many", "many_transfer", "update", "update_rate",
+    for name in options.names or ["load", "axfr_out", "axfr_in", "answer", "signed", "tcp", "while_loading", "many", "many_transfer", "update", "update_rate",
                                   "ixfr_in", "ixfr_out", "restart"]:
         print(f"== {name}: {getattr(Suite, name).__doc__}", flush=True)
         getattr(suite, name)()

@@ -58,9 +58,9 @@ class Changes:
 
     def until_quiet(self, server, seconds=60):
         """Background work of the start (images, fingerprints, journals) is no part of a figure."""
-        from bench import cpu_seconds
+        from processes import cpu_seconds
         end, before = time.monotonic() + seconds, -1.0
-        while time.monotonic() < end and (now := self.cpu_seconds(server)) - before > 0.02:
+        while time.monotonic() < end and (now := cpu_seconds(server)) - before > 0.02:
             before = now
             time.sleep(1)
 
