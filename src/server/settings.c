@@ -177,6 +177,8 @@ static struct check_options checks_of(const struct conf *conf, const struct conf
     struct check_options check = check_options_default(primary);
     check.integrity = primary && conf_bool(conf, from, CONF_CHECK_INTEGRITY);
     check.names = check_mode_of(conf_check_names(conf, from));
+    check.mx = primary ? check_mode_of(conf_number(conf, from, CONF_CHECK_MX)) : CHECK_IGNORE;
+    check.spf = primary ? check_mode_of(conf_number(conf, from, CONF_CHECK_SPF)) : CHECK_IGNORE;
     check.mx_cname = check_mode_of(conf_number(conf, from, CONF_CHECK_MX_CNAME));
     check.srv_cname = check_mode_of(conf_number(conf, from, CONF_CHECK_SRV_CNAME));
     check.wildcard = conf_bool(conf, from, CONF_CHECK_WILDCARD) ? CHECK_WARN : CHECK_IGNORE;

@@ -35,6 +35,7 @@ enum {
     TYPE_ZONEMD = 63,
     TYPE_SVCB = 64,
     TYPE_HTTPS = 65,
+    TYPE_SPF = 99,
     TYPE_TKEY = 249,
     TYPE_TSIG = 250,
     TYPE_IXFR = 251,

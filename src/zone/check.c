@@ -12,6 +12,7 @@
  *                expire of a week or more
  *   of a cut     targets at or below it, or below another cut, have glue (RFC 1034 4.2.1)
  *   of MX, SRV   targets in the zone that are ours to answer have addresses and are no CNAMEs
+ *                an exchange that is an address (check-mx); SPF without TXT (check-spf)
  *   of owners    host names where the type asks for one; "*" first or not at all (RFC 4592)
  *   occluded     records below a cut (addresses aside) or a DNAME, or beside a cut's NS: kept, but
  *                never answered (RFC 2136 7.18 calls for keeping them)
@@ -22,6 +23,8 @@
 #include "zone/check.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <strings.h>
 
 #include "wire/name_octets.h"
 #include "wire/rdata.h"
@@ -46,6 +49,8 @@ struct check_options check_options_default(bool is_primary)
     return (struct check_options){
         .integrity = is_primary,
         .names = is_primary ? CHECK_FAIL : CHECK_WARN,
+        .mx = is_primary ? CHECK_WARN : CHECK_IGNORE,
+        .spf = is_primary ? CHECK_WARN : CHECK_IGNORE,
         .mx_cname = CHECK_WARN,
         .srv_cname = CHECK_WARN,
         .wildcard = CHECK_WARN,
@@ -212,6 +217,51 @@ static void check_ns(struct check *c, const struct owner *owner, const struct re
     }
 }
 
+/* A label of digits that could be an octet of an address. */
+static bool is_octet(const uint8_t *label)
+{
+    unsigned value = 0;
+    for (unsigned i = 1; i <= label[0]; i++) {
+        unsigned digit = (unsigned)label[i] - '0';
+        if (digit > 9 || label[0] > 3) {
+            return false;
+        }
+        value = value * 10 + digit;
+    }
+    return value <= 255;
+}
+
+/* "192.0.2.1", taken for a name: with the zone behind it, where it was written without a final dot.
+ * Of an IPv6 address the one label has a colon. */
+static bool is_address(const struct check *c, const uint8_t *name)
+{
+    unsigned octets = 0;
+    const uint8_t *first = name;
+    for (; *name != 0 && octets < 4 && is_octet(name); name += 1 + *name) {
+        octets++;
+    }
+    bool has_colon = *first != 0 && memchr(first + 1, ':', *first) != NULL;
+    if (has_colon && octets == 0) {
+        name += 1 + *name;
+    }
+    return (octets == 4 || has_colon) &&
+           (*name == 0 || name_equal(name, zone_version_name(c->version)));
+}
+
+static bool check_mail_host(struct check *c, const struct record *record)
+{
+    char at[NAMES_TEXT];
+    char to[NAMES_TEXT];
+    const uint8_t *name = record->rdata.data + 2;
+    if (c->options->mx == CHECK_IGNORE || !is_address(c, name)) {
+        return false;
+    }
+    check_report_note(&c->report, FINDING_MX_IS_ADDRESS, severity_of(c->options->mx), record,
+                      "%s MX %s is an address, expected the name of a host",
+                      name_format(record->owner, at), name_format(name, to));
+    return true;
+}
+
 /* MX and SRV. */
 static void check_service(struct check *c, const struct record *record)
 {
@@ -292,7 +342,8 @@ static void check_rrset(struct check *c, const struct owner *owner, const struct
         if (rrset->type == TYPE_NS && !is_occluded) {
             check_ns(c, owner, &record);
         }
-        if (is_service && !is_occluded) {
+        bool is_told = rrset->type == TYPE_MX && check_mail_host(c, &record);
+        if (is_service && !is_occluded && !is_told) {
             check_service(c, &record);
         }
         if (c->options->names != CHECK_IGNORE && record.class == CLASS_IN) {
@@ -350,6 +401,36 @@ static bool has_inner_wildcard(const uint8_t *wire)
     return false;
 }
 
+static bool has_policy(const struct owner *owner)
+{
+    static const char begin[] = "v=spf1";
+    struct rrset txt;
+    struct slice rdata;
+    size_t offset = 0;
+    bool found = false;
+    if (owner_find_rrset(owner, TYPE_TXT, &txt)) {
+        while (!found && rrset_next_rdata(&txt, &offset, &rdata)) {
+            found = rdata.size > sizeof(begin) - 1 && rdata.data[0] >= sizeof(begin) - 1 &&
+                    strncasecmp((const char *)rdata.data + 1, begin, sizeof(begin) - 1) == 0;
+        }
+    }
+    return found;
+}
+
+/* The type SPF is a thing of the past (RFC 7208 3.1). */
+static void check_sender_policy(struct check *c, const struct owner *owner)
+{
+    struct rrset spf;
+    if (!owner_find_rrset(owner, TYPE_SPF, &spf) || has_policy(owner)) {
+        return;
+    }
+    char at[NAMES_TEXT];
+    struct record record = {.owner = owner_name(owner), .type = TYPE_SPF};
+    check_report_note(&c->report, FINDING_SPF_WITHOUT_TXT, severity_of(c->options->spf), &record,
+                      "%s has a policy of type SPF, which nobody asks for, and none of type TXT",
+                      name_format(record.owner, at));
+}
+
 static void check_owner(struct check *c, const struct owner *owner)
 {
     bool is_below = find_occluder(c, owner);
@@ -375,6 +456,9 @@ static void check_owner(struct check *c, const struct owner *owner)
                            (is_below && !is_proof && (is_below_dname || !is_address));
         if (is_occluded) {
             note_occluded(c, owner, rrset.type);
+        }
+        if (rrset.type == TYPE_SPF && c->options->integrity && c->options->spf != CHECK_IGNORE) {
+            check_sender_policy(c, owner);
         }
         check_rrset(c, owner, &rrset, is_below || is_occluded);
         has_noted = true;

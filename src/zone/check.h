@@ -17,6 +17,8 @@ enum check_mode { CHECK_IGNORE, CHECK_WARN, CHECK_FAIL };
 struct check_options {
     bool integrity;            /* check-integrity: glue and addresses of NS, MX, SRV */
     enum check_mode names;     /* check-names: host names are letters, digits, hyphens */
+    enum check_mode mx;        /* check-mx: an address where a name should stand */
+    enum check_mode spf;       /* check-spf: a policy of type SPF has one of type TXT beside it */
     enum check_mode mx_cname;  /* check-mx-cname */
     enum check_mode srv_cname; /* check-srv-cname */
     enum check_mode wildcard;  /* check-wildcard */

@@ -23,6 +23,8 @@ enum finding_code {
     FINDING_NS_IS_CNAME,
     FINDING_MX_IS_CNAME,
     FINDING_MX_NO_ADDRESS,
+    FINDING_MX_IS_ADDRESS,   /* "MX 10 192.0.2.1" (check-mx) */
+    FINDING_SPF_WITHOUT_TXT, /* a policy where nobody looks for it (check-spf) */
     FINDING_SRV_IS_CNAME,
     FINDING_SRV_NO_ADDRESS,
     FINDING_OCCLUDED,           /* below a cut or a DNAME */

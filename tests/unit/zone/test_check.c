@@ -262,6 +262,49 @@ static void findings_are_bounded(void **state)
     zone_version_unref(version);
 }
 
+static void an_exchange_that_is_an_address_is_told(void **state)
+{
+    (void)state;
+    static const char told[] = "-:0: warning: mx-is-address\n";
+    static const struct {
+        const char *record;
+        bool is_told;
+    } cases[] = {
+        {"a MX 1 192.0.2.1\n", true},
+        {"a MX 1 192.0.2.1.\n", true},
+        {"a MX 1 2001:db8::1.\n", true},
+        {"a MX 1 fe80::1\n", true},
+        {"a MX 1 1.2.3.400.net.\n", false},
+        {"a MX 1 1.2.3.net.\n", false},
+        {"a MX 1 1.2.3.4.net.\n", false},
+        {"a MX 1 1.2.3.4.5.\n", false},
+        {"a MX 0 .\n", false},
+    };
+    struct check_options options = check_options_default(true);
+    options.names = CHECK_IGNORE;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[2000];
+        snprintf(text, sizeof(text), "%s%s", HEAD, cases[i].record);
+        expect(text, &options, cases[i].is_told ? told : "");
+    }
+    options.mx = CHECK_FAIL;
+    expect(HEAD "a MX 1 192.0.2.1\n", &options, "-:0: error: mx-is-address\n");
+    options.mx = CHECK_IGNORE;
+    options.integrity = false;
+    expect(HEAD "a MX 1 192.0.2.1\n", &options, "");
+}
+
+static void a_policy_of_type_spf_wants_one_of_type_txt(void **state)
+{
+    (void)state;
+    struct check_options options = check_options_default(true);
+    static const char alone[] = HEAD "a SPF \"v=spf1 -all\"\na TXT v=spf\n";
+    expect(alone, &options, "-:0: warning: spf-without-txt\n");
+    expect(HEAD "a SPF \"v=spf1 -all\"\na TXT other\na TXT \"V=spf1 -all\"\n", &options, "");
+    options.spf = CHECK_IGNORE;
+    expect(alone, &options, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +318,8 @@ int main(void)
         cmocka_unit_test(a_ttl_above_the_limit_is_an_error),
         cmocka_unit_test(lines_come_from_the_file),
         cmocka_unit_test(findings_are_bounded),
+        cmocka_unit_test(an_exchange_that_is_an_address_is_told),
+        cmocka_unit_test(a_policy_of_type_spf_wants_one_of_type_txt),
     };
     return cmocka_run_group_tests_name("check", tests, NULL, NULL);
 }
