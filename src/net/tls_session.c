@@ -12,7 +12,7 @@
  * Both exist only while they have something in them: an idle connection keeps what GnuTLS needs and
  * no more.
  *
- * Early data (0-RTT) is neither sent nor accepted: it can be replayed (RFC 9103 7.3, RFC 8446 8). No
+ * Early data (0-RTT) is neither sent nor accepted: it can be replayed (RFC 8446 8). No
  * renegotiation in TLS 1.2.
  */
 #include <errno.h>

@@ -3,7 +3,7 @@
  * Questions (SOA of a refresh, NOTIFY) that go over the connections which transfers use. What is sent
  * over TLS must not cost a handshake a question: a server with ten thousand zones asks its primary
  * over one connection, many questions at a time, told apart by their IDs (RFC 7766 6.2.1.1,
- * RFC 9103 7.5).
+ * RFC 9103 6.3).
  *
  * A question belongs to the thread of its connection from the moment it is posted until it is posted
  * home with its end. Who asked may cancel it meanwhile: that only sets a mark, its memory goes when

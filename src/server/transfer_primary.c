@@ -7,7 +7,7 @@
  * all others.
  *
  * TLS: one connection to a primary, for transfers and questions alike: who speaks XoT takes several
- * requests at once (RFC 9103 7.5), and a handshake costs more than all of them. When a reload brings
+ * requests at once (RFC 9103 6.3), and a handshake costs more than all of them. When a reload brings
  * other certificates to trust, requests go over a new connection from then on; the old one ends with
  * its last transfer, or when it has been idle for its time.
  */
