@@ -5,6 +5,9 @@
  *
  *   axfr_drain ADDRESS PORT ZONE [CLIENTS [SAVE [SERIAL]]]
  *
+ * AXFR_KEY=NAME:SECRET in the environment (hmac-sha256, base64) signs the requests; the signatures
+ * of the answers are not verified, which is the client's cost.
+ *
  * Prints one JSON object: seconds until the last one is done, octets, messages, records, and
  * whether differences came. With SAVE (not empty) the framed stream of the first client is written
  * there (for axfr_replay).
@@ -20,6 +23,10 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/encode.h"
+#include "wire/record.h"
+#include "wire/tsig.h"
 
 enum { CLIENTS = 64, ROOM = 1 << 18 };
 
@@ -119,6 +126,37 @@ static void take_bytes(struct client *c, FILE *save)
     c->used -= at;
 }
 
+/* The request's new end. */
+static uint8_t *sign(uint8_t *query, uint8_t *end, size_t room)
+{
+    char text[200];
+    const char *given = getenv("AXFR_KEY");
+    if (given == NULL || strlen(given) >= sizeof(text)) {
+        return end;
+    }
+    strcpy(text, given);
+    char *secret = strchr(text, ':');
+    uint8_t bytes[100];
+    size_t size;
+    struct name name;
+    struct error err = {0};
+    if (secret == NULL) {
+        return end;
+    }
+    *secret++ = '\0';
+    if (!base64_decode(secret, strlen(secret), bytes, sizeof(bytes), &size) ||
+        name_parse(text, strlen(text), (const uint8_t *)"", &name, &err) != OK) {
+        fprintf(stderr, "axfr_drain: AXFR_KEY is NAME:BASE64\n");
+        exit(2);
+    }
+    struct tsig tsig;
+    struct tsig_key *key = tsig_key_new(name.wire, HMAC_SHA256, slice_of(bytes, size), 0);
+    size_t signed_size = tsig_sign_request(&tsig, key, query + 2, (size_t)(end - query - 2),
+                                           room - 2, (int64_t)time(NULL));
+    tsig_key_unref(key);
+    return query + 2 + signed_size;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 4) {
@@ -134,7 +172,7 @@ int main(int argc, char **argv)
     }
     struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[2]))};
     inet_pton(AF_INET, argv[1], &there.sin_addr);
-    uint8_t query[300] = {0, 0, 0x12, 0x34, 0, 0, 0, 1};
+    uint8_t query[1000] = {0, 0, 0x12, 0x34, 0, 0, 0, 1};
     uint8_t *p = query + 14;
     for (const char *name = argv[3]; *name != '\0';) {
         size_t size = strcspn(name, ".");
@@ -156,7 +194,8 @@ int main(int argc, char **argv)
         memset(p + 18, 0, 16);
         p += 34;
     }
-    query[1] = (uint8_t)(p - query - 2);
+    p = sign(query, p, sizeof(query));
+    put_u16(query, (uint16_t)(p - query - 2));
 
     struct timespec t0, t1;
     static struct client all[CLIENTS];
