@@ -111,6 +111,10 @@ void ledger_end_early(struct ledger_zone *zone, struct serial serial)
         chunk_unref(zone->early[i]);
     }
     zone->early_count -= count;
+    if (zone->early_count == 0) {
+        ledger_drop_early(zone); /* of many zones most are at rest */
+        return;
+    }
     memmove(zone->early, zone->early + count, zone->early_count * sizeof(*zone->early));
 }
 

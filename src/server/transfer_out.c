@@ -148,8 +148,12 @@ static bool find_differences(struct server_zone *zone, struct zone_version **ver
             return false;
         }
         ledger_chain_deinit(&chain);
+        struct zone_version *newer = zone_acquire(zone->zone);
+        if (newer == NULL) {
+            return false; /* the zone is going */
+        }
         zone_version_unref(*version);
-        *version = zone_acquire(zone->zone);
+        *version = newer;
     }
     return false;
 }

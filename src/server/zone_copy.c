@@ -79,14 +79,19 @@ static void run_copy(void *context)
     server_zone_unref(zone);
 }
 
-static void start(struct server_zone *zone)
+static bool is_wanted(struct server_zone *zone)
 {
     rcu_read_begin();
     const struct zone_settings *settings =
         atomic_load_explicit(&zone->settings, memory_order_acquire);
     bool wanted = server_zone_file(zone, settings) != NULL;
     rcu_read_end();
-    if (wanted && !atomic_exchange(&zone->copy_busy, true)) {
+    return wanted;
+}
+
+static void start(struct server_zone *zone)
+{
+    if (!atomic_exchange(&zone->copy_busy, true)) {
         /* At shutdown a copy that waits is written all the same. */
         loader_submit(zone->server->loader, run_copy, run_copy, server_zone_ref(zone));
     }
@@ -94,6 +99,9 @@ static void start(struct server_zone *zone)
 
 void zone_copy_write(struct server_zone *zone)
 {
+    if (!is_wanted(zone)) {
+        return;
+    }
     atomic_store(&zone->copy_again, true);
     if (!rests(zone)) {
         start(zone);
@@ -124,6 +132,8 @@ void zone_copy_finish(struct server_zone *zone)
 
 void zone_copy_contacted(struct server_zone *zone)
 {
-    atomic_store(&zone->copy_touch, true);
-    start(zone);
+    if (is_wanted(zone)) {
+        atomic_store(&zone->copy_touch, true);
+        start(zone);
+    }
 }

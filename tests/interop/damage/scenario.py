@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A primary whose stored history is damaged and whose zone file is not (D4, R5)."""
+import shutil
 import struct
 
 import dns.query
@@ -83,3 +84,25 @@ def test_an_older_file_is_refused_until_its_author_says_so(test):
     server.write_zone(NAME, simple_zone(NAME, 110))
     server.reload()
     test.wait_serial(server, NAME, 110)
+
+
+def test_a_cut_copy_is_transferred_anew(test):
+    """A secondary without its store has its readable copy; one that was cut has fewer records than it says."""
+    primary, secondary = test.lockstep("primary"), test.lockstep("secondary")
+    primary.add(Zone(NAME, served_text(104), secondaries=[secondary]))
+    secondary.add(Zone(NAME, primaries=[primary]))
+    primary.start(), secondary.start()
+    test.wait_serial(secondary, NAME, 104)
+    copy = secondary.zone_path(NAME)
+    test.wait_for("the copy", lambda: copy.exists() and "n3" in copy.read_text())
+    for lines_lost in (0, 1, 3):
+        secondary.stop()
+        shutil.rmtree(secondary.home / "store")
+        lines = copy.read_text().splitlines(keepends=True)
+        copy.write_text("".join(lines[:len(lines) - lines_lost]))
+        told = secondary.log().count("first line says")
+        secondary.start()
+        test.wait_serial(secondary, NAME, 104)
+        assert (secondary.log().count("first line says") > told) == (lines_lost > 0), secondary.log()
+        assert test.same(NAME, primary, secondary) == 9
+        test.wait_for("the copy", lambda: "n3" in copy.read_text())
