@@ -170,7 +170,7 @@ void ledger_zone_set_history_limit(struct ledger_zone *zone, uint64_t bytes)
     zone->history_limit = bytes != 0 ? bytes : zone->ledger->memory_history_bytes;
     pthread_mutex_unlock(&zone->lock);
     if (zone->stored != NULL) {
-        store_zone_set_limit(zone->stored, bytes);
+        store_zone_set_limit(zone->ledger->store, zone->stored, bytes);
     }
 }
 

@@ -507,13 +507,17 @@ void sync_peer_has(struct sync *sync, struct server_zone *zone, const struct add
 }
 
 void sync_transfer_ended(struct sync *sync, struct server_zone *zone, uint32_t ticket,
-                         const struct transfer_result *result)
+                         const struct transfer_result *result, bool may_wait)
 {
     struct sync_message *message = message_new(sync, zone);
     message->ticket = ticket;
     message->result = memory_new(sizeof(*result));
     *message->result = *result;
-    post(message, run_transfer_ended);
+    if (may_wait) {
+        post_soon(message, run_transfer_ended);
+    } else {
+        post(message, run_transfer_ended);
+    }
 }
 
 /* ---- life ---- */

@@ -113,7 +113,8 @@ struct transfer_result {
     uint32_t primary;
     char text[512];
 };
+/* `may_wait`: some milliseconds, with others. */
 void sync_transfer_ended(struct sync *sync, struct server_zone *zone, uint32_t ticket,
-                         const struct transfer_result *result);
+                         const struct transfer_result *result, bool may_wait);
 
 #endif

@@ -60,8 +60,9 @@ static void end_transfer(struct transfer *transfer, struct transfer_result *resu
                                   ? axfr_in_fingerprint(transfer->axfr, &result->fingerprint)
                                   : ixfr_in_fingerprint(transfer->ixfr, &result->fingerprint);
     transfer_leave_connection(transfer);
+    /* Where many come in, the sync thread hears of them by the dozen. */
     sync_transfer_ended(transfer->thread->server->sync, transfer->zone, transfer->action.ticket,
-                        result);
+                        result, primary->waiting != NULL);
     transfer_free(transfer);
     transfer_start_waiting(primary);
 }

@@ -136,7 +136,7 @@ void store_image_abort(struct store_image *image); /* NULL is fine */
 MUST_CHECK enum result store_zone_remove(struct store *store, struct store_zone *zone,
                                          struct error *err);
 /* Bound of the octets of its deltas; those newer than the image are never trimmed. 0: none. */
-void store_zone_set_limit(struct store_zone *zone, uint64_t history_bytes);
+void store_zone_set_limit(struct store *store, struct store_zone *zone, uint64_t history_bytes);
 
 /* --- Readers. --- */
 

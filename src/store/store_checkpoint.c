@@ -297,17 +297,28 @@ static enum result write_trims(struct store *store, struct database_txn *txn, vo
     return result;
 }
 
+/* Under the lock. A zone of which not enough can go yet stays in the list. */
+static void trim_long_zones(struct store *store, struct trim_list *list)
+{
+    struct store_zone **at = &store->long_zones;
+    while (*at != NULL) {
+        struct store_zone *zone = *at;
+        if (zone->limit_bytes == 0 || zone->history_bytes <= zone->limit_bytes) {
+            zone->is_long = false;
+            *at = zone->next_long;
+            continue;
+        }
+        trim_zone(list, zone, zone->history_bytes - zone->limit_bytes / 8 * 7);
+        at = &zone->next_long;
+    }
+}
+
 /* `pressing`: the database is full, an eighth of all history goes. */
 static enum result trim(struct store *store, bool pressing, bool *trimmed, struct error *err)
 {
     struct trim_list list = {0};
     pthread_mutex_lock(&store->lock);
-    for (uint32_t id = 0; id < store->next_id; id++) {
-        struct store_zone *zone = store_zone_by_id(store, id);
-        if (zone != NULL && zone->limit_bytes != 0 && zone->history_bytes > zone->limit_bytes) {
-            trim_zone(&list, zone, zone->history_bytes - zone->limit_bytes / 8 * 7);
-        }
-    }
+    trim_long_zones(store, &list);
     if (pressing) {
         trim_all(store, &list, store->history_bytes / 8 + 1);
     } else if (store->history_bytes > store->max_history_bytes) {
@@ -394,9 +405,12 @@ uint64_t store_journal_bytes(struct store *store)
     return bytes;
 }
 
-void store_zone_set_limit(struct store_zone *zone, uint64_t history_bytes)
+void store_zone_set_limit(struct store *store, struct store_zone *zone, uint64_t history_bytes)
 {
+    pthread_mutex_lock(&store->lock);
     zone->limit_bytes = history_bytes;
+    store_index_bound(store, zone);
+    pthread_mutex_unlock(&store->lock);
 }
 
 struct removal {

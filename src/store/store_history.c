@@ -50,6 +50,15 @@ static void take_last(struct store_zone *zone, uint64_t step, struct serial seri
     }
 }
 
+void store_index_bound(struct store *store, struct store_zone *zone)
+{
+    if (zone->limit_bytes != 0 && zone->history_bytes > zone->limit_bytes && !zone->is_long) {
+        zone->is_long = true;
+        zone->next_long = store->long_zones;
+        store->long_zones = zone;
+    }
+}
+
 void store_index_chunk(struct store *store, struct store_zone *zone,
                        const struct value_entry *entry, struct pending_put *put)
 {
@@ -70,6 +79,7 @@ void store_index_chunk(struct store *store, struct store_zone *zone,
         zone->since_image_bytes += entry->entry.size_bytes;
     }
     take_last(zone, entry->entry.step, entry->entry.to);
+    store_index_bound(store, zone);
 }
 
 void store_index_image(struct store *store, struct store_zone *zone,

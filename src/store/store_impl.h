@@ -62,6 +62,8 @@ struct store_zone {
     uint8_t name_size;
     struct pending_put *first_pending;
     struct pending_put *last_pending;
+    struct store_zone *next_long; /* in `long_zones` */
+    bool is_long;
     uint8_t name[]; /* lower case */
 };
 
@@ -98,6 +100,7 @@ struct store {
     uint64_t pending_bytes;
     uint64_t history_bytes; /* of the loaded zones */
     uint64_t max_history_bytes;
+    struct store_zone *long_zones; /* whose history has passed their limit */
     uint64_t released;   /* groups up to it are in the database twice over; the keeper's */
     uint64_t generation; /* counts what moved from the journal to the database */
     struct store_statistics statistics;
@@ -123,6 +126,8 @@ void store_index_chunk(struct store *store, struct store_zone *zone,
 void store_index_image(struct store *store, struct store_zone *zone,
                        const struct value_entry *entry);
 void store_index_clear(struct store *store, struct store_zone *zone);
+/* Has the next checkpoint look at the zone's history where it has passed its limit. */
+void store_index_bound(struct store *store, struct store_zone *zone);
 struct history_item *store_index_find(struct store_zone *zone, uint64_t step);
 /* The newest pending put of a key, or NULL. */
 struct pending_put *store_pending_find(const struct store_zone *zone, struct slice key);

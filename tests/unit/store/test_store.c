@@ -185,7 +185,7 @@ static void store_trims_the_oldest_deltas_that_the_image_does_not_need(void **st
     for (uint32_t i = 1; i < 41; i++) {
         assert_int_equal(step_zone(scene, zone, i, i + 1, 1000), OK);
     }
-    store_zone_set_limit(zone, 20000);
+    store_zone_set_limit(scene->store, zone, 20000);
     assert_int_equal(store_checkpoint(scene->store, fresh(scene)), OK);
     assert_int_equal(store_zone_status(scene->store, zone, &status, fresh(scene)), OK);
     assert_int_equal(status.history_count, 40); /* all are needed */
