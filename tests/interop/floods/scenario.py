@@ -10,11 +10,13 @@ import pathlib
 import random
 import re
 import subprocess
+import sys
 import time
 
 from harness import Zone, simple_zone
 
 NAME = "example.com"
+
 
 def rss_kib(server, member="VmRSS"):
     text = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
@@ -141,3 +143,31 @@ def test_mutated_packets(test):
     assert done["error_octets"] <= done["error_octets_asked"], done
     assert grown < 32 * 1024, f"memory grew by {grown} KiB; seed {seed}"
     assert test.ask(server, f"www.{NAME}", "A") is not None
+
+
+def test_notify_flood_of_a_primary(test):
+    """NOTIFY that is allowed, thousands a second: one question under way, one more behind it, not one for each."""
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "evil_primary"))
+    from primary import Primary
+    server = test.lockstep("secondary", options="allow-notify { 127.0.0.0/8; };")
+    primary = Primary(f"{test.net}.1", server.port, NAME)
+    server.add(Zone(NAME, primaries=[primary]))
+    asked, plain = [0], primary.answer
+
+    def count(wire):
+        asked[0] += 1
+        return plain(wire)
+    primary.answer = count
+    server.start()
+    try:
+        test.wait_serial(server, NAME, 1)
+        asked[0], before = 0, rss_kib(server)
+        done = result(tool(test, "flood", "notify", server.address, server.port, NAME, 3, 5000))
+        print(f"{done['sent']} NOTIFY messages, {asked[0]} SOA queries, memory +{rss_kib(server) - before} KiB")
+        assert asked[0] > 0 and asked[0] < done["sent"] // 20, asked
+        assert rss_kib(server, "VmHWM") - before < 64 * 1024
+        primary.serial = 2
+        primary.notify(server)
+        test.wait_serial(server, NAME, 2, 10)
+    finally:
+        primary.stopping = True
