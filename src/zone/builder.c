@@ -425,11 +425,10 @@ static enum result builder_begin(struct builder *builder, const struct record *r
         labels[count++] = (uint8_t)at;
     }
     unsigned apex_labels = builder->apex_labels;
-    if (count < apex_labels ||
-        !name_equal(count == apex_labels ? name
-                                         : name + labels[count - apex_labels - 1] + 1 +
-                                               name[labels[count - apex_labels - 1]],
-                    builder->apex.wire)) {
+    labels[count] = (uint8_t)at;
+    size_t apex_size = builder->apex.size;
+    if (count < apex_labels || labels[count - apex_labels] + apex_size != at + 1 ||
+        !octets_equal(name + at + 1 - apex_size, builder->apex.wire, apex_size)) {
         return error_set(err, ERR_NOT_FOUND, "%s is not in the zone", name_format(name, text));
     }
     uint64_t hash = builder->apex_hash;
