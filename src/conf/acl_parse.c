@@ -258,7 +258,7 @@ bool parse_acl_definition(struct cursor *cursor, const struct row *row, struct c
     return true;
 }
 
-/* [ port N ] [ tls NAME ] { ... } */
+/* [ port N ] [ tls NAME ] [ xdp ] { ... } */
 bool parse_listen(struct cursor *cursor, const struct row *row, struct conf_setting *out)
 {
     struct loader *loader = cursor->loader;
@@ -274,16 +274,22 @@ bool parse_listen(struct cursor *cursor, const struct row *row, struct conf_sett
             if ((tls = cursor_text(cursor, "the name of a `tls` block")) == NULL) {
                 return false;
             }
+        } else if (cursor_skip_word(cursor, "xdp")) {
+            listen.xdp = true;
         } else if (cursor_at_word(cursor, "http")) {
             loader_error(loader, cursor_where(cursor), "DNS over HTTPS is not supported");
             return false;
         } else {
-            cursor_expected(cursor, "`port`, `tls` or a list of addresses between braces");
+            cursor_expected(cursor, "`port`, `tls`, `xdp` or a list of addresses between braces");
             return false;
         }
     }
     listen.addresses = acl_read(cursor);
     if (listen.addresses == NULL) {
+        return false;
+    }
+    if (listen.xdp && tls != NULL) {
+        loader_error(loader, out->where, "`xdp` is for UDP: it cannot be had with `tls`");
         return false;
     }
     struct conf_listen *kept = loader_alloc(loader, sizeof(*kept));

@@ -328,6 +328,7 @@ struct conf_listen {
     bool v6;
     uint16_t port;               /* 0: `port`, or 853 with tls */
     const struct conf_tls *tls;  /* or NULL */
+    bool xdp;                    /* UDP by AF_XDP where the kernel lets us, too */
     const struct acl *addresses; /* matched against the host's own */
     struct conf_where where;
 };

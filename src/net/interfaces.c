@@ -54,6 +54,7 @@ enum result interfaces_list(struct interface_address **out, size_t *out_count, s
             list = memory_resize(list, capacity * sizeof(*list));
         }
         list[count].address = address;
+        list[count].interface = if_nametoindex(entry->ifa_name);
         list[count].network = network_of(&address, entry->ifa_netmask);
         count++;
     }

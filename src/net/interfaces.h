@@ -9,6 +9,7 @@
 struct interface_address {
     struct address address; /* port 0; a link-local one has its scope */
     struct prefix network;  /* of the link it is on */
+    unsigned interface;     /* its index */
 };
 
 /*

@@ -22,6 +22,7 @@
 #include "server/server_impl.h"
 #include "server/stream_worker.h"
 #include "server/udp_worker.h"
+#include "server/xdp_listening.h"
 
 enum { MAX_WORKERS = 64, SETTLE_MS = 100, AGAIN_MS = 2000 };
 
@@ -35,6 +36,7 @@ struct listening {
     struct udp_worker *udp[MAX_WORKERS];
     struct stream_worker *streams[MAX_WORKERS];
     unsigned worker_count;
+    struct xdp_listening *xdp;
     struct place *places; /* that are open */
     size_t place_count, place_room;
     bool is_watching;
@@ -166,6 +168,9 @@ enum result listening_open(struct listening *listening, const struct settings *s
         result = open_place(listening, settings, &own->tls_listen[i].address,
                             own->tls_listen[i].tls, err);
     }
+    if (result == OK) {
+        listening->xdp = xdp_listening_new(server, own, listening->udp, listening->worker_count);
+    }
     return result;
 }
 
@@ -279,6 +284,7 @@ void listening_free(struct listening *listening)
         udp_worker_free(listening->udp[i]);
         stream_worker_free(listening->streams[i]);
     }
+    xdp_listening_free(listening->xdp);
     for (size_t i = 0; i < listening->place_count; i++) {
         memory_free(listening->places[i].tls);
     }

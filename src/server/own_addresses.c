@@ -32,12 +32,26 @@ static void add_tls_listen(struct own_addresses *own, const struct address *addr
         (struct tls_listen){.address = *address, .tls = tls->name};
 }
 
-static void add_listen(struct own_addresses *own, size_t *room, const struct address *address,
-                       const struct conf_tls *tls)
+static void add_xdp(struct own_addresses *own, const struct address *address)
 {
-    if (tls != NULL) {
-        add_tls_listen(own, address, tls);
+    for (size_t i = 0; i < own->xdp_count; i++) {
+        if (address_equal(&own->xdp[i], address)) {
+            return;
+        }
+    }
+    own->xdp = memory_resize(own->xdp, (own->xdp_count + 1) * sizeof(own->xdp[0]));
+    own->xdp[own->xdp_count++] = *address;
+}
+
+static void add_listen(struct own_addresses *own, size_t *room, const struct address *address,
+                       const struct conf_listen *listen)
+{
+    if (listen->tls != NULL) {
+        add_tls_listen(own, address, listen->tls);
         return;
+    }
+    if (listen->xdp) {
+        add_xdp(own, address);
     }
     for (size_t i = 0; i < own->listen_count; i++) {
         if (address_equal(&own->listen[i], address)) {
@@ -68,7 +82,7 @@ static void add_named_hosts(struct own_addresses *own, size_t *room, const struc
                    element->prefix.bits == (family == 4 ? 32 : 128)) {
             struct address address = element->prefix.address;
             address.port = port;
-            add_listen(own, room, &address, listen->tls);
+            add_listen(own, room, &address, listen);
         }
     }
 }
@@ -107,7 +121,7 @@ static enum result find_listens(struct own_addresses *own, const struct conf *co
             own_addresses_describe(own, &subject);
             if (address.family == family && acl_match(listen->addresses, &subject).allowed) {
                 address.port = port;
-                add_listen(own, &room, &address, listen->tls);
+                add_listen(own, &room, &address, listen);
             }
         }
         add_named_hosts(own, &room, listen->addresses, listen, port);
@@ -155,6 +169,7 @@ void own_addresses_free(struct own_addresses *own)
         memory_free(own->networks);
         memory_free(own->listen);
         memory_free(own->tls_listen);
+        memory_free(own->xdp);
         memory_free(own);
         own = older;
     }

@@ -24,6 +24,8 @@ struct own_addresses {
     size_t listen_count;
     struct tls_listen *tls_listen;
     size_t tls_listen_count;
+    struct address *xdp; /* of `listen`: those that are to be had by AF_XDP as well */
+    size_t xdp_count;
 };
 
 /*

@@ -35,6 +35,7 @@ struct key_usage;
 
 /* Counted with relaxed atomics, summed on reading. */
 struct server_counters {
+    _Atomic uint64_t xdp_questions;
     _Atomic uint64_t udp_send_dropped;
     _Atomic uint64_t transfers_refused;
     _Atomic uint64_t notifies_refused;

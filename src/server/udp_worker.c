@@ -14,6 +14,9 @@
 #include "base/rcu.h"
 #include "net/loop.h"
 #include "net/udp.h"
+#if LOCKSTEP_XDP
+#include "net/xdp.h"
+#endif
 #include "server/answer_counts.h"
 #include "server/rate_limiter.h"
 #include "server/request.h"
@@ -26,6 +29,7 @@ struct udp_port {
     struct udp_worker *worker;
     struct udp_socket socket;
     struct loop_watch watch;
+    struct xdp_port *xdp; /* instead of the socket; or NULL */
 };
 
 struct udp_worker {
@@ -41,9 +45,9 @@ struct udp_worker {
 };
 
 /* Answers the `count` datagrams in the batch; the slots' out_size is set. */
-static void answer_slots(struct udp_worker *worker, struct udp_port *port, unsigned count)
+static void answer_slots(struct udp_worker *worker, struct udp_port *port, struct udp_slot *slots,
+                         unsigned count)
 {
-    struct udp_slot *slots = udp_batch_slots(worker->batch);
     struct request_scope scope = request_scope_begin(worker->server);
     for (unsigned i = 0; i < count; i++) {
         /* The inputs only: the rest is the answer room's to fill in. */
@@ -98,7 +102,7 @@ static void port_ready(void *context, unsigned events)
         if (count == 0) {
             return;
         }
-        answer_slots(worker, port, count);
+        answer_slots(worker, port, udp_batch_slots(worker->batch), count);
         unsigned dropped = udp_send(&port->socket, worker->batch, count);
         if (UNLIKELY(dropped != 0)) {
             atomic_fetch_add_explicit(&worker->server->counters.udp_send_dropped, dropped,
@@ -110,6 +114,32 @@ static void port_ready(void *context, unsigned events)
         rcu_quiescent();
     }
 }
+
+#if LOCKSTEP_XDP
+static void xdp_ready(void *context, unsigned events)
+{
+    (void)events;
+    struct udp_port *port = context;
+    struct udp_worker *worker = port->worker;
+    struct server_counters *counters = &worker->server->counters;
+    for (unsigned n = 0; n < BATCHES_PER_TURN; n++) {
+        struct udp_slot *slots;
+        unsigned count = xdp_receive(port->xdp, &slots);
+        if (count != 0) {
+            answer_slots(worker, port, slots, count);
+            atomic_fetch_add_explicit(&counters->xdp_questions, count, memory_order_relaxed);
+        }
+        unsigned dropped = xdp_send(port->xdp);
+        if (UNLIKELY(dropped != 0)) {
+            atomic_fetch_add_explicit(&counters->udp_send_dropped, dropped, memory_order_relaxed);
+        }
+        if (count < UDP_BATCH) {
+            return;
+        }
+        rcu_quiescent();
+    }
+}
+#endif
 
 static void *worker_main(void *context)
 {
@@ -145,6 +175,9 @@ enum result udp_worker_new(struct server *server, const struct settings *setting
 static void port_free(struct udp_port *port)
 {
     udp_close(&port->socket);
+#if LOCKSTEP_XDP
+    xdp_close(port->xdp);
+#endif
     memory_free(port);
 }
 
@@ -197,6 +230,23 @@ enum result udp_worker_open(struct udp_worker *worker, const struct settings *se
     return result;
 }
 
+#if LOCKSTEP_XDP
+enum result udp_worker_add_xdp(struct udp_worker *worker, struct xdp_port *xdp, struct error *err)
+{
+    struct udp_port *port = memory_new_zeroed(1, sizeof(*port));
+    *port = (struct udp_port){.worker = worker, .socket = {.fd = -1}, .xdp = xdp};
+    enum result result =
+        loop_watch_add(worker->loop, &port->watch, xdp_fd(xdp), LOOP_READ, xdp_ready, port, err);
+    if (result != OK) {
+        port_free(port);
+        return result;
+    }
+    port->next = worker->ports;
+    worker->ports = port;
+    return OK;
+}
+#endif
+
 struct closing {
     struct udp_worker *worker;
     struct address address;
@@ -208,7 +258,7 @@ static void run_close(void *context)
     struct udp_worker *worker = closing->worker;
     for (struct udp_port **link = &worker->ports; *link != NULL;) {
         struct udp_port *port = *link;
-        if (!address_equal(&port->socket.local, &closing->address)) {
+        if (port->xdp != NULL || !address_equal(&port->socket.local, &closing->address)) {
             link = &port->next;
             continue;
         }

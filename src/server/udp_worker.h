@@ -23,6 +23,12 @@ MUST_CHECK enum result udp_worker_open(struct udp_worker *worker, const struct s
                                        const struct address *address, struct error *err);
 /* Likewise; what has come in is answered first. Harmless where it has none for that address. */
 void udp_worker_close(struct udp_worker *worker, const struct address *address);
+#if LOCKSTEP_XDP
+/* Takes the port, also on error. Before the worker is started. */
+struct xdp_port;
+MUST_CHECK enum result udp_worker_add_xdp(struct udp_worker *worker, struct xdp_port *xdp,
+                                          struct error *err);
+#endif
 MUST_CHECK enum result udp_worker_start(struct udp_worker *worker, struct error *err);
 /* Ends the thread, closes the sockets. NULL is fine. */
 void udp_worker_free(struct udp_worker *worker);

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Answering past the kernel's stack: a client and a server in network namespaces, a veth pair between them."""
+import json
+import os
+import re
+import socket
+import subprocess
+
+from harness import Zone, simple_zone
+
+NAME = "example.com"
+CLIENT, SERVER = ("198.51.100.1", "2001:db8::1"), ("198.51.100.2", "2001:db8::2")
+AF_XDP = 44
+
+
+def run(*words, check=True):
+    return subprocess.run(words, check=check, timeout=30, capture_output=True, text=True).stdout
+
+
+class Wire:
+    """Two namespaces and the wire between them."""
+
+    def __init__(self):
+        self.client, self.server = f"lsc-{os.getpid()}", f"lss-{os.getpid()}"
+        for name in (self.client, self.server):
+            run("ip", "netns", "add", name)
+            run("ip", "-n", name, "link", "set", "lo", "up")
+        run("ip", "-n", self.client, "link", "add", "c0", "type", "veth", "peer", "name", "s0", "netns", self.server)
+        for name, link, addresses in ((self.client, "c0", CLIENT), (self.server, "s0", SERVER)):
+            for address, bits in zip(addresses, (24, 64)):
+                run("ip", "-n", name, "address", "add", f"{address}/{bits}", "dev", link,
+                    *(["nodad"] if ":" in address else []))
+            run("ip", "-n", name, "link", "set", link, "up")
+
+    def end(self):
+        for name in (self.client, self.server):
+            run("ip", "netns", "del", name, check=False)
+
+    def dig(self, *words):
+        return run("ip", "netns", "exec", self.client, "dig", "+time=2", "+tries=2", *words, check=False)
+
+    def datagrams(self):
+        """That the kernel's stack of the server took in: (IPv4, IPv6)."""
+        text = run("ip", "netns", "exec", self.server, "cat", "/proc/net/snmp", "/proc/net/snmp6")
+        v4 = [line.split() for line in text.splitlines() if line.startswith("Udp:")]
+        return (int(v4[1][v4[0].index("InDatagrams")]), int(re.search(r"Udp6InDatagrams\s+(\d+)", text).group(1)))
+
+
+def start(test, wire, listen="listen-on xdp { any; };\nlisten-on-v6 xdp { any; };"):
+    ours = test.lockstep()
+    records = "".join(f"host{i} A 192.0.2.{i % 250}\n" for i in range(300)) + "".join(
+        f"big A 203.0.113.{i}\n" for i in range(200))
+    ours.add(Zone(NAME, simple_zone(NAME, 5, records), extra="allow-update { any; };"))
+    configure = ours.configure
+
+    def anywhere():
+        configure()
+        path = ours.home / "named.conf"
+        text = re.sub(r"listen-on port \d+ \{[^}]*\};", listen, path.read_text())
+        text = re.sub(r"(notify|transfer|query)-source (address )?127.0.0.1;\n", "", text)
+        path.write_text(text.replace("listen-on-v6 { none; };\n", ""))
+    ours.configure = anywhere
+    command = ours.command
+    ours.command = lambda: ["ip", "netns", "exec", wire.server, *command()]
+    ours.start(wait=False)
+    test.wait_for("it answers", lambda: "status: NOERROR" in wire.dig(f"@{SERVER[0]}", NAME, "SOA"), 20)
+    return ours
+
+
+def counted(test, ours):
+    done = subprocess.run([test.build / "lockstep", "status", "--json", "-s", ours.home / "lockstepd.ctl"],
+                          capture_output=True, text=True, timeout=20, check=True)
+    return json.loads(done.stdout)["server"]["counters"]["xdp_questions"]
+
+
+def has_xdp():
+    try:
+        socket.socket(AF_XDP, socket.SOCK_RAW, 0).close()
+        return True
+    except OSError:
+        return False
+
+
+def test_questions_pass_by_the_kernel(test):
+    wire = Wire()
+    try:
+        ours = start(test, wire)
+        if not has_xdp():
+            assert "no AF_XDP on s0: " in ours.log()
+            return
+        assert "listening on interface s0 by AF_XDP" in ours.log(), ours.log()
+        begin, before = counted(test, ours), wire.datagrams()
+        names = [word for i in range(40) for word in (f"host{i}.{NAME}", "A")]
+        for address in SERVER:
+            out = wire.dig("+short", f"@{address}", *names)
+            assert out == "".join(f"192.0.2.{i}\n" for i in range(40)), out
+        assert counted(test, ours) - begin == 80
+        assert wire.datagrams() == before, "the kernel's stack took questions"
+        # Too large for a datagram: TC, and TCP by the kernel's stack.
+        out = wire.dig(f"@{SERVER[0]}", f"big.{NAME}", "A")
+        assert "Truncated, retrying in TCP mode" in out and "ANSWER: 200" in out, out
+        # What is no question goes to the socket: UPDATE, and is done.
+        update = subprocess.run(["ip", "netns", "exec", wire.client, "nsupdate", "-v"], text=True, capture_output=True,
+                                input=f"server {SERVER[0]}\nzone {NAME}\nupdate add new.{NAME} 60 A 192.0.2.99\nsend\n",
+                                timeout=20, check=False)
+        assert update.returncode == 0, update.stderr
+        udp = subprocess.run(["ip", "netns", "exec", wire.client, "nsupdate"], text=True, capture_output=True,
+                             input=f"server {SERVER[0]}\nzone {NAME}\nupdate add new2.{NAME} 60 A 192.0.2.98\nsend\n",
+                             timeout=20, check=False)
+        assert udp.returncode == 0, udp.stderr
+        assert wire.dig("+short", f"@{SERVER[1]}", f"new2.{NAME}", "A") == "192.0.2.98\n"
+        assert wire.datagrams()[0] > before[0]
+        # And afterwards nothing of it is left.
+        assert "xdp" in run("ip", "-n", wire.server, "link", "show", "s0")
+        ours.stop()
+        assert "xdp" not in run("ip", "-n", wire.server, "link", "show", "s0")
+    finally:
+        for server in test.processes:
+            server.stop()
+        wire.end()
+
+
+def test_without_the_word_the_socket_answers(test):
+    wire = Wire()
+    try:
+        ours = start(test, wire, "listen-on { any; };")
+        before = wire.datagrams()
+        assert wire.dig("+short", f"@{SERVER[0]}", f"host7.{NAME}", "A") == "192.0.2.7\n"
+        assert wire.datagrams()[0] == before[0] + 1 and counted(test, ours) == 0
+        assert "xdp" not in run("ip", "-n", wire.server, "link", "show", "s0")
+    finally:
+        for server in test.processes:
+            server.stop()
+        wire.end()
