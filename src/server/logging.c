@@ -334,8 +334,10 @@ static void write_batch(struct logging *logging, struct line *lines, unsigned co
         struct channel_state *channel = &logging->channels[lines[i].channel];
         struct text text;
         unsigned next = i + 1;
-        if (channel->options.sink != LOG_SINK_FILE || channel->options.max_size_bytes != 0 ||
-            next == count || lines[next].channel != lines[i].channel) {
+        bool is_file =
+            channel->options.sink == LOG_SINK_FILE || channel->options.sink == LOG_SINK_STDERR;
+        if (!is_file || channel->options.max_size_bytes != 0 || next == count ||
+            lines[next].channel != lines[i].channel) {
             write_line(channel, &lines[i]);
             i = next;
             continue;
