@@ -176,6 +176,8 @@ static void detach(struct sync *sync, struct server_zone *zone)
     state->soa_ask = NULL;
     refresh_free(state->refresh);
     state->refresh = NULL;
+    memory_free(state->proof);
+    state->proof = NULL;
     sync_notify_forget(zone);
     struct server_zone *last = sync->zones[--sync->zone_count];
     sync->zones[state->at] = last;

@@ -51,8 +51,8 @@ struct sync_zone {
     uint16_t soa_id;
     uint32_t soa_primary;
     bool soa_edns;
-    struct sync_proof proof; /* secondaries */
-    uint32_t told_rounds;    /* failed rounds in a row that the log knows of */
+    struct sync_proof *proof; /* secondaries of which a fingerprint was shown; or NULL */
+    uint32_t told_rounds;     /* failed rounds in a row that the log knows of */
     struct notify_target **targets;
     size_t target_count;
     struct instant ns_resolved_at; /* when the names of the NS set were last resolved */

@@ -24,6 +24,7 @@
 
 #include <stdio.h>
 
+#include "base/memory.h"
 #include "server/server_impl.h"
 #include "server/zones.h"
 
@@ -45,7 +46,10 @@ static bool is_same(const struct zone_fingerprint *a, const struct zone_fingerpr
 void sync_proof_shown(struct server_zone *zone, uint32_t primary,
                       const struct zone_fingerprint *shown, struct instant now)
 {
-    struct sync_proof *proof = &zone->sync.proof;
+    if (zone->sync.proof == NULL) {
+        zone->sync.proof = memory_new_zeroed(1, sizeof(*zone->sync.proof));
+    }
+    struct sync_proof *proof = zone->sync.proof;
     proof->primary = primary;
     proof->shown = *shown;
     wait_for_ours(proof, now);
@@ -60,8 +64,8 @@ bool sync_proof_doubts(struct server_zone *zone, const struct zone_fingerprint *
 
 void sync_proof_replaced(struct server_zone *zone, struct serial serial, struct instant now)
 {
-    struct sync_proof *proof = &zone->sync.proof;
-    if (proof->state != PROOF_NONE && serial_equal(proof->shown.serial, serial)) {
+    struct sync_proof *proof = zone->sync.proof;
+    if (proof != NULL && serial_equal(proof->shown.serial, serial)) {
         wait_for_ours(proof, now);
     }
 }
@@ -70,7 +74,7 @@ static void log_verdict(struct server_zone *zone, const struct zone_settings *se
                         enum log_level level, const char *event, const char *words,
                         const char *action)
 {
-    const struct sync_proof *proof = &zone->sync.proof;
+    const struct sync_proof *proof = zone->sync.proof;
     char address[ADDRESS_TEXT_SIZE], phrase[1400];
     address_format(&settings->primaries[proof->primary].address, true, address);
     snprintf(phrase, sizeof(phrase), "zone %s: copy %s primary %s at serial %u%s%s", zone->label,
@@ -82,7 +86,7 @@ static void log_verdict(struct server_zone *zone, const struct zone_settings *se
 static void diverged(struct server_zone *zone, const struct zone_settings *settings,
                      struct instant now)
 {
-    struct sync_proof *proof = &zone->sync.proof;
+    struct sync_proof *proof = zone->sync.proof;
     proof->state = PROOF_DIVERGED;
     atomic_fetch_add_explicit(&zone->server->counters.copies_diverged, 1, memory_order_relaxed);
     if (proof->has_healed && is_same(&proof->healed, &proof->shown)) {
@@ -98,7 +102,7 @@ static void diverged(struct server_zone *zone, const struct zone_settings *setti
 
 static void identical(struct server_zone *zone, const struct zone_settings *settings)
 {
-    struct sync_proof *proof = &zone->sync.proof;
+    struct sync_proof *proof = zone->sync.proof;
     proof->state = PROOF_IDENTICAL;
     if (proof->has_healed && is_same(&proof->healed, &proof->shown)) {
         log_verdict(zone, settings, LOG_NOTICE, "copy_healed", "is identical again to", "");
@@ -120,10 +124,10 @@ static bool current_serial(struct server_zone *zone, struct serial *out)
 struct instant sync_proof_step(struct server_zone *zone, const struct zone_settings *settings,
                                struct instant now)
 {
-    struct sync_proof *proof = &zone->sync.proof;
+    struct sync_proof *proof = zone->sync.proof;
     struct zone_fingerprint ours;
     struct serial serial;
-    if (proof->state != PROOF_WAITING) {
+    if (proof == NULL || proof->state != PROOF_WAITING) {
         return INSTANT_NEVER;
     }
     if (!current_serial(zone, &serial) || !serial_equal(serial, proof->shown.serial)) {
@@ -148,8 +152,9 @@ struct instant sync_proof_step(struct server_zone *zone, const struct zone_setti
 
 enum proof_state sync_proof_state(struct server_zone *zone)
 {
+    const struct sync_proof *proof = zone->sync.proof;
     struct serial serial;
-    bool holds = current_serial(zone, &serial) && zone->sync.proof.state != PROOF_NONE &&
-                 serial_equal(serial, zone->sync.proof.shown.serial);
-    return holds ? zone->sync.proof.state : PROOF_NONE;
+    bool holds =
+        proof != NULL && current_serial(zone, &serial) && serial_equal(serial, proof->shown.serial);
+    return holds ? proof->state : PROOF_NONE;
 }

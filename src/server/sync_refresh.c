@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/hash.h"
+#include "base/memory.h"
 #include "server/key_usage.h"
 #include "server/server_impl.h"
 #include "server/sync_impl.h"
@@ -242,7 +243,8 @@ void sync_refresh_configure(struct server_zone *zone, const struct zone_settings
         state->soa_ask = NULL;
         refresh_free(state->refresh);
     }
-    state->proof = (struct sync_proof){.state = PROOF_NONE};
+    memory_free(state->proof);
+    state->proof = NULL;
     state->refresh = refresh_new(&settings->refresh, (uint32_t)settings->primary_count,
                                  hash_bytes(zone->zone->hash, "refresh", 7));
     state->primaries_mark = mark;

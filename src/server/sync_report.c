@@ -108,8 +108,8 @@ static void fill_copy(const struct inquiry *inquiry, const struct zone_settings 
     struct refresh_status status = refresh_status(refresh);
     report->proof = sync_proof_state(zone);
     if (report->proof == PROOF_IDENTICAL || report->proof == PROOF_DIVERGED) {
-        report->proof_primary = settings->primaries[zone->sync.proof.primary].address;
-        report->proof_at_s = zone->sync.proof.compared_at_s;
+        report->proof_primary = settings->primaries[zone->sync.proof->primary].address;
+        report->proof_at_s = zone->sync.proof->compared_at_s;
     }
     report->state = state_of(&status, report->proof);
     report->activity = activity_of(status.state);

@@ -142,7 +142,7 @@ static void note_written(struct server_zone *zone, const struct zone_version *he
     mark->known = mark->serial_known = mark->served_known = true;
     zone_version_unref(zone->file_version);
     zone->file_version = NULL;
-    zone->file_before = zone->file;
+    server_zone_keep_mark(zone);
     zone->file = *mark;
     struct file_mark stored = *mark;
     if (zone->included.count != 0) { /* as zone_load.c: of several files the store knows none */

@@ -250,7 +250,7 @@ static enum result load_file(struct server_zone *zone, const struct zone_setting
         }
         return result;
     }
-    zone->file_before = zone->file;
+    server_zone_keep_mark(zone);
     zone->file = mark;
     put_file(zone, server_zone_file(zone, settings));
     return OK;
@@ -273,7 +273,7 @@ static void recall_file(struct server_zone *zone)
     }
     if (atomic_exchange(&zone->file_lost, false)) {
         keep_version(zone, NULL);
-        zone->file = zone->file_before;
+        zone->file = zone->file_before == NULL ? (struct file_mark){0} : *zone->file_before;
         zone->file.known = false;
     }
 }

@@ -50,6 +50,7 @@ static void free_later(void *context)
     ledger_zone_unref(zone->history);
     zone_unref(zone->zone);
     zone_version_unref(zone->file_version);
+    memory_free(zone->file_before);
     memory_free(zone);
 }
 
@@ -104,6 +105,17 @@ static struct server_zone *server_zone_new(struct server *server, struct zone_se
     count_questions(zone, settings);
     zone->history = ledger_zone_ref(ledger_add(server->ledger, zone->zone, zone));
     return zone;
+}
+
+void server_zone_keep_mark(struct server_zone *zone)
+{
+    bool is_first = !zone->file.known && !zone->file.serial_known;
+    if (!is_first && zone->file_before == NULL) {
+        zone->file_before = memory_new(sizeof(*zone->file_before));
+    }
+    if (zone->file_before != NULL) {
+        *zone->file_before = zone->file;
+    }
 }
 
 void server_zone_set_load_error(struct server_zone *zone, const char *text)

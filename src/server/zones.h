@@ -41,7 +41,7 @@ struct server_zone {
     struct file_mark file;             /* as the zone file was last read */
     struct zone_version *file_version; /* what it said, where the zone is merged; or NULL */
     struct included_files included;    /* ... and what it included */
-    struct file_mark file_before;      /* ... and the time before that */
+    struct file_mark *file_before;     /* ... and the time before that; NULL: there was none */
     _Atomic bool file_lost;            /* the ledger could not keep what the file made */
     bool restored;                     /* the store was asked */
     struct ledger_restored *lost;      /* zone_mend.c: what of a damaged history; or NULL */
@@ -81,6 +81,10 @@ void server_zone_unref(struct server_zone *zone);
 struct zone_settings *server_zone_settings(struct server_zone *zone);
 /* The zone's file as `settings` (held by the caller) say, borrowed from them; NULL: none. */
 const char *server_zone_file(const struct server_zone *zone, const struct zone_settings *settings);
+
+/* The mark of the file is about to be replaced: this one counts again should the change be lost. Of
+ * whoever holds load_busy. */
+void server_zone_keep_mark(struct server_zone *zone);
 
 /* What is wrong with the zone's file; NULL: nothing. One thread at a time per zone. */
 void server_zone_set_load_error(struct server_zone *zone, const char *text);
