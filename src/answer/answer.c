@@ -34,6 +34,7 @@ struct group {
     const struct answer_options *options;
     const struct zone_set *zones;
     int64_t now_s;
+    struct denial_memo memo;
     enum plan plans[GROUP];
     struct extended_error errors[GROUP];
     struct zone_lookup_item items[GROUP];
@@ -308,6 +309,7 @@ static void assemble(struct group *group, struct answer_query *asked, size_t i)
     a.authoritative = false;
     a.truncated = false;
     a.dnssec = query->edns.dnssec_ok;
+    a.memo = &group->memo;
     a.denial = DENIAL_UNKNOWN;
     a.error = group->errors[i];
     a.answered = NULL;
@@ -364,6 +366,7 @@ void answer_batch(const struct answer_options *options, const struct zone_set *z
     group.options = options;
     group.zones = zones;
     group.now_s = now_s;
+    group.memo.encloser = NULL;
     while (count != 0) {
         size_t here = count < GROUP ? count : GROUP;
         answer_group(&group, queries, here);
@@ -378,6 +381,7 @@ void answer_cut(const struct answer_options *options, int64_t now_s, struct answ
     group.options = options;
     group.zones = NULL;
     group.now_s = now_s;
+    group.memo.encloser = NULL;
     group.plans[0] = PLAN_RCODE;
     group.errors[0].set = false;
     group.items[0].version = NULL;

@@ -31,6 +31,21 @@ struct extended_error {
     const char *text;
 };
 
+/*
+ * What was found for the last closest encloser, kept for the questions of one batch: in a zone
+ * without deep names it is the apex for nearly all that do not exist, and half of their proof is
+ * the same. `encloser` is an owner of `version`; NULL: nothing is kept.
+ */
+struct denial_memo {
+    const struct zone_version *version;
+    const struct owner *encloser;
+    const struct owner *nsec3_match; /* NSEC3 of the encloser */
+    const struct owner
+        *wildcard; /* NSEC or NSEC3 that covers the wildcard, or matches it; or NULL */
+    struct rrset nsec3_match_rrset;
+    struct rrset wildcard_rrset;
+};
+
 struct answering {
     const struct answer_options *options;
     const struct zone_set *zones;
@@ -46,6 +61,7 @@ struct answering {
     bool authoritative;
     bool truncated; /* nothing more is written once this is set */
     bool dnssec;    /* DO is set: signatures and proofs go along */
+    struct denial_memo *memo;
     enum denial denial;
     struct nsec3_params nsec3; /* DENIAL_NSEC3 */
     struct extended_error error;

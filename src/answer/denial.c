@@ -108,10 +108,21 @@ static void write_nsec_for(struct answering *a, const uint8_t *name)
 
 static void write_nsec_for_wildcard(struct answering *a, const struct owner *encloser)
 {
-    struct name wildcard;
-    wildcard_of(owner_name(encloser), &wildcard);
-    if (wildcard.size != 0) {
-        write_nsec_for(a, wildcard.wire);
+    struct denial_memo *memo = a->memo;
+    if (memo->encloser != encloser || memo->version != a->version) {
+        struct name wildcard;
+        wildcard_of(owner_name(encloser), &wildcard);
+        memo->version = a->version;
+        memo->encloser = encloser;
+        memo->wildcard =
+            wildcard.size == 0 ? NULL : zone_version_nsec_before(a->version, wildcard.wire);
+        if (memo->wildcard != NULL &&
+            !owner_find_rrset(memo->wildcard, TYPE_NSEC, &memo->wildcard_rrset)) {
+            memo->wildcard = NULL;
+        }
+    }
+    if (memo->wildcard != NULL) {
+        write_proof(a, memo->wildcard, &memo->wildcard_rrset);
     }
 }
 

@@ -177,10 +177,47 @@ static unsigned labels_before(const uint8_t *name, const struct owner *encloser)
     return labels;
 }
 
+/* Keeps what the encloser and its wildcard have; where the encloser has no NSEC3 of its own, nothing
+ * is kept. */
+static bool remember(struct answering *a, const struct owner *encloser)
+{
+    struct denial_memo *memo = a->memo;
+    struct name wildcard;
+    struct hashed match = find(a, owner_name(encloser));
+    struct hashed wild = {.owner = NULL};
+    memo->encloser = NULL;
+    if (match.owner == NULL || !match.matches) {
+        return false;
+    }
+    wildcard_of(owner_name(encloser), &wildcard);
+    if (wildcard.size != 0) {
+        wild = find(a, wildcard.wire);
+    }
+    *memo = (struct denial_memo){
+        .version = a->version,
+        .encloser = encloser,
+        .nsec3_match = match.owner,
+        .wildcard = wild.owner,
+        .nsec3_match_rrset = match.rrset,
+        .wildcard_rrset = wild.rrset,
+    };
+    return true;
+}
+
 void nsec3_deny_name(struct answering *a, const uint8_t *name, const struct owner *encloser)
 {
+    const struct denial_memo *memo = a->memo;
     struct name wildcard;
-    const uint8_t *proven = prove_encloser(a, name, labels_before(name, encloser));
+    unsigned before = labels_before(name, encloser);
+    if ((memo->encloser == encloser && memo->version == a->version) || remember(a, encloser)) {
+        write_proof(a, memo->nsec3_match, &memo->nsec3_match_rrset);
+        write_for(a, name_skip_labels(name, before - 1));
+        if (memo->wildcard != NULL) {
+            write_proof(a, memo->wildcard, &memo->wildcard_rrset);
+        }
+        return;
+    }
+    const uint8_t *proven = prove_encloser(a, name, before);
     if (proven != NULL) {
         wildcard_of(proven, &wildcard);
         if (wildcard.size != 0) {

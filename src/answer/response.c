@@ -69,7 +69,9 @@ static ALWAYS_INLINE size_t find_tail(const struct response *r, const uint8_t *n
     uint16_t ending = response_name_ending(name, size);
     size_t literal = size - 1;
     *out_place = 0;
-    for (unsigned i = r->name_count; i-- != 0 && literal != 0;) {
+    /* A tail was written out once at most, so the order does not matter; the question and the names
+     * that came first are those in which others end. */
+    for (unsigned i = 0; i < r->name_count && literal != 0; i++) {
         if (r->names[i].ending == ending) {
             literal = match_tail(&r->names[i], name, size, literal, out_place);
         }
@@ -196,7 +198,7 @@ static bool write_compressed_rdata(struct response *r, const struct rrtype *rrty
     return true;
 }
 
-HOT static bool write_records(struct response *r, struct response_owner owner,
+HOT static bool write_records(struct response *r, struct response_owner *owner,
                               const struct rrset *rrset, uint16_t class, uint32_t ttl)
 {
     const struct rrtype *rrtype = rrtype_get(rrset->type);
@@ -210,7 +212,7 @@ HOT static bool write_records(struct response *r, struct response_owner owner,
     put_u32(fixed + 4, ttl);
     while (p != end) {
         size_t with_length = 2 + (size_t)get_u16(p);
-        if (!write_owner(r, &owner) || !fits(r, 8)) {
+        if (!write_owner(r, owner) || !fits(r, 8)) {
             return false;
         }
         memcpy(r->data + r->size, fixed, sizeof(fixed));
@@ -225,6 +227,12 @@ HOT static bool write_records(struct response *r, struct response_owner owner,
 }
 
 bool response_write_rrset(struct response *r, enum section section, struct response_owner owner,
+                          const struct rrset *rrset, uint16_t class, uint32_t ttl)
+{
+    return response_write_first(r, section, &owner, rrset, class, ttl);
+}
+
+bool response_write_first(struct response *r, enum section section, struct response_owner *owner,
                           const struct rrset *rrset, uint16_t class, uint32_t ttl)
 {
     size_t before = r->size;

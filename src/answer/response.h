@@ -153,6 +153,10 @@ static inline struct response_owner response_question_owner(const struct respons
 MUST_CHECK bool response_write_rrset(struct response *r, enum section section,
                                      struct response_owner owner, const struct rrset *rrset,
                                      uint16_t class, uint32_t ttl);
+/* The same; on success `owner` tells where its name stands, for what follows under it. */
+MUST_CHECK bool response_write_first(struct response *r, enum section section,
+                                     struct response_owner *owner, const struct rrset *rrset,
+                                     uint16_t class, uint32_t ttl);
 
 struct response_mark response_mark(const struct response *r);
 void response_rewind(struct response *r, const struct response_mark *mark);

@@ -21,7 +21,7 @@ static bool write_unit(struct answering *a, enum section section, struct respons
     }
     struct rrset signatures;
     struct response_mark mark = response_mark(r);
-    if (!response_write_rrset(r, section, as, rrset, class, ttl)) {
+    if (!response_write_first(r, section, &as, rrset, class, ttl)) {
         return false;
     }
     if (owner_find_rrsig(owner, rrset->type, &signatures)) {

@@ -5,6 +5,7 @@
  * of a hash is the end of one descent; the cursor merges the two, and `side` says which one it
  * stands in.
  */
+#include "base/encode.h"
 #include "zone/version_impl.h"
 
 static const struct owner *side_owner(const struct zone_cursor *cursor, unsigned side)
@@ -98,27 +99,6 @@ const struct owner *zone_version_nsec_before(const struct zone_version *version,
     return owner;
 }
 
-/* RFC 4648 7, lower case, without padding. */
-static size_t base32hex(struct slice bytes, uint8_t *out)
-{
-    static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
-    size_t size = 0;
-    unsigned bits = 0;
-    uint32_t held = 0;
-    for (size_t i = 0; i < bytes.size; i++) {
-        held = held << 8 | bytes.data[i];
-        bits += 8;
-        while (bits >= 5) {
-            bits -= 5;
-            out[size++] = (uint8_t)digits[held >> bits & 31];
-        }
-    }
-    if (bits > 0) {
-        out[size++] = (uint8_t)digits[held << (5 - bits) & 31];
-    }
-    return size;
-}
-
 const struct owner *zone_version_nsec3_before(const struct zone_version *version, struct slice hash,
                                               bool *exact)
 {
@@ -129,7 +109,7 @@ const struct owner *zone_version_nsec3_before(const struct zone_version *version
     }
     const uint8_t *apex = zone_version_name(version);
     uint8_t name[1 + LABEL_MAX_SIZE + NAME_MAX_SIZE];
-    name[0] = (uint8_t)base32hex(hash, name + 1);
+    name[0] = (uint8_t)base32hex_encode(hash, (char *)name + 1);
     if (1u + name[0] + version->apex->name_size > NAME_MAX_SIZE) {
         return NULL;
     }

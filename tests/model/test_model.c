@@ -164,6 +164,37 @@ static void check_short_way(const struct zone_set *set, struct slice message, ui
     }
 }
 
+struct asking {
+    size_t count;
+    size_t sizes[2 * QUESTIONS];
+    uint8_t messages[2 * QUESTIONS][QUERY_TEXT_SIZE];
+};
+
+/* Questions that are answered together get what each gets alone: what a batch shares is right. */
+static void check_together(const struct zone_set *set, const struct asking *asking)
+{
+    enum { ROOM = 2048 };
+    static uint8_t out[2 * QUESTIONS][ROOM];
+    static struct answer_query together[2 * QUESTIONS];
+    struct answer_options options = {.extras = ANSWER_MINIMAL};
+    for (size_t i = 0; i < asking->count; i++) {
+        together[i] =
+            (struct answer_query){.message = slice_of(asking->messages[i], asking->sizes[i]),
+                                  .transport = ANSWER_TCP,
+                                  .out = out[i],
+                                  .out_size = ROOM};
+    }
+    answer_batch(&options, set, 0, together, asking->count);
+    for (size_t i = 0; i < asking->count; i++) {
+        static uint8_t own[ROOM];
+        struct answer_query alone = together[i];
+        alone.out = own;
+        answer_batch(&options, set, 0, &alone, 1);
+        assert_int_equal(alone.response_size, together[i].response_size);
+        assert_memory_equal(own, out[i], alone.response_size);
+    }
+}
+
 static void check(const struct model_zone *model, const struct zone_set *set, const uint8_t *qname,
                   uint16_t qtype, bool dnssec_ok, uint32_t seed)
 {
@@ -206,13 +237,20 @@ static void compare(enum model_signing signing)
         uint32_t random = seed;
         model_zone_random(&model, seed, signing);
         struct zone_set *set = build(&model);
+        static struct asking asking;
+        asking.count = 0;
         for (unsigned i = 0; i < QUESTIONS; i++) {
             struct name qname;
             model_random_name(&model, &random, &qname);
             uint16_t qtype = types[model_random(&random, ARRAY_SIZE(types))];
             check(&model, set, qname.wire, qtype, false, seed);
             check(&model, set, qname.wire, qtype, true, seed);
+            for (unsigned dnssec_ok = 0; dnssec_ok < 2; dnssec_ok++, asking.count++) {
+                asking.sizes[asking.count] =
+                    build_query(qname.wire, qtype, dnssec_ok == 1, asking.messages[asking.count]);
+            }
         }
+        check_together(set, &asking);
         zone_set_unref(set);
         model_zone_deinit(&model);
     }
