@@ -35,6 +35,7 @@ enum { DELAY_MS = 1000, TIMES_THE_LAST = 10, RETRY_MS = 30000 };
 /* Takes the reference that the timer had. */
 static void start(struct server_zone *zone)
 {
+    zone->write_timed = false;
     atomic_store(&zone->write_queued, false);
     if (!atomic_load(&zone->gone)) {
         atomic_store(&zone->write_wanted, true);
@@ -53,6 +54,7 @@ static void set_timer(void *context)
     struct server_zone *zone = context;
     struct loop *loop = zone->server->main_loop;
     loop_timer_init(&zone->write_timer, due, zone);
+    zone->write_timed = true;
     loop_timer_set(loop, &zone->write_timer,
                    instant_add_ms(loop_now(loop), atomic_load(&zone->write_delay_ms)));
 }
@@ -88,7 +90,7 @@ static bool flush_zone(void *context, struct zone *zone)
 {
     struct server_zone *own = zone->context;
     (void)context;
-    if (atomic_load(&own->write_queued)) {
+    if (own->write_timed) {
         loop_timer_stop(own->server->main_loop, &own->write_timer);
         start(own);
     }

@@ -59,11 +59,12 @@ struct server_zone {
     _Atomic bool watch_told; /* the load under way was asked for by a change seen */
 
     /* write_back.c */
-    _Atomic bool write_queued;       /* the timer runs, with a reference, or is about to */
+    _Atomic bool write_queued;       /* the timer runs or is about to */
     _Atomic bool write_wanted;       /* the loader that looks at the file writes it then */
     _Atomic uint32_t write_delay_ms; /* of the timer */
     _Atomic uint32_t write_took_ms;  /* the last time */
-    struct loop_timer write_timer;   /* of the main thread */
+    struct loop_timer write_timer;   /* of the main thread ... */
+    bool write_timed;                /* ... and running, with a reference */
 
     _Atomic bool copy_busy; /* a loader writes the copy of a secondary */
     _Atomic bool copy_again;

@@ -151,6 +151,18 @@ def zone_with(serial, *lines):
     return simple_zone(NAME, serial, RECORDS + "\n".join(lines))
 
 
+def test_serial_methods_of_a_file_whose_author_forgot_it(test):
+    today = int(time.strftime("%Y%m%d00", time.gmtime()))
+    for method, least, most in (("increment", 11, 11), ("unixtime", int(time.time()), int(time.time()) + 100),
+                                ("date", today, today + 100)):
+        ours = running(test, f"serial-update-method {method};", name=method)
+        ours.write_zone(NAME, zone_with(10, "late A 192.0.2.1"))
+        ours.reload()
+        logged(test, ours, "zone file changed but its serial 10 did not: serving it as")
+        assert least <= test.serial(ours, NAME) <= most, (method, test.serial(ours, NAME))
+        assert values(test, ours, "late", "A") == ["192.0.2.1"]
+
+
 def test_auto_reload(test):
     """As editors and tools save: in place, by rename, through links; files that are included, too."""
     ours = running(test, OPEN, "auto-reload yes;")
