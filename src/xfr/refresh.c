@@ -88,6 +88,12 @@ void refresh_set_tls(struct refresh *r, uint32_t primary)
     r->primaries[primary].tls = true;
 }
 
+void refresh_set_health(struct refresh *r, uint32_t primary, struct peer_health *health)
+{
+    REQUIRE(primary < r->primary_count);
+    r->primaries[primary].health = health;
+}
+
 void refresh_start(struct refresh *r, const struct refresh_soa *soa, struct instant expires_at,
                    struct instant refresh_at, struct instant now)
 {
@@ -116,7 +122,17 @@ static const char *query_step(const struct refresh *r)
 
 static void query_failed(struct refresh *r, const char *text, struct instant now)
 {
-    if (r->tcp) {
+    struct peer_health *health = r->primaries[r->current].health;
+    if (!r->tcp) {
+        peer_health_silent(health, now);
+    }
+    if (r->tcp || refresh_should_turn(r, now) ||
+        (r->options.no_tcp && r->udp_tries >= r->options.soa_udp_tries)) {
+        peer_health_failed(health, now);
+    }
+    if (!r->tcp && refresh_should_turn(r, now)) {
+        refresh_primary_failed(r, query_step(r), text, now);
+    } else if (r->tcp) {
         refresh_primary_failed(r,
                                r->udp_tries >= r->options.soa_udp_tries
                                    ? "SOA query, unanswered over UDP, over TCP"
@@ -199,6 +215,9 @@ enum refresh_notify refresh_notified(struct refresh *r, uint32_t primary, bool h
                                      struct serial serial, struct instant now)
 {
     REQUIRE(primary == REFRESH_ANY_PRIMARY || primary < r->primary_count);
+    if (primary != REFRESH_ANY_PRIMARY) {
+        peer_health_answered(r->primaries[primary].health);
+    }
     if (has_serial && r->has_copy && !r->expired &&
         (!serial_before(r->soa.serial, serial) || refresh_is_held(r, serial))) {
         return REFRESH_NOTIFY_KNOWN;
@@ -239,6 +258,11 @@ void refresh_retransfer(struct refresh *r, struct instant now)
     refresh_now(r, now);
 }
 
+bool refresh_is_retransfer_due(const struct refresh *r)
+{
+    return r->force;
+}
+
 void refresh_retransfer_from(struct refresh *r, uint32_t primary, struct instant now)
 {
     REQUIRE(primary < r->primary_count);
@@ -267,6 +291,11 @@ void refresh_soa_failed(struct refresh *r, uint32_t ticket, enum refresh_failure
         return;
     }
     struct primary *primary = &r->primaries[r->current];
+    if (failure != REFRESH_UNREACHABLE) {
+        peer_health_answered(primary->health);
+    } else if (r->tcp) {
+        peer_health_failed(primary->health, now);
+    }
     switch (failure) {
     case REFRESH_NO_EDNS:
         if (!primary->plain) {
@@ -313,7 +342,7 @@ void refresh_transferred(struct refresh *r, uint32_t ticket, const struct refres
     r->expires_at = refresh_add_s(now, expire_s);
     r->primaries[r->current].failures = 0;
     r->behind = false;
-    r->force = false;
+    r->force = r->force && !r->any_serial; /* asked for while another transfer was under way */
     r->has_held = false;
     r->paid_until = instant_add_ms(r->paid_until, -(int64_t)r->options.spacing_ms);
     if (refresh_wants_newer(r) && !r->queued) {
@@ -382,6 +411,11 @@ void refresh_transfer_failed(struct refresh *r, uint32_t ticket, enum refresh_fa
         return;
     }
     struct primary *primary = &r->primaries[r->current];
+    if (failure == REFRESH_UNREACHABLE) {
+        peer_health_silent(primary->health, now);
+    } else {
+        peer_health_answered(primary->health);
+    }
     if (failure == REFRESH_NO_EDNS && !primary->plain) {
         primary->plain = true;
         refresh_give(r, REFRESH_TRANSFERRING);
@@ -431,5 +465,8 @@ struct refresh_primary_status refresh_primary_status(const struct refresh *r, ui
         .failures = p->failures,
         .last_error = p->error == NULL ? "" : p->error,
         .failed_at = p->failed_at,
+        .avoid_until = instant_before(p->avoid_until, peer_health_avoid_until(p->health))
+                           ? peer_health_avoid_until(p->health)
+                           : p->avoid_until,
     };
 }

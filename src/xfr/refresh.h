@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "wire/record.h"
+#include "xfr/peer_health.h"
 
 /* Zeros mean the defaults given here, which are BIND's where BIND has them. */
 struct refresh_options {
@@ -63,6 +64,10 @@ struct refresh *refresh_new(const struct refresh_options *options, uint32_t prim
 void refresh_free(struct refresh *refresh);
 /* This primary is asked over TLS alone: as over TCP, and never over UDP first. Before refresh_start. */
 void refresh_set_tls(struct refresh *refresh, uint32_t primary);
+/* What all zones know of this primary (peer_health.h): borrowed, outlives the machine. It is told
+ * what comes of each question, and a primary that it says is dead comes last. Before refresh_start.
+ */
+void refresh_set_health(struct refresh *refresh, uint32_t primary, struct peer_health *health);
 
 /*
  * Begins. soa NULL: there is no copy. Else a copy was loaded that is good until expires_at (which
@@ -91,6 +96,8 @@ enum refresh_notify refresh_notified(struct refresh *refresh, uint32_t primary, 
 /* The operator's word: look now; or fetch the whole zone now whatever its serial. */
 void refresh_now(struct refresh *refresh, struct instant now);
 void refresh_retransfer(struct refresh *refresh, struct instant now);
+/* One was asked for, and has not come through yet. */
+bool refresh_is_retransfer_due(const struct refresh *refresh);
 /* The copy is not that of `primary`: as refresh_retransfer, and this one is asked first. */
 void refresh_retransfer_from(struct refresh *refresh, uint32_t primary, struct instant now);
 
@@ -168,6 +175,7 @@ struct refresh_primary_status {
     uint32_t failures;      /* in a row */
     const char *last_error; /* "" since its last answer; borrowed until the next event */
     struct instant failed_at;
+    struct instant avoid_until; /* it comes last until then; the past: it does not */
 };
 struct refresh_primary_status refresh_primary_status(const struct refresh *refresh,
                                                      uint32_t primary);

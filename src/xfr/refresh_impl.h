@@ -9,7 +9,8 @@ struct primary {
     uint32_t visited_in; /* the round in which it was asked last */
     uint32_t failures;   /* in a row */
     struct instant avoid_until;
-    bool plain; /* no EDNS */
+    struct peer_health *health; /* or NULL */
+    bool plain;                 /* no EDNS */
     bool tls;
     bool has_serial;
     struct serial serial; /* that it showed last */
@@ -84,6 +85,8 @@ struct instant refresh_soonest(const struct refresh *r, struct instant now);
 uint64_t refresh_doubled(uint64_t first, uint32_t times, uint64_t last);
 void refresh_round_succeeded(struct refresh *r, struct instant now);
 void refresh_next_primary(struct refresh *r, struct instant now);
+/* The primary asked now is known to be dead, and there is another one to ask. */
+bool refresh_should_turn(const struct refresh *r, struct instant now);
 void refresh_primary_failed(struct refresh *r, const char *step, const char *text,
                             struct instant now);
 void refresh_primary_has_ours(struct refresh *r, const struct refresh_contact *contact,

@@ -98,6 +98,7 @@ void refresh_primary_showed(struct refresh *r, struct serial serial, struct inst
     primary->has_serial = true;
     primary->serial = serial;
     primary->answered_at = now;
+    peer_health_answered(primary->health);
     if (!r->has_error || r->last_error_primary != r->current) {
         clear_error(primary);
     }
@@ -143,9 +144,10 @@ void refresh_give_query(struct refresh *r, bool tcp)
     refresh_give(r, REFRESH_QUERYING);
 }
 
-static void begin_attempt(struct refresh *r, uint32_t primary)
+static void begin_attempt(struct refresh *r, uint32_t primary, struct instant now)
 {
     r->current = primary;
+    peer_health_asked(r->primaries[primary].health, now);
     r->primaries[primary].visited_in = r->round;
     r->first_ticket = r->ticket + 1;
     r->udp_tries = 0;
@@ -162,7 +164,18 @@ static void begin_attempt(struct refresh *r, uint32_t primary)
 
 static bool is_avoided(const struct primary *primary, struct instant now)
 {
-    return primary->failures != 0 && instant_before(now, primary->avoid_until);
+    return (primary->failures != 0 && instant_before(now, primary->avoid_until)) ||
+           peer_health_is_avoided(primary->health, now);
+}
+
+bool refresh_should_turn(const struct refresh *r, struct instant now)
+{
+    for (uint32_t i = 0; i < r->primary_count; i++) {
+        if (r->primaries[i].visited_in != r->round && !is_avoided(&r->primaries[i], now)) {
+            return peer_health_is_avoided(r->primaries[r->current].health, now);
+        }
+    }
+    return false;
 }
 
 /* The next primary of this round, or REFRESH_ANY_PRIMARY where all were asked. */
@@ -193,7 +206,7 @@ void refresh_begin_round(struct refresh *r, struct instant now)
     r->round++;
     r->paid_until = instant_add_ms(instant_before(r->paid_until, now) ? now : r->paid_until,
                                    r->options.spacing_ms);
-    begin_attempt(r, choose_primary(r, now));
+    begin_attempt(r, choose_primary(r, now), now);
 }
 
 /* When a round that nobody planned may begin: a few at once, then one each spacing_ms. */
@@ -268,7 +281,7 @@ void refresh_next_primary(struct refresh *r, struct instant now)
     if (next == REFRESH_ANY_PRIMARY) {
         round_failed(r, now);
     } else {
-        begin_attempt(r, next);
+        begin_attempt(r, next, now);
     }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the refresh machine does about a version that came and is held back. */
+/* What the refresh machine does about a version that came and is held back, or wanted whole. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -139,6 +139,26 @@ static void refresh_held_of_an_older_ticket_is_ignored(void **state)
     refresh_free(r);
 }
 
+static void refresh_retransfer_asked_for_during_a_transfer_follows_it(void **state)
+{
+    (void)state;
+    struct refresh *r = refresh_new(NULL, 2, 7);
+    refresh_start(r, &soa42, at_s(1209600), at_s(1000), at_s(0));
+    (void)refresh_notified(r, 1, true, (struct serial){43}, at_s(1));
+    struct refresh_action action = expect_step(r, REFRESH_TRANSFER, at_s(1));
+    assert_true(action.incremental);
+    refresh_retransfer_from(r, 1, at_s(1));
+    assert_true(refresh_is_retransfer_due(r));
+    refresh_transferred(r, action.ticket, &soa43, NULL, at_s(2));
+    action = expect_step(r, REFRESH_TRANSFER, refresh_deadline(r));
+    assert_false(action.incremental);
+    assert_int_equal(action.primary, 1);
+    refresh_transferred(r, action.ticket, &soa43, NULL, at_s(5));
+    assert_false(refresh_is_retransfer_due(r));
+    expect_step(r, REFRESH_WAIT, at_s(5));
+    refresh_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +167,7 @@ int main(void)
         cmocka_unit_test(refresh_retransfer_fetches_what_is_held),
         cmocka_unit_test(refresh_replaced_goes_on_from_the_version_let_in),
         cmocka_unit_test(refresh_without_a_copy_goes_on_asking),
+        cmocka_unit_test(refresh_retransfer_asked_for_during_a_transfer_follows_it),
         cmocka_unit_test(refresh_held_of_an_older_ticket_is_ignored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

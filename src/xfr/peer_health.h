@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What all zones together know of a server they ask: whether it answers, and which of its keys it
+ * takes. A primary of ten thousand zones that has died is found dead once, not ten thousand times.
+ * One thread.
+ */
+#ifndef XFR_PEER_HEALTH_H
+#define XFR_PEER_HEALTH_H
+
+#include "base/address.h"
+#include "base/clock.h"
+
+struct peer_health;
+struct peer_book;
+
+struct peer_book *peer_book_new(void);
+void peer_book_free(struct peer_book *book); /* NULL is fine; with all that it gave */
+/* That of an address and port, made where it is not known; lives as long as the book. O(1). */
+struct peer_health *peer_book_get(struct peer_book *book, const struct address *peer);
+
+/* All accept NULL: nothing is known, nothing noted. */
+
+/* It does not answer; others come first until this is over. */
+bool peer_health_is_avoided(const struct peer_health *health, struct instant now);
+/* Until when; the past: it is not. */
+struct instant peer_health_avoid_until(const struct peer_health *health);
+/* It is asked now. Where its time is just over, it is this one asker's risk: the others go on
+ * avoiding it until he knows. */
+void peer_health_asked(struct peer_health *health, struct instant now);
+void peer_health_answered(struct peer_health *health);
+/* One question brought no answer. Several in a row, whoever asked, and it counts as failed. */
+void peer_health_silent(struct peer_health *health, struct instant now);
+/* Everything that can be tried was tried: 30 seconds, doubled up to a quarter of an hour. */
+void peer_health_failed(struct peer_health *health, struct instant now);
+
+/* Of `count` keys for it: the one to sign with. */
+unsigned peer_health_key(const struct peer_health *health, unsigned count);
+/* It did not take key `which`, as peer_health_key said: the next is tried. */
+void peer_health_key_refused(struct peer_health *health, unsigned which, unsigned count);
+
+#endif
