@@ -345,6 +345,10 @@ static void primary_text(const json_t *primary, int64_t now_s, struct text *out)
     } else {
         text_add_str(out, "not reached since the start");
     }
+    if (has(primary, "avoided_until_s")) {
+        text_add_str(out, "; asked last, again first ");
+        add_in(out, number(primary, "avoided_until_s"), now_s);
+    }
     if (has(primary, "last_error")) {
         text_add_str(out, "; ");
         error_text(json_object_get(primary, "last_error"), now_s, out);

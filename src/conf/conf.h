@@ -450,9 +450,13 @@ struct conf_statistics_channel {
     struct conf_where where;
 };
 
+enum { CONF_KEYS_PER_SERVER = 4 };
+
 struct conf_server {
     struct prefix prefix;
-    const struct conf_key *const *keys;  /* `keys`, the last is NULL; or NULL */
+    /* `keys`, in the order they are tried, NULL behind the last; NULL: none. At most
+     * CONF_KEYS_PER_SERVER. */
+    const struct conf_key *const *keys;
     const struct conf_key *key;          /* the first of them, or NULL */
     const struct conf_setting *settings; /* conf_server_find */
     uint32_t setting_count;

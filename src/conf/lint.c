@@ -79,6 +79,14 @@ static bool is_host(const struct acl_element *element)
            element->prefix.bits == (element->prefix.address.family == 4 ? 32 : 128);
 }
 
+/* The host itself asks for transfers to look at them, not to keep a copy. */
+static bool is_this_host(const struct address *address)
+{
+    static const uint8_t v4[4] = {127, 0, 0, 1}, v6[16] = {[15] = 1};
+    return address->family == 4 ? memcmp(address->bytes, v4, sizeof(v4)) == 0
+                                : memcmp(address->bytes, v6, sizeof(v6)) == 0;
+}
+
 static bool is_notified(const struct conf_remotes *targets, const struct address *host)
 {
     for (uint32_t i = 0; i < targets->count; i++) {
@@ -102,6 +110,7 @@ static void look_at_transfer(void *context, const struct acl_element *element)
     }
     /* Where NS records are told as well, only the zone's content shows who is not. */
     if ((mode == CONF_NOTIFY_NO || mode == CONF_NOTIFY_EXPLICIT) && is_host(element) &&
+        !is_this_host(&element->prefix.address) &&
         !is_notified(conf_remotes(conf, lint->zone, CONF_ALSO_NOTIFY), &element->prefix.address)) {
         note(lint, element->where, "not-notified",
              "`%s` may transfer zone `%s` and is never notified of a change; add its address to "

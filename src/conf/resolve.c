@@ -370,6 +370,16 @@ static void move_blocks(struct loader *loader)
         if (keys != NULL) {
             servers[i].keys = keys->object;
             servers[i].key = servers[i].keys[0];
+            uint32_t count = 0;
+            while (servers[i].keys[count] != NULL) {
+                count++;
+            }
+            if (count > CONF_KEYS_PER_SERVER) {
+                loader_error(loader, keys->where,
+                             "%u keys for one server; %d can be tried, and two are enough for a "
+                             "rollover",
+                             count, CONF_KEYS_PER_SERVER);
+            }
         }
     }
     conf->servers = servers;

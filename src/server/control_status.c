@@ -157,6 +157,7 @@ static json_t *primaries_array(const struct sync_report *report)
         }
         put_time(object, "last_contact_at_s", primary->answered_at_s);
         put_number(object, "failures", primary->failures);
+        put_time(object, "avoided_until_s", primary->avoided_until_s);
         if (primary->error != NULL) {
             json_t *error = json_object();
             put_text(error, "text", primary->error);

@@ -111,6 +111,20 @@ static int64_t server_says(const struct conf_server *server, enum conf_id id, in
     return setting == NULL ? otherwise : setting->number;
 }
 
+/* `several` is what a `server` statement lists; NULL: there is the one in remote->tsig, or none. */
+static void fill_keys(const struct settings *settings, struct remote *remote,
+                      const struct conf_key *const *several)
+{
+    if (several == NULL) {
+        remote->keys[0] = remote->tsig;
+        remote->key_count = remote->tsig != NULL;
+        return;
+    }
+    for (unsigned i = 0; i < CONF_KEYS_PER_SERVER && several[i] != NULL; i++) {
+        remote->keys[remote->key_count++] = key_table_find(&settings->keys, several[i]->wire);
+    }
+}
+
 static struct remote *copy_remotes(struct settings *settings, const struct conf_zone *zone,
                                    const struct conf_remotes *remotes, enum conf_id source4,
                                    enum conf_id source6, uint16_t default_port, size_t *out_count)
@@ -144,6 +158,7 @@ static struct remote *copy_remotes(struct settings *settings, const struct conf_
                                                          : NULL;
         copy->key = key == NULL ? NULL : key->name;
         copy->tsig = key == NULL ? NULL : key_table_find(&settings->keys, key->wire);
+        fill_keys(settings, copy, remote->key != NULL || server == NULL ? NULL : server->keys);
         copy->tls = remote->tls == NULL ? NULL : tls_table_want(&settings->tls, remote->tls, true);
         copy->transfers = clamp_u32(server_says(server, CONF_TRANSFERS, 0));
         copy->no_edns = server_says(server, CONF_EDNS, 1) == 0;

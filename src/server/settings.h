@@ -26,10 +26,13 @@
 
 /* A server to talk to: a primary, or one to notify. */
 struct remote {
-    struct address address;  /* with port */
-    struct address source;   /* family 0: any */
-    const char *key;         /* TSIG key name, or NULL */
-    struct tsig_key *tsig;   /* that key; borrowed from the settings' table */
+    struct address address; /* with port */
+    struct address source;  /* family 0: any */
+    const char *key;        /* TSIG key name, or NULL */
+    struct tsig_key *tsig;  /* that key; borrowed from the settings' table */
+    /* Where `server` gives several: all of them, `tsig` first, in the order they are tried. */
+    struct tsig_key *keys[CONF_KEYS_PER_SERVER];
+    unsigned key_count;
     struct tls_context *tls; /* NULL: not over TLS; borrowed from the settings' table */
     uint16_t udp_size;       /* that we offer it by EDNS */
     bool no_edns;            /* `edns no` */

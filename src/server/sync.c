@@ -394,6 +394,9 @@ static void run_transfer_ended(void *context)
             }
             break;
         case TRANSFER_FAILED:
+            if (result->key_refused) {
+                sync_refresh_key_refused(zone, &result->peer, result->key_at);
+            }
             refresh_transfer_failed(zone->sync.refresh, message->ticket, result->failure,
                                     result->text, now);
             break;
@@ -552,6 +555,7 @@ enum result sync_new(struct server *server, struct sync **out, struct error *err
     if (result == OK) {
         server_set_rcu_hooks(sync->loop);
         sync->asker = asker_new(sync->server, sync->loop);
+        sync->peers = peer_book_new();
         sync->pace = notify_pace_new(sync_notify_turn);
         result = resolver_new(&sync->resolver, err);
     }
@@ -589,6 +593,7 @@ void sync_free(struct sync *sync)
     sync_stop(sync);
     resolver_free(sync->resolver);
     notify_pace_free(sync->pace);
+    peer_book_free(sync->peers);
     asker_free(sync->asker);
     loop_free(sync->loop);
     memory_free(sync->zones);

@@ -50,9 +50,11 @@ struct sync_zone {
     uint32_t soa_ticket;
     uint16_t soa_id;
     uint32_t soa_primary;
-    bool soa_edns;
     struct sync_proof *proof; /* secondaries of which a fingerprint was shown; or NULL */
     uint32_t told_rounds;     /* failed rounds in a row that the log knows of */
+    uint8_t soa_key;          /* which of its keys */
+    uint8_t soa_keys_tried;   /* for this question, those refused */
+    bool soa_edns, soa_tcp;
     struct notify_target **targets;
     size_t target_count;
     struct instant ns_resolved_at; /* when the names of the NS set were last resolved */
@@ -111,6 +113,9 @@ struct transfer_result {
     bool has_fingerprint; /* the primary showed what its version comes to */
     struct zone_fingerprint fingerprint;
     uint32_t primary;
+    struct address peer; /* who was asked */
+    unsigned key_at;     /* with which of its keys (struct remote) */
+    bool key_refused;    /* which it did not take */
     char text[512];
 };
 /* `may_wait`: some milliseconds, with others. */

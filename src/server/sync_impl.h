@@ -9,6 +9,7 @@
 #include "server/sync.h"
 #include "server/zones.h"
 #include "xfr/notify_out.h"
+#include "xfr/peer_health.h"
 
 struct resolver;
 
@@ -18,6 +19,7 @@ struct sync {
     struct asker *asker;
     struct resolver *resolver;
     struct notify_pace *pace;
+    struct peer_book *peers; /* who is alive, which key each takes */
     struct send_rate notifies, first_notifies, soa_queries;
     pthread_t thread;
     bool running;
@@ -73,7 +75,14 @@ struct instant sync_refresh_step(struct sync *sync, struct server_zone *zone,
                                  const struct zone_settings *settings);
 /* A primary answered: how long the copy is good is to be known after a crash as well. */
 void sync_refresh_contacted(struct server_zone *zone);
+/* A primary at this address did not take the key that a transfer was asked for with. */
+void sync_refresh_key_refused(struct server_zone *zone, const struct address *peer, unsigned which);
 struct refresh_soa sync_refresh_soa(struct zone_version *version);
+/* The key to sign with for this server, borrowed from the settings; NULL: none. `out_which`: its
+ * number, for sync_key_refused. */
+struct tsig_key *sync_key(struct sync *sync, const struct remote *remote, unsigned *out_which);
+/* It did not take that key: where there are several, the next one is tried. True: there is one. */
+bool sync_key_refused(struct sync *sync, const struct remote *remote, unsigned which);
 /* Tells whether the list of primaries, or what governs asking them, changed. */
 uint64_t sync_primaries_mark(const struct zone_settings *settings);
 /* Runs the zone's machines and sets its timer. */

@@ -240,10 +240,11 @@ void sync_notify_targets(struct sync *sync, struct server_zone *zone,
         !(settings->notify_mode == NOTIFY_PRIMARY_ONLY && settings->role != ROLE_PRIMARY)) {
         for (size_t i = 0; i < settings->notify_count; i++) {
             const struct remote *remote = &settings->notify[i];
+            unsigned which;
             list_add(&list, zone,
                      &(struct notify_target){.address = remote->address,
                                              .source = remote->source,
-                                             .key = remote->tsig,
+                                             .key = sync_key(sync, remote, &which),
                                              .tls = remote->tls,
                                              .padding = remote->padding});
         }
@@ -309,6 +310,29 @@ static void failed(struct notify_target *target, const char *why)
     }
 }
 
+/* The target did not take the key; where `server` gives it several, the next try has the next. */
+static void turn_key(struct notify_target *target)
+{
+    struct sync *sync = target->zone->server->sync;
+    struct zone_settings *settings = server_zone_settings(target->zone);
+    for (size_t i = 0; i < settings->notify_count; i++) {
+        const struct remote *remote = &settings->notify[i];
+        unsigned which = 0;
+        if (!address_equal(&remote->address, &target->address) || remote->key_count < 2) {
+            continue;
+        }
+        while (which < remote->key_count && target->key != NULL &&
+               !name_equal(tsig_key_name(remote->keys[which]), tsig_key_name(target->key))) {
+            which++;
+        }
+        (void)sync_key_refused(sync, remote, which);
+        tsig_key_unref(target->key);
+        target->key = tsig_key_ref(sync_key(sync, remote, &which));
+        break;
+    }
+    settings_unref(settings->settings);
+}
+
 static void notify_done(void *context, struct slice reply, const struct error *failure)
 {
     struct notify_target *target = context;
@@ -317,6 +341,9 @@ static void notify_done(void *context, struct slice reply, const struct error *f
     unsigned rcode;
     struct error err = {0};
     if (failure != NULL) {
+        if (failure->code == ERR_BAD_AUTH) {
+            turn_key(target);
+        }
         failed(target, failure->text);
     } else if (notify_ack_read(reply, zone->zone->name, zone->zone->class, target->id, &rcode,
                                &err) != OK) {

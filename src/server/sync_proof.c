@@ -88,6 +88,9 @@ static void diverged(struct server_zone *zone, const struct zone_settings *setti
 {
     struct sync_proof *proof = zone->sync.proof;
     proof->state = PROOF_DIVERGED;
+    if (refresh_is_retransfer_due(zone->sync.refresh)) {
+        return; /* known, and about to be healed */
+    }
     atomic_fetch_add_explicit(&zone->server->counters.copies_diverged, 1, memory_order_relaxed);
     if (proof->has_healed && is_same(&proof->healed, &proof->shown)) {
         log_verdict(zone, settings, LOG_ERROR, "copy_differs_still", "still differs from",

@@ -33,11 +33,72 @@ void sync_refresh_contacted(struct server_zone *zone)
 static void note_key(struct server_zone *zone, uint32_t primary)
 {
     struct zone_settings *settings = server_zone_settings(zone);
-    if (primary < settings->primary_count && settings->primaries[primary].tsig != NULL) {
-        key_usage_note(zone->server->key_usage, tsig_key_name(settings->primaries[primary].tsig),
-                       &settings->primaries[primary].address, KEY_FOR_REFRESH, clock_wall_s());
+    if (primary < settings->primary_count) {
+        const struct remote *asked = &settings->primaries[primary];
+        struct tsig_key *key =
+            zone->sync.soa_key < asked->key_count ? asked->keys[zone->sync.soa_key] : NULL;
+        key_usage_note(zone->server->key_usage, key == NULL ? NULL : tsig_key_name(key),
+                       &asked->address, KEY_FOR_REFRESH, clock_wall_s());
     }
     settings_unref(settings->settings);
+}
+
+struct tsig_key *sync_key(struct sync *sync, const struct remote *remote, unsigned *out_which)
+{
+    *out_which =
+        remote->key_count < 2
+            ? 0
+            : peer_health_key(peer_book_get(sync->peers, &remote->address), remote->key_count);
+    return remote->key_count == 0 ? NULL : remote->keys[*out_which];
+}
+
+bool sync_key_refused(struct sync *sync, const struct remote *remote, unsigned which)
+{
+    if (remote->key_count < 2) {
+        return false;
+    }
+    peer_health_key_refused(peer_book_get(sync->peers, &remote->address), which, remote->key_count);
+    return true;
+}
+
+void sync_refresh_key_refused(struct server_zone *zone, const struct address *peer, unsigned which)
+{
+    struct zone_settings *settings = server_zone_settings(zone);
+    for (size_t i = 0; i < settings->primary_count; i++) {
+        if (address_equal(&settings->primaries[i].address, peer)) {
+            (void)sync_key_refused(zone->server->sync, &settings->primaries[i], which);
+            break;
+        }
+    }
+    settings_unref(settings->settings);
+}
+
+static void query_soa(struct sync *sync, struct server_zone *zone,
+                      const struct zone_settings *settings, const struct refresh_action *action);
+
+/* The primary did not take the key of the SOA query. True: it is asked again with another one, and
+ * the machine need not know. */
+static bool ask_with_next_key(struct server_zone *zone)
+{
+    struct sync_zone *state = &zone->sync;
+    struct sync *sync = zone->server->sync;
+    struct zone_settings *settings = server_zone_settings(zone);
+    bool asks = false;
+    if (state->soa_primary < settings->primary_count) {
+        const struct remote *primary = &settings->primaries[state->soa_primary];
+        asks = sync_key_refused(sync, primary, state->soa_key) &&
+               ++state->soa_keys_tried < primary->key_count;
+    }
+    if (asks) {
+        struct refresh_action again = {.kind = REFRESH_QUERY_SOA,
+                                       .ticket = state->soa_ticket,
+                                       .primary = state->soa_primary,
+                                       .tcp = state->soa_tcp,
+                                       .edns = state->soa_edns};
+        query_soa(sync, zone, settings, &again);
+    }
+    settings_unref(settings->settings);
+    return asks;
 }
 
 static void soa_done(void *context, struct slice reply, const struct error *failure)
@@ -55,6 +116,9 @@ static void soa_done(void *context, struct slice reply, const struct error *fail
         .id = state->soa_id,
         .with_edns = state->soa_edns,
     };
+    if (failure != NULL && failure->code == ERR_BAD_AUTH && ask_with_next_key(zone)) {
+        return;
+    }
     if (failure != NULL) {
         bool answered = failure->code == ERR_BAD_AUTH || failure->code == ERR_FORMAT;
         refresh_soa_failed(state->refresh, state->soa_ticket,
@@ -86,10 +150,13 @@ static void query_soa(struct sync *sync, struct server_zone *zone,
     const struct remote *primary = &settings->primaries[action->primary];
     ask_cancel(state->soa_ask);
     state->soa_ask = NULL;
+    state->soa_keys_tried = state->soa_ticket == action->ticket ? state->soa_keys_tried : 0;
     state->soa_ticket = action->ticket;
+    state->soa_tcp = action->tcp;
     state->soa_edns = action->edns && !primary->no_edns;
     state->soa_primary = action->primary;
     uint8_t buffer[600];
+    unsigned which = 0;
     struct error err = {0};
     if (asker_draw_id(sync->asker, &state->soa_id, &err) == OK) {
         struct soa_query query = {.zone = zone->zone->name,
@@ -106,9 +173,10 @@ static void query_soa(struct sync *sync, struct server_zone *zone,
                                                       : ASK_UDP,
             .tls = primary->tls,
             .padding = primary->padding,
-            .key = primary->tsig,
+            .key = sync_key(sync, primary, &which),
             .stream_ms = SOA_TCP_MS,
         };
+        state->soa_key = (uint8_t)which;
         if (ask_start(sync->asker, &target, state->soa_id, slice_of(buffer, size), soa_done, zone,
                       &state->soa_ask, &err) == OK) {
             return;
@@ -159,6 +227,15 @@ static void log_failure(struct server_zone *zone, const struct zone_settings *se
                       LOG_NUM("next_try_s", next_ms == INT64_MAX ? -1 : next_ms / 1000));
 }
 
+static void start_transfer(struct sync *sync, struct server_zone *zone,
+                           const struct zone_settings *settings,
+                           const struct refresh_action *action)
+{
+    unsigned which;
+    struct tsig_key *key = sync_key(sync, &settings->primaries[action->primary], &which);
+    transfer_in_start(sync->server->transfers, zone, action, key, which);
+}
+
 struct instant sync_refresh_step(struct sync *sync, struct server_zone *zone,
                                  const struct zone_settings *settings)
 {
@@ -189,7 +266,7 @@ struct instant sync_refresh_step(struct sync *sync, struct server_zone *zone,
             query_soa(sync, zone, settings, &action);
             break;
         case REFRESH_TRANSFER:
-            transfer_in_start(sync->server->transfers, zone, &action);
+            start_transfer(sync, zone, settings, &action);
             break;
         case REFRESH_EXPIRE:
             expire(zone);
@@ -249,6 +326,9 @@ void sync_refresh_configure(struct server_zone *zone, const struct zone_settings
                                  hash_bytes(zone->zone->hash, "refresh", 7));
     state->primaries_mark = mark;
     for (size_t i = 0; i < settings->primary_count; i++) {
+        refresh_set_health(
+            state->refresh, (uint32_t)i,
+            peer_book_get(zone->server->sync->peers, &settings->primaries[i].address));
         if (settings->primaries[i].tls != NULL) {
             refresh_set_tls(state->refresh, (uint32_t)i);
         }

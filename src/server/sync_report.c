@@ -95,6 +95,9 @@ static void fill_primaries(const struct inquiry *inquiry, const struct zone_sett
             .answered_at_s = status.has_serial ? wall_of(inquiry, status.answered_at) : 0,
             .failed_at_s = status.last_error[0] != '\0' ? wall_of(inquiry, status.failed_at) : 0,
             .failures = status.failures,
+            .avoided_until_s = instant_before(inquiry->now, status.avoid_until)
+                                   ? wall_of(inquiry, status.avoid_until)
+                                   : 0,
             .error = copy_text(status.last_error),
         };
     }

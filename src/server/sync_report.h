@@ -35,6 +35,7 @@ struct sync_primary_report {
     bool has_serial;
     struct serial serial;
     int64_t answered_at_s, failed_at_s;
+    int64_t avoided_until_s; /* it does not answer, and is asked last until then; 0: it is not */
     uint32_t failures;
     char *error; /* NULL: none since it answered */
 };

@@ -69,7 +69,10 @@ static void end_transfer(struct transfer *transfer, struct transfer_result *resu
 
 void transfer_fail(struct transfer *transfer, const struct error *err)
 {
-    struct transfer_result result = {.outcome = TRANSFER_FAILED};
+    struct transfer_result result = {.outcome = TRANSFER_FAILED,
+                                     .peer = transfer->peer,
+                                     .key_at = transfer->key_at,
+                                     .key_refused = err->code == ERR_BAD_AUTH};
     result.failure = err->code == ERR_TIMEOUT || err->code == ERR_CLOSED || err->code == ERR_IO
                          ? REFRESH_UNREACHABLE
                          : REFRESH_FAILED;

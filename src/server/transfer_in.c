@@ -483,7 +483,7 @@ static void run_start(void *context)
 }
 
 void transfer_in_start(struct transfers *transfers, struct server_zone *zone,
-                       const struct refresh_action *action)
+                       const struct refresh_action *action, struct tsig_key *key, unsigned key_at)
 {
     struct zone_settings *settings = server_zone_settings(zone);
     const struct remote *primary = &settings->primaries[action->primary];
@@ -493,7 +493,8 @@ void transfer_in_start(struct transfers *transfers, struct server_zone *zone,
     transfer->peer = primary->address;
     transfer->at_once = primary->transfers;
     transfer->source = primary->source;
-    transfer->key = tsig_key_ref(primary->tsig);
+    transfer->key = tsig_key_ref(key);
+    transfer->key_at = key_at;
     transfer->tls = tls_context_ref(primary->tls);
     transfer->padding = primary->padding;
     address_format(&primary->address, true, transfer->address);

@@ -24,9 +24,10 @@ MUST_CHECK enum result transfers_new(struct server *server, unsigned threads,
 /* Ends the threads; transfers under way are dropped. NULL is fine. */
 void transfers_free(struct transfers *transfers);
 
-/* Sync thread: carries out a REFRESH_TRANSFER; ends with one sync_transfer_ended. */
+/* Sync thread: carries out a REFRESH_TRANSFER; ends with one sync_transfer_ended. `key` is shared, or
+ * NULL; `key_at` is its number among the primary's. */
 void transfer_in_start(struct transfers *transfers, struct server_zone *zone,
-                       const struct refresh_action *action);
+                       const struct refresh_action *action, struct tsig_key *key, unsigned key_at);
 
 /*
  * A question to a server over TLS, on the connection that transfers from it use, and its reply with

@@ -63,6 +63,7 @@ struct transfer {
     struct axfr_in *axfr; /* one of these two */
     struct ixfr_in *ixfr;
     struct tsig_key *key; /* a reference, or NULL */
+    unsigned key_at;      /* which of the primary's keys (struct remote) */
     struct tsig tsig;     /* of the request that is under way */
     struct loop_timer deadline;
     struct instant started;
