@@ -16,6 +16,12 @@
 #include "net/socket_impl.h"
 #include "net/stream_impl.h"
 
+/*
+ * The kernel would take megabytes for a peer that reads nothing. So much that was not sent yet is
+ * enough to keep it busy, and what is in flight is not counted in it.
+ */
+enum { UNSENT_BYTES = 256 * 1024 };
+
 const struct stream_options stream_defaults = {
     .in_first_bytes = 2048,
     .queue_max_bytes = 512 * 1024,
@@ -33,6 +39,7 @@ static enum result stream_start(struct stream *s, struct stream **out, struct er
 {
     loop_timer_init(&s->timer, stream_due, s);
     socket_wish(s->fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    socket_wish(s->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES);
     unsigned events = s->state == STREAM_CONNECTING ? LOOP_WRITE : LOOP_READ;
     if (s->state == STREAM_SECURING) {
         stream_secure(s);

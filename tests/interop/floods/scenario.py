@@ -59,6 +59,13 @@ def ask_honestly(test, server, seconds):
     return sorted(took)
 
 
+def kernel_queues(server):
+    """Octets that the kernel holds for each client that has not taken them, of the server's connections."""
+    rows = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [int(row[4].split(":")[0], 16) for row in rows
+            if int(row[1].split(":")[1], 16) == server.port and row[3] == "01"]
+
+
 def under(test, server, kind, number, seconds=3, grows_kib=128 * 1024):
     """Everything that must hold while one flood runs; gives what was measured."""
     before = rss_kib(server)
@@ -66,12 +73,14 @@ def under(test, server, kind, number, seconds=3, grows_kib=128 * 1024):
     time.sleep(0.5)
     lines = len(test.transfer(server, NAME))
     took = ask_honestly(test, server, seconds - 1)
+    queues = kernel_queues(server)
     done = result(flood)
     grown = rss_kib(server, "VmHWM") - before
     print(f"{kind}: {done}, {len(took)} honest questions, p99 {took[len(took) * 99 // 100] * 1000:.1f} ms, "
           f"memory +{grown} KiB")
     assert lines == 20006, f"the transfer of a partner had {lines} records under {kind}"
     assert server.process.poll() is None, "the server died"
+    assert max(queues, default=0) < 1024 * 1024, "the kernel holds megabytes for one who does not read"
     assert grown < grows_kib, f"{kind}: memory grew by {grown} KiB"
     return done
 

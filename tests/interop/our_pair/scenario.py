@@ -220,6 +220,7 @@ def test_pipelined_and_interleaved_on_tcp(test):
     """X7, RFC 7766: questions and a transfer on one connection, each answered."""
     primary, _ = pair(test, simple_zone(NAME, 1, "\n".join(f"h{i} A 192.0.2.{i % 250}" for i in range(3000))))
     primary.start()
+    test.wait_serial(primary, NAME, 1)
     sock = socket.create_connection((primary.address, primary.port), timeout=10)
     queries = [dns.message.make_query(f"h{i}.{NAME}", "A", id=i + 1) for i in range(50)]
     axfr = dns.message.make_query(NAME, "AXFR", id=999)
