@@ -216,7 +216,7 @@ static void refuse_other_sockets(struct filter *filter)
     add(filter, (struct sock_filter)LOAD(CALL));
     add(filter, (struct sock_filter)SKIP_UNLESS(BPF_JEQ, SYS_socket, COUNT + 2));
     add(filter, (struct sock_filter)LOAD(ARGUMENT(0)));
-    for (unsigned char i = 0; i < COUNT; i++) {
+    for (unsigned i = 0; i < COUNT; i++) {
         add(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, families[i],
                                                  (unsigned char)(COUNT - i), 0));
     }
