@@ -51,6 +51,12 @@ static enum result read_file(const char *what, const char *path, struct text *ou
         }
         return ERR_IO;
     }
+    if (S_ISREG(status.st_mode) && status.st_size > 0 && status.st_size <= FILE_MAX_BYTES) {
+        /* In one piece, so that growing leaves no copy of a key behind. */
+        out->capacity = (size_t)status.st_size + 1;
+        out->bytes = memory_new(out->capacity);
+        out->bytes[0] = '\0';
+    }
     char buffer[8192];
     ssize_t got = 0;
     while (S_ISREG(status.st_mode) && out->size <= FILE_MAX_BYTES &&

@@ -152,6 +152,7 @@ static json_t *primaries_array(const struct sync_report *report)
         json_t *object = json_object();
         put_address(object, "address", &primary->address);
         put_text(object, "key", primary->key);
+        put_text(object, "tls", primary->tls);
         if (primary->has_serial) {
             put_number(object, "serial", primary->serial.value);
         }
@@ -180,6 +181,7 @@ static json_t *target_object(const struct sync_target_report *target, const stru
     json_t *object = json_object();
     put_address(object, "address", &target->address);
     put_text(object, "key", target->key);
+    put_text(object, "tls", target->tls);
     put_text(object, "from", target->from_ns_set ? "ns" : "also-notify");
     put_text(object, "state", states[target->state]);
     if (target->known_at_s != 0) {

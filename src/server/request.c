@@ -77,7 +77,8 @@ static bool may_know_fingerprint(void *context, const struct zone *zone,
     struct access_subject subject = {.peer = query->peer,
                                      .key = query->key,
                                      .transport = query->transport,
-                                     .tls_names = query->tls_names};
+                                     .tls_names = query->tls_names,
+                                     .local_port = query->local == NULL ? 0 : query->local->port};
     return access_allowed(atomic_load_explicit(&own->settings, memory_order_acquire),
                           ACCESS_TRANSFER, &subject, NULL, 0);
 }

@@ -88,9 +88,7 @@ uint16_t settings_response_padding(const struct settings *settings, const struct
                                    struct slice tls_names)
 {
     const struct conf_padding *padding = conf_response_padding(settings->conf);
-    struct acl_subject subject = {.peer = peer,
-                                  .transport = ACL_TLS,
-                                  .tls_names = tls_names};
+    struct acl_subject subject = {.peer = peer, .transport = ACL_TLS, .tls_names = tls_names};
     own_addresses_describe(settings_own(settings), &subject);
     return acl_match(padding->clients, &subject).allowed ? (uint16_t)padding->block : 0;
 }

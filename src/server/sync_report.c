@@ -80,6 +80,11 @@ static int64_t contact_of(const struct inquiry *inquiry, struct server_zone *zon
     return at_s;
 }
 
+static const char *tls_name(const struct remote *remote)
+{
+    return remote->tls == NULL ? NULL : tls_context_name(remote->tls);
+}
+
 static void fill_primaries(const struct inquiry *inquiry, const struct zone_settings *settings,
                            const struct refresh *refresh, struct sync_report *report)
 {
@@ -90,6 +95,7 @@ static void fill_primaries(const struct inquiry *inquiry, const struct zone_sett
         report->primaries[i] = (struct sync_primary_report){
             .address = settings->primaries[i].address,
             .key = settings->primaries[i].key,
+            .tls = tls_name(&settings->primaries[i]),
             .has_serial = status.has_serial,
             .serial = status.serial,
             .answered_at_s = status.has_serial ? wall_of(inquiry, status.answered_at) : 0,
@@ -156,12 +162,12 @@ static enum sync_target_state target_state(const struct notify_target *target,
     return target->acked_at_s != 0 ? SYNC_TARGET_TOLD : SYNC_TARGET_UNTOLD;
 }
 
-static const char *target_key(const struct zone_settings *settings,
-                              const struct notify_target *target)
+static const struct remote *target_remote(const struct zone_settings *settings,
+                                          const struct notify_target *target)
 {
     for (size_t i = 0; i < settings->notify_count && !target->from_ns_set; i++) {
         if (address_equal(&settings->notify[i].address, &target->address)) {
-            return settings->notify[i].key;
+            return &settings->notify[i];
         }
     }
     return NULL;
@@ -181,9 +187,11 @@ static void fill_targets(const struct inquiry *inquiry, const struct zone_settin
     for (size_t i = 0; i < state->target_count; i++) {
         const struct notify_target *target = state->targets[i];
         bool pending = notify_out_is_pending(&target->machine);
+        const struct remote *remote = target_remote(settings, target);
         report->targets[i] = (struct sync_target_report){
             .address = target->address,
-            .key = target_key(settings, target),
+            .key = remote == NULL ? NULL : remote->key,
+            .tls = remote == NULL ? NULL : tls_name(remote),
             .from_ns_set = target->from_ns_set,
             .state = target_state(target, version == NULL ? NULL : &current),
             .has_announced = pending || target->acked_at_s != 0,

@@ -32,6 +32,7 @@ enum sync_activity { SYNC_IDLE, SYNC_WAITING_TO_RETRY, SYNC_QUERYING, SYNC_TRANS
 struct sync_primary_report {
     struct address address;
     const char *key; /* borrowed from the zone's settings, as `settings` below; or NULL */
+    const char *tls; /* name of the `tls` block, likewise */
     bool has_serial;
     struct serial serial;
     int64_t answered_at_s, failed_at_s;
@@ -52,6 +53,7 @@ enum sync_target_state {
 struct sync_target_report {
     struct address address;
     const char *key; /* as above */
+    const char *tls;
     bool from_ns_set;
     enum sync_target_state state;
     struct serial announced, acked,

@@ -68,6 +68,10 @@ def connections(server):
     return [line for line in server.log().splitlines() if "connected to " in line and "by TLS" in line]
 
 
+def zone_status(server, zone=NAME):
+    return control(server, "status", [zone])[0]["zone"]
+
+
 def dig_axfr(server, zone=NAME):
     return subprocess.run(["dig", f"@{server.address}", "-p", str(server.port), "+tcp", zone, "AXFR"],
                           capture_output=True, text=True, timeout=20, check=False).stdout
@@ -82,6 +86,9 @@ def test_our_pair_strict(test):
     assert "certificate=verified" in secondary.log()
     assert "transport=tls" in primary.log()
     assert len(connections(secondary)) == 1, connections(secondary)
+    # What the copy is compared by goes to those who may transfer, so by TLS to this one.
+    test.wait_for("the proof", lambda: zone_status(secondary).get("proof", {}).get("verdict") == "identical", 10)
+    assert zone_status(secondary)["primaries"][0]["tls"] == "up"
     # Plain TCP does not get the zone, whoever asks.
     assert "Transfer failed" in dig_axfr(primary)
     assert "denied" in primary.log() and "no element matches" in primary.log()
@@ -294,6 +301,7 @@ def test_many_zones_over_one_connection(test):
     secondary.stop()
     secondary.log_path().rename(secondary.home / "log.first")
     secondary.start()
+    test.wait_for("all zones loaded", lambda: "all zones loaded" in secondary.log())
     control(secondary, "refresh", zones)
     test.wait_for("all zones asked for", lambda: refreshed(secondary, zones) == len(zones), 60)
     assert len(connections(secondary)) == 1, connections(secondary)
