@@ -108,8 +108,7 @@ enum conf_check conf_check_names(const struct conf *conf, const struct conf_zone
     return (enum conf_check)conf_number(conf, zone, id);
 }
 
-/* Lists of servers are compared by what is in them: a thousand zones name the same primaries, each
- * for itself. An address list says in which line it stands, so two are not the same. */
+/* Lists are compared by what is in them: a thousand zones name the same primaries, each for itself. */
 static bool same_remotes(const struct conf_remotes *a, const struct conf_remotes *b)
 {
     bool same = a->count == b->count && address_equal(&a->source, &b->source) &&
@@ -121,15 +120,42 @@ static bool same_remotes(const struct conf_remotes *a, const struct conf_remotes
     return same;
 }
 
+/* Where an element refuses, the log names its line; so lists with one that does are not the same. */
+static bool same_acl(const struct acl *a, const struct acl *b)
+{
+    bool same = a->name == NULL && b->name == NULL && a->count == b->count && a->count != 0 &&
+                a->port == b->port && a->transports == b->transports;
+    for (uint32_t i = 0; same && i < a->count; i++) {
+        const struct acl_element *x = &a->elements[i], *y = &b->elements[i];
+        bool has_prefix = x->kind == ACL_PREFIX || x->kind == ACL_PREFIX_KEY;
+        bool has_key = x->kind == ACL_KEY || x->kind == ACL_PREFIX_KEY;
+        same = x->kind == y->kind && !x->negated && !y->negated && x->list == y->list &&
+               x->tls_client == NULL && y->tls_client == NULL &&
+               (!has_prefix || prefix_equal(&x->prefix, &y->prefix)) &&
+               (!has_key || name_equal(x->key_name, y->key_name));
+    }
+    return same;
+}
+
+static bool same_value(const struct conf_setting *a, const struct conf_setting *b)
+{
+    if (a->id == CONF_ZONE_FILE || a->object == b->object) {
+        return true;
+    }
+    if (a->id == CONF_PRIMARIES || a->id == CONF_ALSO_NOTIFY) {
+        return same_remotes(a->remotes, b->remotes);
+    }
+    return (a->id == CONF_ALLOW_QUERY || a->id == CONF_ALLOW_TRANSFER ||
+            a->id == CONF_ALLOW_NOTIFY || a->id == CONF_ALLOW_UPDATE) &&
+           same_acl(a->acl, b->acl);
+}
+
 bool conf_zones_alike(const struct conf_zone *a, const struct conf_zone *b)
 {
     bool alike = a->type == b->type && a->class == b->class && a->setting_count == b->setting_count;
     for (uint32_t i = 0; alike && i < a->setting_count; i++) {
         const struct conf_setting *x = &a->settings[i], *y = &b->settings[i];
-        bool is_list = x->id == CONF_PRIMARIES || x->id == CONF_ALSO_NOTIFY;
-        alike = x->id == y->id && x->special == y->special &&
-                (x->id == CONF_ZONE_FILE || x->object == y->object ||
-                 (is_list && same_remotes(x->remotes, y->remotes)));
+        alike = x->id == y->id && x->special == y->special && same_value(x, y);
     }
     return alike;
 }

@@ -561,7 +561,7 @@ enum conf_check conf_check_names(const struct conf *conf, const struct conf_zone
 /* `name` is a wire name; NULL where there is no such zone. O(log zones). */
 const struct conf_zone *conf_zone_find(const struct conf *conf, const uint8_t *name);
 /* Two zones of one configuration are set alike in all but name and file, as far as is easily seen:
- * false may be said of lists that only read the same. */
+ * false may be said of values that only read the same. */
 bool conf_zones_alike(const struct conf_zone *a, const struct conf_zone *b);
 const struct conf_key *conf_key_find(const struct conf *conf, const uint8_t *name);
 /* The most specific `server` statement for an address, or NULL. */

@@ -189,6 +189,39 @@ def test_included_files_count_at_reload(test):
     assert test.serial(server, NAME) == 8
 
 
+def test_zones_that_are_set_alike_keep_what_is_their_own(test):
+    """They share their settings; file, place in the configuration and coming and going are each zone's."""
+    server = test.lockstep("primary")
+
+    def configure(*zones):
+        (server.home / "named.conf").write_text(
+            f'options {{ directory "{server.home}"; pid-file "p"; store-directory "store"; notify no;\n'
+            f"listen-on port {server.port} {{ {server.address}; }}; listen-on-v6 {{ none; }}; }};\n"
+            + "".join(f'zone "{name}" {{ type primary; file "{file}"; {more} }};\n' for name, file, more in zones))
+
+    def serials(*expected):
+        for name, serial in expected:
+            test.wait_for(f"{name} at {serial}", lambda n=name, s=serial: test.serial(server, n) == s, 10)
+
+    for number, name in enumerate("abcde", 1):
+        (server.home / f"{name}.zone").write_text(simple_zone(f"{name}.test", number))
+    (server.home / "b2.zone").write_text(simple_zone("b.test", 20))
+    server.configure = lambda: None
+    configure(("a.test", "a.zone", ""), ("b.test", "b.zone", ""), ("c.test", "c.zone", ""), ("d.test", "d.zone", ""))
+    server.start()
+    serials(("a.test", 1), ("b.test", 2), ("c.test", 3), ("d.test", 4))
+    # Another order, another file, one gone, one new, one set differently.
+    configure(("d.test", "d.zone", ""), ("e.test", "e.zone", ""), ("b.test", "b2.zone", ""),
+              ("a.test", "a.zone", "allow-query { none; };"))
+    server.reload()
+    serials(("d.test", 4), ("e.test", 5), ("b.test", 20))
+    test.wait_for("a.test to be refused", lambda: test.ask(server, "a.test", "SOA").rcode() == dns.rcode.REFUSED, 10)
+    test.wait_for("c.test to be gone", lambda: test.ask(server, "c.test", "SOA").rcode() == dns.rcode.REFUSED, 10)
+    (server.home / "d.zone").write_text(simple_zone("d.test", 40))
+    server.reload()
+    serials(("d.test", 40), ("b.test", 20), ("e.test", 5))
+
+
 def test_ipv6_serves_and_transfers(test):
     """::1 listens, answers and is transferred from; listen-on { any; } takes what the machine has."""
     port = test.next_port()

@@ -524,6 +524,49 @@ static void a_hundred_thousand_zones_load(void **state)
     conf_free(conf);
 }
 
+static void zones_set_alike_are_known_by_all_but_name_and_file(void **state)
+{
+    (void)state;
+    struct conf *conf = load_text(
+        "acl friends { 192.0.2.0/24; };\n"
+        "zone \"p1.test\" { type primary; file \"1\"; allow-transfer { friends; }; };\n"
+        "zone \"p2.test\" { type primary; file \"2\"; };\n"
+        "zone \"p3.test\" { type primary; file \"3\"; };\n"
+        "zone \"p4.test\" { type primary; file \"4\"; notify no; };\n"
+        "zone \"p5.test\" { type primary; file \"5\"; notify no; };\n"
+        "zone \"p6.test\" { type primary; file \"6\"; notify explicit; };\n"
+        "zone \"s1.test\" { type secondary; primaries { 192.0.2.1; 192.0.2.2; }; };\n"
+        "zone \"s2.test\" { type secondary; primaries { 192.0.2.1; 192.0.2.2; }; };\n"
+        "zone \"s3.test\" { type secondary; primaries { 192.0.2.2; 192.0.2.1; }; };\n"
+        "zone \"s4.test\" { type secondary; primaries { 192.0.2.1; }; };\n"
+        "zone \"s5.test\" { type secondary; primaries port 54 { 192.0.2.1; 192.0.2.2; }; };\n"
+        "zone \"a1.test\" { type primary; file \"a1\"; allow-transfer { 192.0.2.1; friends; }; };\n"
+        "zone \"a2.test\" { type primary; file \"a2\"; allow-transfer { 192.0.2.1; friends; }; };\n"
+        "zone \"a3.test\" { type primary; file \"a3\"; allow-transfer { 192.0.2.2; friends; }; };\n"
+        "zone \"a4.test\" { type primary; file \"a4\"; allow-transfer { !192.0.2.1; friends; }; "
+        "};\n"
+        "zone \"a5.test\" { type primary; file \"a5\"; allow-transfer { !192.0.2.1; friends; }; "
+        "};\n"
+        "zone \"a6.test\" { type primary; file \"a6\"; allow-query { 192.0.2.1; friends; }; };\n");
+    static const struct {
+        const char *a, *b;
+        bool alike;
+    } pairs[] = {
+        {"p2.test", "p3.test", true},  {"p1.test", "p2.test", false}, {"p2.test", "p4.test", false},
+        {"p4.test", "p5.test", true},  {"p5.test", "p6.test", false}, {"p2.test", "s1.test", false},
+        {"s1.test", "s2.test", true},  {"s1.test", "s3.test", false}, {"s1.test", "s4.test", false},
+        {"s1.test", "s5.test", false}, {"a1.test", "a2.test", true},  {"a1.test", "a3.test", false},
+        {"a1.test", "a4.test", false}, {"a4.test", "a5.test", false}, {"a1.test", "a6.test", false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+        const struct conf_zone *a = zone_of(conf, pairs[i].a), *b = zone_of(conf, pairs[i].b);
+        if (conf_zones_alike(a, b) != pairs[i].alike || conf_zones_alike(b, a) != pairs[i].alike) {
+            fail_msg("%s and %s: expected %d", pairs[i].a, pairs[i].b, pairs[i].alike);
+        }
+    }
+    conf_free(conf);
+}
+
 static void a_file_that_is_not_there_is_an_io_error(void **state)
 {
     (void)state;
@@ -580,6 +623,7 @@ int main(void)
         cmocka_unit_test(lists_that_double_are_bounded),
         cmocka_unit_test(long_chains_of_lists_are_bounded),
         cmocka_unit_test(a_hundred_thousand_zones_load),
+        cmocka_unit_test(zones_set_alike_are_known_by_all_but_name_and_file),
         cmocka_unit_test(a_file_that_is_not_there_is_an_io_error),
         cmocka_unit_test(errors_never_hold_a_secret),
     };
