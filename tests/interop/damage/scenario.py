@@ -38,6 +38,10 @@ def served_then_damaged(test):
     return server
 
 
+def told(test, server, words):
+    test.wait_for(words, lambda: words in server.log())
+
+
 def served_text(serial):
     return simple_zone(NAME, serial, "\n".join(f"n{n} A 192.0.2.{n}" for n in range(4)))
 
@@ -47,9 +51,8 @@ def test_the_file_that_was_served_last_is_served(test):
     server.write_zone(NAME, served_text(104))
     server.start()
     test.wait_serial(server, NAME, 104)
-    log = server.log()
-    assert f"zone {NAME}/IN: stored history is damaged" in log
-    assert "is what was served last, proved by its fingerprint: serving it" in log, log
+    told(test, server, f"zone {NAME}/IN: stored history is damaged")
+    told(test, server, "is what was served last, proved by its fingerprint: serving it")
     assert len(test.transfer(server, NAME)) == 9
     # It goes on from there, over a restart too.
     server.write_zone(NAME, served_text(105).replace("192.0.2.3", "192.0.2.33"))
@@ -66,7 +69,7 @@ def test_other_records_get_another_serial(test):
     server.write_zone(NAME, served_text(104).replace("192.0.2.3", "192.0.2.33"))
     server.start()
     test.wait_serial(server, NAME, 105)
-    assert "has the last serial and other records than were served: serving it with the next serial" in server.log()
+    told(test, server, "has the last serial and other records than were served: serving it with the next serial")
     assert "192.0.2.33" in str(test.ask(server, f"n3.{NAME}", "A").answer)
     # The next edit is known from what the file said.
     server.write_zone(NAME, served_text(106))
@@ -79,7 +82,7 @@ def test_other_records_get_another_serial(test):
 def test_an_older_file_is_refused_until_its_author_says_so(test):
     server = served_then_damaged(test)
     server.start()
-    test.wait_for("the refusal", lambda: "the file has serial 100, older than 104, which was served" in server.log())
+    told(test, server, "the file has serial 100, older than 104, which was served")
     assert test.serial(server, NAME) is None
     server.write_zone(NAME, simple_zone(NAME, 110))
     server.reload()
@@ -100,9 +103,10 @@ def test_a_cut_copy_is_transferred_anew(test):
         shutil.rmtree(secondary.home / "store")
         lines = copy.read_text().splitlines(keepends=True)
         copy.write_text("".join(lines[:len(lines) - lines_lost]))
-        told = secondary.log().count("first line says")
+        before = secondary.log().count("first line says")
         secondary.start()
         test.wait_serial(secondary, NAME, 104)
-        assert (secondary.log().count("first line says") > told) == (lines_lost > 0), secondary.log()
+        test.wait_for("all zones loaded", lambda: secondary.log().rpartition("starting Lockstep")[2].count("all zones loaded"))
+        assert (secondary.log().count("first line says") > before) == (lines_lost > 0), secondary.log()
         assert test.same(NAME, primary, secondary) == 9
         test.wait_for("the copy", lambda: "n3" in copy.read_text())

@@ -55,6 +55,7 @@ def updatable(test, **how):
 def test_differences_over_udp_where_they_fit(test):
     primary = updatable(test)
     primary.start()
+    test.wait_serial(primary, NAME, 1)
     update(primary, ("add", "a", 300, "A", "192.0.2.1"))
     answer = ask_ixfr(primary, 1)
     assert not answer.flags & dns.flags.TC and answer.flags & dns.flags.AA, answer
@@ -81,6 +82,7 @@ def test_differences_over_udp_where_they_fit(test):
 def test_strangers_get_no_differences_over_udp(test):
     primary = updatable(test)
     primary.start()
+    test.wait_serial(primary, NAME, 1)
     update(primary, ("add", "a", 300, "A", "192.0.2.1"))
     answer = dns.query.udp(ixfr_query(1), primary.address, port=primary.port, timeout=10, source=test.next_address())
     assert answer.rcode() == dns.rcode.REFUSED and not answer.answer, answer
@@ -89,6 +91,7 @@ def test_strangers_get_no_differences_over_udp(test):
 def test_many_small_versions_are_condensed(test):
     primary = updatable(test)
     primary.start()
+    test.wait_serial(primary, NAME, 1)
     for n in range(40):
         update(primary, ("replace", "www", 300, "A", f"192.0.2.{n}"), ("add", f"n{n % 2}", 300, "A", "192.0.2.99"),
                ("delete", f"n{(n + 1) % 2}"))
@@ -111,7 +114,7 @@ def test_many_small_versions_are_condensed(test):
     subprocess.run([test.build / "lockstep", "refresh", "-s", secondary.home / "lockstepd.ctl", NAME], check=True, timeout=20,
                    stdout=subprocess.DEVNULL)
     test.wait_serial(secondary, NAME, 61)
-    assert "form=IXFR from_serial=41" in secondary.log(), secondary.log()
+    test.wait_for("the log", lambda: "form=IXFR from_serial=41" in secondary.log())
     assert test.same(NAME, primary, secondary) == 7
 
 
@@ -131,6 +134,7 @@ def test_a_chain_of_secondaries_follows_by_ixfr(test):
                 test.wait_serial(server, NAME, n)
     assert test.same(NAME, *servers) == 6
     for server in servers[1:]:
+        test.wait_for("the last transfer in the log", lambda server=server: "(serial 41)" in server.log())
         log = server.log()
         assert log.count("Transfer status: success (form=AXFR)") == 1, f"{server.name} took more than one whole zone"
         assert "form=AXFR-style" not in log, f"{server.name} was sent the whole zone for a difference"

@@ -38,6 +38,9 @@ def test_every_version_reaches_everybody(test):
     assert log.count("Transfer status: success (form=IXFR)") == len(history) - 1, "not every step came as IXFR"
     assert log.count("Transfer status: success (form=AXFR)") == 1
     # ... and to the peers, too, as the primary saw it leave.
+    last = f"(serial {serial_of(history[-1])})"
+    test.wait_for("the last in the log",
+                  lambda: len(re.findall(rf": IXFR ended: .*{re.escape(last)}", primary.log())) >= len(others))
     sent = re.findall(r": IXFR ended: \d+ messages, (\d+) records, .*\(serial (\d+)\)", primary.log())
     for text in history[1:]:
         step = [n for n, serial in sent if int(serial) == serial_of(text) and int(n) > 1]
