@@ -256,6 +256,12 @@ void stream_set_idle_ms(struct stream *s, uint32_t idle_ms)
     changed(s);
 }
 
+void stream_set_write_ms(struct stream *s, uint32_t write_ms)
+{
+    s->options.write_ms = write_ms;
+    changed(s);
+}
+
 const struct stream_stats *stream_stats(const struct stream *s)
 {
     return &s->stats;

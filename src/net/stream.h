@@ -111,6 +111,8 @@ void stream_unhold(struct stream *stream);
 
 /* Another idle time (RFC 7828) from now on; 0: none. */
 void stream_set_idle_ms(struct stream *stream, uint32_t idle_ms);
+/* Another time for which the peer may take nothing of what waits for it; 0: none. */
+void stream_set_write_ms(struct stream *stream, uint32_t write_ms);
 
 struct stream_stats {
     uint64_t bytes_in; /* with the length octets */

@@ -397,7 +397,7 @@ static struct instant deadline(const struct stream *s, const char **out_reason)
         *out_reason = "idle for too long";
         return after_ms(s->stats.last_activity, s->options.idle_ms);
     }
-    if (s->queue.first != NULL) {
+    if (s->queue.first != NULL || s->producing) {
         write_end = after_ms(s->write_progress, s->options.write_ms);
     }
     if (s->message_started.ns != INSTANT_NEVER.ns) {

@@ -291,6 +291,8 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
         .idle_ms = ms_of(conf_number(conf, from, CONF_MAX_TRANSFER_IDLE_IN)),
         .total_ms = ms_of(conf_number(conf, from, CONF_MAX_TRANSFER_TIME_IN)),
     };
+    zone->idle_out_ms = ms_of(conf_number(conf, from, CONF_MAX_TRANSFER_IDLE_OUT));
+    zone->total_out_ms = ms_of(conf_number(conf, from, CONF_MAX_TRANSFER_TIME_OUT));
     zone->check = checks_of(conf, from);
 }
 

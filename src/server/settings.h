@@ -83,6 +83,7 @@ struct zone_settings {
     struct address notify_source4, notify_source6; /* family 0: any */
     struct refresh_options refresh;
     struct xfr_in_limits transfer_limits;
+    uint32_t idle_out_ms, total_out_ms; /* of transfers to others; 0: no limit */
     struct check_options check;
     uint64_t max_records;
     uint32_t max_records_per_type;

@@ -205,6 +205,7 @@ static void take_transfer(struct client *client, struct transfer_out *transfer)
     client->transfers[client->transfer_count++] = transfer;
     pause_or_resume(client);
     stream_hold(client->stream);
+    stream_set_write_ms(client->stream, transfer_out_idle_ms(transfer));
     stream_set_producing(client->stream, true);
 }
 

@@ -33,7 +33,8 @@ struct transfer_out {
     bool is_shared;           /* axfr: its records are those of other clients too */
     struct ixfr_out *ixfr;
     struct ledger_chain chain; /* what ixfr borrows */
-    struct instant started;
+    struct instant started, ends_at; /* max-transfer-time-out */
+    uint32_t idle_ms;
     struct serial serial;
     bool shows_serial; /* the client told what it has, and sync does not know yet */
     struct serial shown;
@@ -244,6 +245,10 @@ static struct transfer_out *begin(const struct request_scope *scope, struct answ
     transfer->server = server;
     transfer->zone = server_zone_ref(zone);
     transfer->started = clock_now();
+    transfer->idle_ms = settings->idle_out_ms;
+    transfer->ends_at = settings->total_out_ms == 0
+                            ? INSTANT_NEVER
+                            : instant_add_ms(transfer->started, settings->total_out_ms);
     transfer->serial = zone_version_serial(version);
     transfer->peer = origin->peer;
     transfer->is_tls = origin->tls != NULL;
@@ -315,12 +320,21 @@ static enum step send_shared(struct transfer_out *transfer, struct stream *strea
     return step;
 }
 
+uint32_t transfer_out_idle_ms(const struct transfer_out *transfer)
+{
+    return transfer->idle_ms;
+}
+
 enum step transfer_out_send(struct transfer_out *transfer, struct stream *stream, uint8_t *buffer,
                             const char **why)
 {
     struct error err = {0};
     enum result sent = OK;
     enum step step;
+    if (!instant_before(clock_now(), transfer->ends_at)) {
+        *why = "it takes longer than max-transfer-time-out";
+        return STEP_FAILED;
+    }
     if (transfer->is_shared && transfer->tsig.key == NULL) {
         step = send_shared(transfer, stream, &sent, &err);
     } else {

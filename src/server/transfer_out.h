@@ -27,6 +27,8 @@ struct transfer_out *transfer_out_begin(const struct request_scope *scope,
  */
 enum step transfer_out_send(struct transfer_out *transfer, struct stream *stream, uint8_t *buffer,
                             const char **why);
+/* For how long its client may take nothing (max-transfer-idle-out). */
+uint32_t transfer_out_idle_ms(const struct transfer_out *transfer);
 /* Also in the middle (`why` goes to the log, NULL: it ended well). NULL transfer is fine. */
 void transfer_out_free(struct transfer_out *transfer, const char *why);
 

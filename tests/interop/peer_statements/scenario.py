@@ -226,3 +226,39 @@ def test_transfers_of_a_server(test):
     primary.start(), ours.start()
     for name in names:
         test.wait_serial(ours, name, 1)
+
+
+def slow_reader(ours, pause, until):
+    """Asks for a large zone and reads 4 octets every `pause` seconds; how long it lasted."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect((ours.address, ours.port))
+        query = dns.message.make_query(NAME, "AXFR").to_wire()
+        sock.sendall(struct.pack("!H", len(query)) + query)
+        begin = time.monotonic()
+        while time.monotonic() - begin < until:
+            time.sleep(pause)
+            try:
+                if pause < 1 and not sock.recv(60000):
+                    break
+                sock.sendall(b"")
+            except OSError:
+                break
+    return time.monotonic() - begin
+
+
+def test_transfers_that_are_not_read_end(test):
+    """max-transfer-idle-out where nothing is read, max-transfer-time-out where little is."""
+    text = simple_zone(NAME, 1, "".join(f"h{i} TXT \"{i:0200}\"\n" for i in range(60000)))
+    for number, (option, pause, said) in enumerate((
+            ("max-transfer-idle-out 2s; max-transfer-time-out 5;", 1.0, "the peer takes none of what waits for it"),
+            ("max-transfer-idle-out 5; max-transfer-time-out 3s;", 0.2, "it takes longer than max-transfer-time-out"))):
+        ours = test.lockstep(f"o{number}", options=option)
+        ours.add(Zone(NAME, text)).start()
+        test.wait_serial(ours, NAME, 1, 60)
+        thread = threading.Thread(target=slow_reader, args=(ours, pause, 25), daemon=True)
+        thread.start()
+        test.wait_for(said, lambda o=ours, s=said: s in o.log(), 30)
+        assert test.ask(ours, NAME, "SOA").rcode() == 0
+        thread.join(30)
+        ours.stop()
