@@ -137,7 +137,6 @@ enum conf_id {
     CONF_TCP_RECEIVE_BUFFER,
     CONF_TCP_SEND_BUFFER,
     /* conf_number: counts and the like; 0: no limit */
-    CONF_COOKIE_ALGORITHM,
     CONF_EDNS_UDP_SIZE,
     CONF_EDNS_VERSION,   /* server */
     CONF_MAX_IXFR_RATIO, /* percent; CONF_UNLIMITED; and the two that follow */

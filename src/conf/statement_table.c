@@ -162,7 +162,7 @@ const struct row statement_table[] = {
     {"ciphers", L, parse_text, CONF_CIPHERS, WORKS},
     {"clients-per-query", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"controls", T, parse_controls, CONF_NONE, WORKS},
-    {"cookie-algorithm", O, parse_word, CONF_COOKIE_ALGORITHM, WORKS, .words = cookie_words,
+    {"cookie-algorithm", O, parse_word, CONF_NONE, WORKS, .words = cookie_words,
      .fallback = "siphash24"},
     {"cookie-secret", O, parse_cookie_secret, CONF_NONE, WORKS, .many = true},
     {"coresize", O, parse_anything, CONF_NONE, UNUSED_HERE},
