@@ -285,16 +285,9 @@ static ALWAYS_INLINE size_t size_limit(const struct answer_options *options,
     return (limit < asked->out_size ? limit : asked->out_size) - asked->reserve;
 }
 
-static void assemble(struct group *group, struct answer_query *asked, size_t i)
+static NOINLINE void assemble_at_length(struct group *group, struct answer_query *asked, size_t i,
+                                        size_t limit)
 {
-    size_t limit = size_limit(group->options, asked);
-    asked->disposition = ANSWER_SEND;
-    asked->by_wildcard = group->plans[i] == PLAN_ZONE && group->items[i].result.wildcard != NULL;
-    if (LIKELY(group->plans[i] == PLAN_ZONE) &&
-        LIKELY(quick_answer(group->options, group->items[i].version, &group->items[i].result, asked,
-                            limit))) {
-        return;
-    }
     struct answering a;
     const struct query *query = &asked->query;
     a.options = group->options;
@@ -338,6 +331,18 @@ static void assemble(struct group *group, struct answer_query *asked, size_t i)
         (uint16_t)((query->flags & (0x7800 | FLAG_RD | FLAG_CD)) | FLAG_QR |
                    (a.authoritative ? FLAG_AA : 0) | (a.truncated ? FLAG_TC : 0) | (a.rcode & 15));
     asked->response_size = response_finish(&a.response, query->id, flags);
+}
+
+static ALWAYS_INLINE void assemble(struct group *group, struct answer_query *asked, size_t i)
+{
+    size_t limit = size_limit(group->options, asked);
+    asked->disposition = ANSWER_SEND;
+    asked->by_wildcard = group->plans[i] == PLAN_ZONE && group->items[i].result.wildcard != NULL;
+    if (UNLIKELY(group->plans[i] != PLAN_ZONE) ||
+        UNLIKELY(!quick_answer(group->options, group->items[i].version, &group->items[i].result,
+                               asked, limit))) {
+        assemble_at_length(group, asked, i, limit);
+    }
 }
 
 static void answer_group(struct group *group, struct answer_query *queries, size_t count)
