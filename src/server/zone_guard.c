@@ -444,6 +444,15 @@ bool zone_guard_discard(struct server_zone *zone, struct held_report *out)
     return discarded;
 }
 
+void zone_guard_drop(struct server_zone *zone, enum store_source source)
+{
+    struct zone_held *held = held_copy(zone->server->guards, zone);
+    if (held != NULL && held->source == source) {
+        (void)replace_held(zone->server->guards, zone, held->number, NULL);
+    }
+    held_free(held);
+}
+
 enum result zone_guard_commit(struct server_zone *zone, struct error *err)
 {
     struct zone_held *held = held_copy(zone->server->guards, zone);

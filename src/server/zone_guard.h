@@ -55,6 +55,8 @@ bool zone_guard_approve(struct server_zone *zone, struct held_report *out);
 MUST_CHECK enum result zone_guard_commit(struct server_zone *zone, struct error *err);
 /* The operator's word: what is held is forgotten. False: nothing is held. */
 bool zone_guard_discard(struct server_zone *zone, struct held_report *out);
+/* What was held of this source is no longer wanted: the file is again as what is served. */
+void zone_guard_drop(struct server_zone *zone, enum store_source source);
 /* The zone is being freed. */
 void zone_guard_forget(struct server_zone *zone);
 

@@ -286,6 +286,7 @@ static void load_primary(struct server_zone *zone, const struct zone_settings *s
     enum result result = load_file(zone, settings, present, &err);
     if (result == OK) {
         server_zone_set_load_error(zone, NULL);
+        zone_guard_drop(zone, STORE_FROM_FILE); /* the file is what is served again */
         write_back_run(zone, settings);
     } else if (result == ERR_DENIED) { /* the guard has said so in the log */
         server_zone_set_load_error(zone, err.text);
@@ -356,11 +357,17 @@ static bool read_copy(struct server_zone *zone, const struct zone_settings *sett
     }
     timers->contact_s = (int64_t)st.st_mtim.tv_sec;
     timers->expires_s = timers->contact_s + zone_version_soa(version).expire_s;
-    if (zones_commit(zone, version, NULL, 0, SOURCE_COPY, &err) != OK) {
-        log_refused(zone, NULL, server_zone_file(zone, settings), &err);
-        return false;
+    enum result result = zones_commit(zone, zone_version_ref(version), NULL, 0, SOURCE_COPY, &err);
+    if (result == ERR_DENIED && zone_guard_check(zone, &(struct error){0}) == OK) {
+        err = (struct error){0};
+        result = zones_commit(zone, zone_version_ref(version), NULL, 0, SOURCE_COPY, &err);
     }
-    return true;
+    zone_version_unref(version);
+    if (result != OK) {
+        zone_guard_drop(zone, STORE_FROM_FILE); /* the primary has a better one */
+        log_refused(zone, NULL, server_zone_file(zone, settings), &err);
+    }
+    return result == OK;
 }
 
 static void load_copy(struct server_zone *zone, const struct zone_settings *settings)

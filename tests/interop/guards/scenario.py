@@ -100,6 +100,28 @@ def test_what_is_discarded_is_gone(test):
     assert status(test, server)["state"] == "serving"
 
 
+def test_a_file_put_back_ends_the_hold(test):
+    server = primary(test, hosts(1, 100), "max-shrink 20%;")
+    begin(test, server)
+    server.write_zone(NAME, hosts(2, 50))
+    tool(test, server, "reload", NAME, fails=True)
+    server.write_zone(NAME, hosts(1, 100))
+    tool(test, server, "reload", NAME)
+    zone = status(test, server)
+    assert zone["state"] == "serving" and zone["serial"] == 1 and "held" not in zone, zone
+
+
+def test_a_copy_passes_the_checker_at_start(test):
+    """Without a store the readable copy is what a secondary starts from."""
+    theirs, ours = pair(test, hosts(1, 5), f'checker "{checker(test)}" "word";')
+    test.wait_for("the copy", lambda: ours.zone_path(NAME).exists())
+    theirs.stop(), ours.stop()
+    subprocess.run(["rm", "-r", ours.home / "store"], check=True)
+    ours.start()
+    test.wait_serial(ours, NAME, 1)
+    assert "held" not in status(test, ours)
+
+
 def test_release_is_of_one_content(test):
     server = primary(test, hosts(1, 100), "max-shrink 20%;")
     begin(test, server)
