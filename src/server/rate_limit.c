@@ -11,7 +11,8 @@
  *     tag of the hash (24 bits) | second of the last change (16) | balance (20, signed) | slips (4)
  *
  * Eight accounts share a cache line; a hash chooses the line, the tag the account. A full line gives
- * up the account that has been left alone longest. Two names that share a line and a tag share an
+ * up the account that has been left alone longest, of those of the same age one that is not limited
+ * now: a flood of other names does not wash away what is known of a flood. Two names that share a line and a tag share an
  * account: one chance in sixteen million for a pair, and the harm is an answer sent cut short.
  *
  * What "the same" is (BIND's rules): a positive answer by name and type, a negative one by name, a
@@ -153,19 +154,25 @@ static uint32_t age_of(uint64_t word, uint32_t now_s)
     return age >= 0x8000 ? 0 : age; /* another worker's clock is a moment ahead */
 }
 
-/* The account's place in its line: its own, an empty one, or the one that was left alone longest. */
+static int64_t balance_of(uint64_t word)
+{
+    return (int64_t)(word >> BALANCE_SHIFT & (2 * BALANCE_BIAS - 1)) - BALANCE_BIAS;
+}
+
+/* The account's place in its line: its own, an empty one, or the one that is least worth keeping. */
 static _Atomic(uint64_t) *place_of(struct line *line, uint64_t tag, uint32_t now_s)
 {
     _Atomic(uint64_t) *best = &line->accounts[0];
-    uint32_t best_age = 0;
+    uint32_t most = 0;
     for (unsigned i = 0; i < LINE; i++) {
         uint64_t word = atomic_load_explicit(&line->accounts[i], memory_order_relaxed);
         if (word >> TAG_SHIFT == tag) {
             return &line->accounts[i];
         }
-        uint32_t age = word == 0 ? UINT32_MAX : age_of(word, now_s);
-        if (age > best_age) {
-            best_age = age;
+        uint32_t staleness =
+            word == 0 ? UINT32_MAX : 2 * age_of(word, now_s) + (balance_of(word) >= 0);
+        if (staleness > most) {
+            most = staleness;
             best = &line->accounts[i];
         }
     }
@@ -211,7 +218,7 @@ enum rate_verdict rate_limit_take(struct rate_limit *rates, const struct address
         unsigned slips = 0;
         if (word >> TAG_SHIFT == tag) {
             uint32_t age = age_of(word, now_s);
-            balance = (int64_t)(word >> BALANCE_SHIFT & (2 * BALANCE_BIAS - 1)) - BALANCE_BIAS;
+            balance = balance_of(word);
             slips = (unsigned)(word & SLIP_MASK);
             if (age > limits->window_s || balance + (int64_t)age * rate > rate) {
                 balance = rate;

@@ -165,6 +165,21 @@ static void many_accounts_do_not_grow_the_table(void **state)
     rate_limit_free(rates);
 }
 
+static void other_names_do_not_wash_away_who_is_limited(void **state)
+{
+    (void)state;
+    struct conf_rate_limit limits = limits_of(2, 0);
+    struct rate_limit *rates = rate_limit_new(&limits);
+    for (unsigned i = 0; i < 10; i++) {
+        (void)take(rates, 1, 5);
+    }
+    for (uint64_t i = 2; i < 100000; i++) {
+        (void)take(rates, i, 5);
+    }
+    assert_int_equal(take(rates, 1, 5), RATE_DROP);
+    rate_limit_free(rates);
+}
+
 /* ---- several threads ---- */
 
 enum { THREADS = 4, EACH = 20000 };
@@ -274,6 +289,7 @@ int main(void)
         cmocka_unit_test(all_per_second_never_slips),
         cmocka_unit_test(a_busy_server_lowers_the_rates),
         cmocka_unit_test(many_accounts_do_not_grow_the_table),
+        cmocka_unit_test(other_names_do_not_wash_away_who_is_limited),
         cmocka_unit_test(threads_share_one_account),
         cmocka_unit_test(answers_are_the_same_as_bind_counts_them),
         cmocka_unit_test(what_is_cut_short_says_tc_and_nothing_else),
