@@ -370,3 +370,67 @@ def test_certificates_are_read_again_while_transfers_run(test):
         thread.join()
     assert len(done) > 5 and not bad, (len(done), bad[:1])
     assert len(set(seen)) == 4
+
+
+def test_abuse_of_the_listener(test):
+    """Clients that end at every stage of a handshake, send rubbish, never read: others are served meanwhile."""
+    certificates(test)
+    server = test.lockstep(options="tcp-clients 150; tcp-initial-timeout 20;").listen_tls("front", front(test))
+    big = "".join(f"h{i} TXT \"{'x' * 200}\"\n" for i in range(20000))
+    server.add(Zone(NAME, simple_zone(NAME, 1, big), allow="allow-transfer transport tls { any; };"))
+    server.start()
+    place, held = (server.address, server.tls_port), []
+    context = ssl.create_default_context(cafile=f"{test.folder}/ca.crt")
+    context.set_alpn_protocols(["dot"])
+    query = dns.message.make_query(NAME, "AXFR").to_wire()
+    query = len(query).to_bytes(2, "big") + query
+
+    def raw(data, wait=False):
+        sock = socket.create_connection(place, timeout=5)
+        try:
+            sock.sendall(data)
+            (held.append if wait else lambda s: s.close())(sock)
+        except OSError:
+            sock.close()
+
+    def reader(octets):
+        """Takes so many octets of the zone, then lets go; None: never reads and stays."""
+        stream = context.wrap_socket(socket.create_connection(place, timeout=5), server_hostname="ns1.example")
+        stream.sendall(query)
+        while octets and octets > 0:
+            octets -= len(stream.recv(min(octets, 65536)))
+        held.append(stream) if octets is None else stream.close()
+
+    hello = ssl.MemoryBIO()
+    half = context.wrap_bio(ssl.MemoryBIO(), hello, server_hostname="ns1.example")
+    try:
+        half.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    hello = hello.read()
+    before = resident(server)
+    for cut in range(0, len(hello), 9):
+        raw(hello[:cut])
+    for n in range(60):
+        raw(hello[:n] + bytes([n]) + hello[n + 1:] + hello)
+        raw(bytes((n * 7 + i) & 255 for i in range(200)))
+    for n in range(40):
+        raw(hello[:20 + n], wait=True)  # half a handshake, and silence
+        raw(b"", wait=True)
+    for octets in (1, 100, 16384, 300000, None, None):
+        reader(octets)
+    answer = subprocess.run(["kdig", "-p", str(server.tls_port), f"@{server.address}", "+tls", "+timeout=5", NAME,
+                             "SOA"], capture_output=True, text=True, timeout=20, check=False).stdout
+    assert "status: NOERROR" in answer, answer
+    grown = resident(server) - before
+    assert grown < 150 << 20, f"grew by {grown >> 20} MB"
+    log = server.log()
+    assert "what the peer sends is not TLS" in log or "TLS: handshake failed" in log, log[-2000:]
+    for sock in held:
+        sock.close()
+
+
+def resident(server):
+    """Octets of memory the process has."""
+    with open(f"/proc/{server.process.pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS:"))
