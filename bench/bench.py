@@ -5,7 +5,7 @@
 usage: bench.py [--build DIR] [--size N] [--zones N] [--rounds N] [--servers LIST] [NAME...]
 
 Names: load, axfr_out, axfr_in, axfr_tsig, floods, answer, signed, tcp, while_loading, many, many_transfer,
-update, update_rate, ixfr_in, ixfr_out, restart, tls (default: all). Figures are medians with the least and
+update, update_rate, ixfr_in, ixfr_out, restart, tls, xdp (default: all). Figures are medians with the least and
 the largest beside them; `ratio` compares medians with the best peer's (above 1: ours is better).
 Results go to bench/results/ as JSON with machine, commit and versions.
 """
@@ -28,6 +28,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "interop"))
 from answers import Answers  # noqa: E402
 from changes import Changes  # noqa: E402
+from crossing import Crossing  # noqa: E402
 from hardships import Hardships  # noqa: E402
 from harness import PEERS, Test, Zone  # noqa: E402
 from processes import cpu_seconds, memory_bytes, peak_bytes  # noqa: E402
@@ -62,7 +63,7 @@ class Figures:
                 print(line)
 
 
-class Suite(Answers, Changes, Hardships, Transports):
+class Suite(Answers, Changes, Crossing, Hardships, Transports):
     cpu_seconds = staticmethod(cpu_seconds)
 
     def __init__(self, options):
@@ -301,7 +302,7 @@ def main():
     suite = Suite(options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     for name in options.names or ["load", "axfr_out", "axfr_in", "axfr_tsig", "floods", "answer", "signed", "tcp", "while_loading", "many", "many_transfer", "update", "update_rate",
-                                  "ixfr_in", "ixfr_out", "restart", "tls"]:
+                                  "ixfr_in", "ixfr_out", "restart", "tls", "xdp"]:
         print(f"== {name}: {getattr(Suite, name).__doc__}", flush=True)
         getattr(suite, name)()
     suite.figures.table()
