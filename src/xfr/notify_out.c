@@ -159,7 +159,7 @@ void notify_out_failed(struct notify_out *n, struct instant now)
     if (!n->waiting) {
         return;
     }
-    bool tcp = !next_is_tcp(n) && n->tries > UDP_TRIES;
+    bool tcp = n->is_tls || (!next_is_tcp(n) && n->tries > UDP_TRIES);
     if (tcp || !serial_equal(n->in_flight, n->serial)) {
         try_failed(n, now);
     }

@@ -54,6 +54,31 @@ static void newer_serial_waits_for_the_one_in_flight(void **state)
     assert_false(notify_out_is_pending(&n));
 }
 
+static void tls_target_is_told_over_its_stream_alone(void **state)
+{
+    (void)state;
+    struct notify_out n;
+    struct notify_send send;
+    notify_out_init(&n, 99);
+    n.is_tls = true;
+    notify_out_publish(&n, (struct serial){5}, at_ms(0));
+    struct instant now = at_ms(0);
+    int64_t most_ms = 1000; /* of the pause behind a failure */
+    for (unsigned tries = 0; tries < 40; tries++) {
+        assert_true(notify_out_step(&n, now, &send));
+        assert_true(send.tcp);
+        notify_out_failed(&n, now);
+        assert_false(notify_out_step(&n, now, &send));
+        int64_t pause_ms = instant_ms_until(now, notify_out_deadline(&n));
+        assert_true(pause_ms <= most_ms && pause_ms >= most_ms * 3 / 4);
+        now = notify_out_deadline(&n);
+        most_ms = most_ms * 2 < 15 * 60000 ? most_ms * 2 : 15 * 60000;
+    }
+    assert_true(notify_out_step(&n, now, &send));
+    notify_out_answer(&n, RCODE_NOERROR, now);
+    assert_false(notify_out_is_pending(&n));
+}
+
 static void tries_back_off_and_never_end(void **state)
 {
     (void)state;
@@ -260,6 +285,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(delay_is_not_prolonged_by_more_versions),
+        cmocka_unit_test(tls_target_is_told_over_its_stream_alone),
         cmocka_unit_test(published_serial_is_sent_at_once),
         cmocka_unit_test(newer_serial_waits_for_the_one_in_flight),
         cmocka_unit_test(tries_back_off_and_never_end),

@@ -101,6 +101,23 @@ static void soa_query_waits_for_the_refresh_time(void **state)
     refresh_free(r);
 }
 
+static void tls_primary_is_never_asked_over_udp(void **state)
+{
+    (void)state;
+    struct refresh *r = refresh_new(NULL, 2, 7);
+    refresh_set_tls(r, 0);
+    refresh_start(r, &soa42, at_s(1209600), at_s(1000), at_s(0));
+    struct refresh_action action = expect_step(r, REFRESH_QUERY_SOA, at_s(1000));
+    assert_true(action.tcp);
+    assert_int_equal(action.primary, 0);
+    refresh_soa_failed(r, action.ticket, REFRESH_UNREACHABLE, "timed out", at_s(1001));
+    assert_string_equal(refresh_status(r).last_error, "SOA query over TLS: timed out");
+    action = expect_step(r, REFRESH_QUERY_SOA, at_s(1001));
+    assert_int_equal(action.primary, 1);
+    assert_false(action.tcp);
+    refresh_free(r);
+}
+
 static void newer_serial_starts_ixfr(void **state)
 {
     (void)state;
@@ -658,6 +675,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(query_that_may_not_leave_yet_is_given_out_again),
         cmocka_unit_test(without_tcp_a_silent_primary_has_failed),
+        cmocka_unit_test(tls_primary_is_never_asked_over_udp),
         cmocka_unit_test(zone_without_copy_is_transferred_at_once),
         cmocka_unit_test(bootstrap_backs_off_from_a_second_to_five_minutes),
         cmocka_unit_test(soa_query_waits_for_the_refresh_time),
