@@ -14,6 +14,7 @@
 #include "conf/conf.h"
 #include "zone/check.h"
 #include "zone/master.h"
+#include "zone/zonemd.h"
 
 /* ---- check-conf ---- */
 
@@ -51,6 +52,25 @@ static int print_conf(const char *path)
 
 static void print_zone_finding(void *context, const struct finding *finding);
 
+/* As the server's guard takes it. */
+static enum result check_zonemd(const struct zone_version *version, int64_t mode, struct error *err)
+{
+    struct error why = {0};
+    if (mode == CONF_ZONEMD_NO) {
+        return OK;
+    }
+    enum zonemd_verdict verdict = zonemd_verify(version, &why);
+    if (verdict == ZONEMD_WRONG ||
+        (verdict == ZONEMD_UNSUPPORTED && mode == CONF_ZONEMD_REQUIRED)) {
+        return error_set(err, ERR_FORMAT, "%s", why.text);
+    }
+    if (verdict == ZONEMD_ABSENT && mode == CONF_ZONEMD_REQUIRED) {
+        return error_set(err, ERR_FORMAT,
+                         "it has no ZONEMD record, and zonemd-check says `required`");
+    }
+    return OK;
+}
+
 /* Loads every primary zone of the configuration, as named-checkconf -z. */
 static int check_zones(const struct conf *conf)
 {
@@ -68,7 +88,8 @@ static int check_zones(const struct conf *conf)
         struct zone_version *version = NULL;
         struct error err = {0};
         char line[1024];
-        if (zone_load_file(&options, NULL, &version, NULL, print_zone_finding, NULL, &err) == OK) {
+        if (zone_load_file(&options, NULL, &version, NULL, print_zone_finding, NULL, &err) == OK &&
+            check_zonemd(version, conf_number(conf, zone, CONF_ZONEMD_CHECK), &err) == OK) {
             printf("zone %s/IN: loaded serial %u\n", zone->name,
                    zone_version_serial(version).value);
         } else {
@@ -177,9 +198,11 @@ int check_zone_command(int argc, char **argv)
                                         .class = CLASS_IN,
                                         .check = check_options_default(!secondary)};
     struct zone_version *version = NULL;
-    if (zone_load_file(&options, NULL, &version, NULL, print_zone_finding, NULL, &err) != OK) {
+    if (zone_load_file(&options, NULL, &version, NULL, print_zone_finding, NULL, &err) != OK ||
+        check_zonemd(version, CONF_ZONEMD_YES, &err) != OK) {
         printf("zone %s/IN: not loaded due to errors: %s\n", argv[optind],
                error_format(&err, line, sizeof(line)));
+        zone_version_unref(version);
         return 1;
     }
     printf("zone %s/IN: loaded serial %u (%llu records, %llu names)\nOK\n", argv[optind],

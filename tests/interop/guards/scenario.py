@@ -221,6 +221,11 @@ def test_zonemd_of_files(test):
     begin(test, server), begin(test, other)
     server.write_zone(NAME, with_zonemd(hosts(2, 6), wrong=True))
     assert "zonemd-check" in tool(test, server, "reload", NAME, fails=True)
+    for text, good in ((with_zonemd(hosts(2, 6), wrong=True), False), (with_zonemd(hosts(2, 6)), True)):
+        (test.folder / "candidate").write_text(text)
+        done = subprocess.run([test.build / "lockstep", "check-zone", NAME, test.folder / "candidate"],
+                              capture_output=True, text=True, timeout=30, check=False)
+        assert (done.returncode == 0) == good and ("digest" in done.stdout) != good, done.stdout
     server.write_zone(NAME, with_zonemd(hosts(3, 6)))
     tool(test, server, "reload", NAME)
     test.wait_serial(server, NAME, 3)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """TSIG keys in use: who uses which, copies of signed messages, secrets in files, several keys."""
 import base64
+import collections
 import hashlib
 import json
 import re
 import socket
 import subprocess
+import threading
 
 import dns.message
 import dns.opcode
@@ -86,6 +88,64 @@ def test_who_uses_which_key(test):
     theirs, present = uses(test, primary)
     assert OLD in theirs and present == {NEW}, (theirs, present)
     assert f"{OLD}, NO LONGER CONFIGURED" in ask(test, primary, "keys")
+
+
+def test_a_rollover_under_load_refuses_nothing(test):
+    """Clients transfer without a pause, with a key that is good, while keys come and go at reloads."""
+    configured(test, OLD)
+    primary = test.lockstep("primary").add(Zone(NAME, simple_zone(NAME, 1, "\n".join(
+        f"h{i} A 192.0.2.{i % 250}" for i in range(500))), key=OLD))
+    plain = primary.configure
+
+    def configure():
+        plain()
+        path = primary.home / "named.conf"
+        names = " ".join(f"key {name};" for name in test.keys)
+        path.write_text(path.read_text().replace("allow-transfer { key old-key; };", f"allow-transfer {{ {names} }};"))
+
+    primary.configure = configure
+    primary.start()
+    test.wait_serial(primary, NAME, 1)
+    stop, failures, counts = threading.Event(), [], collections.Counter()
+    present = {"key": OLD}
+
+    def client(number):
+        while not stop.is_set():
+            key = present["key"]
+            try:
+                records = sum(len(r) for m in dns.query.xfr(primary.address, NAME, port=primary.port, timeout=10,
+                                                            keyring=keyring(key), keyname=key,
+                                                            keyalgorithm=dns.tsig.HMAC_SHA256) for r in m.answer)
+                assert records == 506, records
+                counts[key, number] += 1
+            except Exception as error:  # pylint: disable=broad-except
+                failures.append((key, repr(error)))
+
+    clients = [threading.Thread(target=client, args=(i,)) for i in range(4)]
+    for one in clients:
+        one.start()
+
+    def step(*keys):
+        test.keys.clear()
+        configured(test, *keys)
+        primary.configure()
+        ask(test, primary, "reload")
+
+    try:
+        test.wait_for("transfers with the old key", lambda: all(counts[OLD, i] >= 2 for i in range(4)))
+        step(OLD, NEW)
+        present["key"] = NEW
+        test.wait_for("all clients to change over", lambda: all(counts[NEW, i] >= 2 for i in range(4)))
+        step(NEW)
+        for _ in range(5):
+            step(NEW)
+        test.wait_for("more of them", lambda: all(counts[NEW, i] >= 5 for i in range(4)))
+    finally:
+        stop.set()
+        for one in clients:
+            one.join()
+    assert not failures, (failures[:3], counts)
+    assert "denied" not in primary.log() and "invalid signature" not in primary.log()
 
 
 def test_a_copy_of_an_update_is_not_done_again(test):
