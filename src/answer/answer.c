@@ -150,6 +150,9 @@ static ALWAYS_INLINE enum plan plan(const struct group *group, struct answer_que
         return PLAN_DONE;
     case QUERY_ERROR:
         return fail(asked, asked->query.rcode);
+    case QUERY_COOKIE:
+        (void)check_cookie(group, asked);
+        return fail(asked, asked->cookie == COOKIE_NONE ? RCODE_FORMERR : RCODE_NOERROR);
     case QUERY_NOTIFY:
         return hand_up(asked, ANSWER_NOTIFY, zones);
     case QUERY_UPDATE:

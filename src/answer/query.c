@@ -168,6 +168,18 @@ static void fail(struct query *q, uint16_t rcode)
     q->rcode = rcode;
 }
 
+/* Without a question only a cookie can be asked for. */
+static COLD bool asks_for_cookie(struct slice message, unsigned opcode, const uint16_t counts[3],
+                                 struct query *q)
+{
+    if (opcode == OPCODE_QUERY && read_records(message, MESSAGE_HEADER_SIZE, counts, q) &&
+        q->edns.present && q->edns.version == 0 && q->cookie.data != NULL && q->tsig_offset == 0) {
+        return true;
+    }
+    q->edns.present = false;
+    return false;
+}
+
 HOT void query_parse(struct slice message, uint64_t hash_key, struct name_hashes *name,
                      struct query *out)
 {
@@ -186,6 +198,8 @@ HOT void query_parse(struct slice message, uint64_t hash_key, struct name_hashes
     unsigned opcode = header_opcode(out->flags);
     if (opcode != OPCODE_QUERY && opcode != OPCODE_NOTIFY && opcode != OPCODE_UPDATE) {
         fail(out, RCODE_NOTIMP);
+    } else if (UNLIKELY(question_count == 0) && asks_for_cookie(message, opcode, counts, out)) {
+        out->kind = QUERY_COOKIE;
     } else if (question_count != 1 || !read_question(message, hash_key, name, out) ||
                !read_records(message, out->question_end, counts, out)) {
         fail(out, RCODE_FORMERR);

@@ -12,6 +12,7 @@ enum query_kind {
     QUERY_DROP,   /* shorter than a header, or a response: never answered */
     QUERY_ERROR,  /* answered with `rcode` and nothing else */
     QUERY_ASK,    /* opcode QUERY, one question */
+    QUERY_COOKIE, /* no question, but a COOKIE option: asks for a server cookie (RFC 7873 5.4) */
     QUERY_NOTIFY, /* these two: the records are stepped over, their contents not looked at */
     QUERY_UPDATE,
 };

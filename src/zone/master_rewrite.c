@@ -30,7 +30,8 @@
 #include "zone/master_impl.h"
 #include "zone/master_layout_impl.h"
 
-enum { NOWHERE = UINT32_MAX, SOA_WORDS = 7 };
+enum { SOA_WORDS = 7 };
+static const uint32_t NOWHERE = UINT32_MAX;
 
 /* One record of the difference, and the entry that has it, or shall have it. */
 struct change {

@@ -177,6 +177,35 @@ static void cookies_of_wrong_size_are_formerr(void **state)
     }
 }
 
+/* A header, an OPT record with the COOKIE option, and no question. */
+static void a_cookie_can_be_asked_for_without_a_question(void **state)
+{
+    (void)state;
+    struct cookie_policy policy = policy_of(secret, NULL);
+    struct answer_options options = {.cookies = &policy};
+    struct answer_options without = {.udp_size = 0};
+    uint8_t message[64] = {0x12, 0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 41, 16, 0};
+    message[22] = 12;
+    message[24] = EDNS_COOKIE;
+    message[26] = COOKIE_CLIENT_SIZE;
+    memcpy(message + 27, vector, COOKIE_CLIENT_SIZE);
+    struct answer_query asked = {.transport = ANSWER_UDP, .out_size = 4096, .peer = &peer};
+    asked.message = slice_of(message, 27 + COOKIE_CLIENT_SIZE);
+    asked.out = memory_new(asked.out_size);
+    answer_batch(&options, set, VECTOR_AT_S, &asked, 1);
+    assert_int_equal(asked.disposition, ANSWER_SEND);
+    assert_int_equal(asked.rcode, RCODE_NOERROR);
+    assert_int_equal(asked.response_size, 12 + 11 + 4 + COOKIE_SIZE);
+    assert_memory_equal(asked.out + asked.response_size - COOKIE_SIZE, vector, COOKIE_SIZE);
+    answer_batch(&without, set, VECTOR_AT_S, &asked, 1);
+    assert_int_equal(asked.rcode, RCODE_FORMERR);
+    assert_true(asked.response_size <= asked.message.size);
+    message[24] = EDNS_NSID;
+    answer_batch(&options, set, VECTOR_AT_S, &asked, 1);
+    assert_int_equal(asked.rcode, RCODE_FORMERR);
+    memory_free(asked.out);
+}
+
 static void a_required_cookie_is_asked_for_over_udp_only(void **state)
 {
     (void)state;
@@ -210,6 +239,7 @@ int main(void)
         cmocka_unit_test(is_bound_to_the_address_and_every_octet),
         cmocka_unit_test(a_client_cookie_gets_a_server_cookie),
         cmocka_unit_test(cookies_of_wrong_size_are_formerr),
+        cmocka_unit_test(a_cookie_can_be_asked_for_without_a_question),
         cmocka_unit_test(a_required_cookie_is_asked_for_over_udp_only),
         cmocka_unit_test(answers_without_a_good_cookie_can_be_kept_small),
     };
