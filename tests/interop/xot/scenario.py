@@ -398,7 +398,7 @@ def test_abuse_of_the_listener(test):
         stream = context.wrap_socket(socket.create_connection(place, timeout=5), server_hostname="ns1.example")
         stream.sendall(query)
         while octets and octets > 0:
-            octets -= len(stream.recv(min(octets, 65536)))
+            octets -= len(stream.recv(min(octets, 65536))) or octets
         held.append(stream) if octets is None else stream.close()
 
     hello = ssl.MemoryBIO()
@@ -418,7 +418,10 @@ def test_abuse_of_the_listener(test):
         raw(hello[:20 + n], wait=True)  # half a handshake, and silence
         raw(b"", wait=True)
     for octets in (1, 100, 16384, 300000, None, None):
-        reader(octets)
+        try:
+            reader(octets)
+        except OSError:
+            pass  # its turn to make room came
     answer = subprocess.run(["kdig", "-p", str(server.tls_port), f"@{server.address}", "+tls", "+timeout=5", NAME,
                              "SOA"], capture_output=True, text=True, timeout=20, check=False).stdout
     assert "status: NOERROR" in answer, answer

@@ -233,6 +233,8 @@ static void talk(struct fixture *f, unsigned count, size_t size)
     options.tls = f->client.context;
     options.tls_memory = &f->memory;
     options.queue_max_bytes = 8u << 20;
+    options.pause_bytes = 8u << 20; /* it reads the echoes while it sends */
+    options.pause_messages = 10000;
     f->wanted_echoes = count;
     f->client.messages = 0;
     f->client.end = f->server.end = (struct error){0};
