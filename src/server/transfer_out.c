@@ -32,7 +32,7 @@ struct transfer_out {
     struct axfr_out *axfr;    /* one of these two */
     bool is_shared;           /* axfr: its records are those of other clients too */
     struct ixfr_out *ixfr;
-    struct ledger_chain chain; /* what ixfr borrows */
+    struct ledger_chain chain;       /* what ixfr borrows */
     struct instant started, ends_at; /* max-transfer-time-out */
     uint32_t idle_ms;
     struct serial serial;
