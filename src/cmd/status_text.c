@@ -89,7 +89,8 @@ static void zones_text(const json_t *zones, struct text *out)
         const char *key, *words;
     } troubles[] = {{"not_loaded", "not loaded"},
                     {"expired", "expired"},
-                    {"file_refused", "with an error in the file"}};
+                    {"file_refused", "with an error in the file"},
+                    {"held", "with a newer version held"}};
     for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
         if (number(zones, troubles[i].key) != 0) {
             label(out, "");

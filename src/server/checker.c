@@ -29,7 +29,7 @@
 #include "wire/name.h"
 #include "zone/master.h"
 
-enum { LINE_SIZE = 240, SLICE_MS = 200, ENVIRONMENT_SIZE = NAME_TEXT_SIZE + 32 };
+enum { LINE_SIZE = 240, SLICE_MS = 200, READS_A_TURN = 16, ENVIRONMENT_SIZE = NAME_TEXT_SIZE + 32 };
 
 struct run {
     pid_t pid;
@@ -141,13 +141,15 @@ static void take_line(struct run *run, const char *bytes, size_t size)
     }
 }
 
-/* All of it is read, so that it never waits for us; only the first line is kept. */
+/* It is read on, so that it does not wait for us, and never longer than a turn: a program may write
+ * as fast as we read. Only the first line is kept. */
 static void read_errors(struct run *run)
 {
     char bytes[4096];
-    ssize_t size;
-    while ((size = read(run->errors_fd, bytes, sizeof(bytes))) > 0) {
-        take_line(run, bytes, (size_t)size);
+    ssize_t size = 1;
+    for (unsigned i = 0; i < READS_A_TURN && size > 0; i++) {
+        size = read(run->errors_fd, bytes, sizeof(bytes));
+        take_line(run, bytes, size > 0 ? (size_t)size : 0);
     }
     if (size == 0) {
         close(run->errors_fd);

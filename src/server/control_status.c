@@ -287,7 +287,7 @@ static void zone_reported(struct control_job *job)
 /* ---- the server ---- */
 
 struct zone_counts {
-    uint64_t all, primary, secondary, not_loaded, expired, file_refused;
+    uint64_t all, primary, secondary, not_loaded, expired, file_refused, held;
 };
 
 static bool count_zone(void *context, struct zone *zone)
@@ -300,6 +300,7 @@ static bool count_zone(void *context, struct zone *zone)
     counts->not_loaded += state == ZONE_EMPTY;
     counts->expired += state == ZONE_EXPIRED;
     counts->file_refused += atomic_load_explicit(&own->load_error, memory_order_relaxed) != NULL;
+    counts->held += zone_guard_holds(own);
     return true;
 }
 
@@ -317,6 +318,7 @@ static json_t *zone_counts_object(struct server *server)
     put_number(object, "not_loaded", counts.not_loaded);
     put_number(object, "expired", counts.expired);
     put_number(object, "file_refused", counts.file_refused);
+    put_number(object, "held", counts.held);
     return object;
 }
 

@@ -262,6 +262,15 @@ bool zone_guard_report(struct server_zone *zone, struct held_report *out)
     return is_held;
 }
 
+bool zone_guard_holds(struct server_zone *zone)
+{
+    struct zone_guards *guards = zone->server->guards;
+    pthread_mutex_lock(&guards->lock);
+    bool holds = zone->held != NULL;
+    pthread_mutex_unlock(&guards->lock);
+    return holds;
+}
+
 static void log_held(struct server_zone *zone, const struct zone_held *held)
 {
     char phrase[1800], action[120] = "not serving the zone";

@@ -42,6 +42,9 @@ const char *held_cause_word(enum held_cause cause); /* "shrink" … */
 /* False: nothing is held. Any thread. */
 bool zone_guard_report(struct server_zone *zone, struct held_report *out);
 
+/* Something is held. Any thread. */
+bool zone_guard_holds(struct server_zone *zone);
+
 /*
  * Has the checker look at what is held for it, in the calling thread, which waits (a loader's).
  * OK: it has nothing against it; the same content is let in now. ERR_DENIED: nothing waits for it,

@@ -285,6 +285,22 @@ def test_a_slow_checker_is_killed(test):
     assert status(test, server)["state"] == "not-loaded"
 
 
+def test_checkers_that_misbehave(test):
+    """One that writes without end, one that is no program, one that is killed, one that reads nothing."""
+    for words, said in (("exec yes no >&2", "did not end within 1 s"), (None, "cannot run the checker"),
+                        ("kill -9 $$", "ended by signal 9"), ("exec 0<&-; echo; echo second >&2; exit 1", "second"),
+                        ("printf '\\033[2J\\n' >&2; exit 1", "exit status 1): [2J")):
+        path = checker(test, f"#!/bin/sh\n{words}\n")
+        if words is None:
+            path.unlink()
+        server = test.lockstep(f"s{said[:3].strip()}").add(
+            Zone(NAME, hosts(1, 200), extra=f'checker "{path}"; checker-timeout 1;'))
+        server.start()
+        test.wait_for(said, lambda: said in " ".join(server.log().split()))
+        assert status(test, server)["held"]["cause"] == "checker" and "\033" not in server.log()
+        server.stop()
+
+
 def test_a_hidden_primary(test):
     server = test.lockstep("hidden", options="hidden-primary yes;")
     ours = test.lockstep("ours")
