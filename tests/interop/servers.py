@@ -251,16 +251,19 @@ class Nsd(Server):
               xfrd-reload-timeout: 0
               verbosity: 2
               rrl-ratelimit: 0
+              {self.options}
             remote-control:
               control-enable: no
             """)]
         for name, (algorithm, secret) in self.keys.items():
             out.append(f'key:\n  name: "{name}"\n  algorithm: {algorithm}\n  secret: "{secret}"\n')
+        out.append(self.tls_blocks)
         for zone in self.zones:
             key = zone.key or "NOKEY"
             out.append(f'zone:\n  name: "{zone.name}"\n  zonefile: "{self.zone_path(zone.name)}"\n')
             for peer in zone.primaries:
-                out.append(f"  request-xfr: {peer.address}@{peer.port} {key}\n  allow-notify: {peer.address} {key}\n")
+                where = f"{peer.address}@{peer.tls_port} {key} {zone.tls}" if zone.tls else f"{peer.address}@{peer.port} {key}"
+                out.append(f"  request-xfr: {where}\n  allow-notify: {peer.address} {key}\n")
             for peer in zone.secondaries:
                 out.append(f"  notify: {peer.address}@{peer.port} {key}\n  provide-xfr: {peer.address} {key}\n")
             out.append(f"  provide-xfr: 127.0.0.1 NOKEY\n  outgoing-interface: {self.address}\n")

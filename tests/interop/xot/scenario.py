@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Transfer over TLS (RFC 9103) and DNS over TLS (RFC 7858): our pair, BIND in both roles, kdig and openssl."""
+"""Transfer over TLS (RFC 9103) and DNS over TLS (RFC 7858): our pair, BIND in both roles, NSD, kdig and openssl."""
 import json
 import re
 import socket
@@ -235,6 +235,16 @@ def test_bind_shows_its_certificate(test):
                               server=front(test, extra=f'ca-file "{test.folder}/ca.crt";'),
                               who='tls-client "ns2.example";')
     follow(test, primary, secondary, last=2)
+
+
+def test_nsd_is_secondary(test):
+    certificates(test)
+    secondary = test.peer("nsd", options=f'tls-cert-bundle: "{test.folder}/ca.crt"')
+    primary, secondary = pair(test, test.lockstep(), secondary,
+                              'tls-auth:\n  name: up\n  auth-domain-name: "ns1.example"\n')
+    follow(test, primary, secondary, last=2)
+    ended = [line for line in primary.log().splitlines() if "ended: " in line]
+    assert ended and all("transport=tls" in line for line in ended), ended
 
 
 def openssl(server, *words, send=""):
