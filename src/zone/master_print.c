@@ -207,12 +207,14 @@ static enum result write_file(const struct zone_version *version, const char *pa
     if (size < 0 || (size_t)size >= sizeof(fresh)) {
         return error_set(err, ERR_IO, "the path '%.80s...' is too long", path);
     }
-    if (unlink(fresh) != 0 && errno != ENOENT) {
-        return error_set_os(err, ERR_IO, "cannot remove '%s'", fresh);
+    static const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    struct writer w = {.fd = open(fresh, flags, FILE_MODE)};
+    if (w.fd < 0 && errno == EEXIST) { /* left over */
+        if (unlink(fresh) != 0 && errno != ENOENT) {
+            return error_set_os(err, ERR_IO, "cannot remove '%s'", fresh);
+        }
+        w.fd = open(fresh, flags, FILE_MODE);
     }
-    struct writer w = {
-        .fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE),
-    };
     if (w.fd < 0) {
         return error_set_os(err, ERR_IO, "cannot create '%s'", fresh);
     }
