@@ -59,7 +59,7 @@ class Answers:
             server = self.primary(test, kind, zone, path)
             server.start(wait=False)
             self.until_serial(test, server, zone, 1)
-            time.sleep(2)
+            self.until_quiet(server)
             self.ask(server, label, kind, questions, generator, words)
         self.each(label.replace(" ", "-"), body)
 
