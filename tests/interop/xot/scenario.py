@@ -447,3 +447,33 @@ def resident(server):
     """Octets of memory the process has."""
     with open(f"/proc/{server.process.pid}/status", encoding="ascii") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS:"))
+
+
+def test_what_a_client_trusts_is_read_again(test):
+    """Another CA in the file: the kept connection takes no more requests, a new one is refused, and back."""
+    certificates(test)
+    other = Authority(test.folder, "other-ca")
+    primary, secondary = pair(test, test.lockstep("primary"), test.lockstep("secondary"), strict(test))
+    follow(test, primary, secondary, last=2)
+    good = (test.folder / "ca.crt").read_text()
+    (test.folder / "ca.crt").write_text(other.path.read_text())
+    secondary.reload()
+    test.wait_for("the reload", lambda: "reloading zones succeeded" in secondary.log())
+    primary.write_zone(NAME, zone_text(3))
+    primary.reload()
+    test.wait_serial(primary, NAME, 3)
+    test.wait_for("the refusal", lambda: "which is no CA of" in secondary.log())
+    assert test.serial(secondary, NAME) == 2
+    (test.folder / "ca.crt").write_text(good)
+    secondary.reload()
+    test.wait_for("the second reload", lambda: secondary.log().count("reloading zones succeeded") == 2)
+    control(secondary, "refresh", [NAME])
+    test.wait_serial(secondary, NAME, 3, 20)
+    # Nothing changed: the connection stays.
+    made = len(connections(secondary))
+    secondary.reload()
+    test.wait_for("the third reload", lambda: secondary.log().count("reloading zones succeeded") == 3)
+    primary.write_zone(NAME, zone_text(4))
+    primary.reload()
+    test.wait_serial(secondary, NAME, 4, 20)
+    assert len(connections(secondary)) == made, connections(secondary)
