@@ -173,6 +173,17 @@ class Lockstep(Server):
     def command(self):
         return [self.test.build / "lockstepd", "-g", "-c", self.home / "named.conf"]
 
+    def start(self, wait=True):
+        self.told_before = len(self.log())
+        return super().start(wait)
+
+    def wait_up(self):
+        """It answers before its zones are loaded, and says so when they are (where it logs to us)."""
+        super().wait_up()
+        end = time.monotonic() + 5
+        while " running (" not in self.log()[self.told_before:] and time.monotonic() < end:
+            time.sleep(0.01)
+
 
 class Bind(Server):
     kind = "bind"
