@@ -244,7 +244,7 @@ void store_take_group(struct store *store, uint64_t sequence, struct text *paylo
     group->sequence = sequence;
     group->payload = *payload;
     text_init(payload, 0);
-    const uint8_t *p = (const uint8_t *)group->payload.bytes;
+    const uint8_t *p = (const uint8_t *)text_str(&group->payload); /* may be empty */
     const uint8_t *end = p + group->payload.size;
     size_t room = 0;
     for (const uint8_t *q = p; q < end;) {
