@@ -29,6 +29,9 @@
 
 enum { FIRST_ZONE_ROOM = 64, TABLE_SPARE = 2 };
 
+/* Numbers are given out in a row; a larger one is damage. */
+static const uint32_t zone_id_max = 1u << 28;
+
 static const uint64_t table_key = 0x6c6f636b73746570u;
 
 const char *store_source_name(enum store_source source)
@@ -233,6 +236,9 @@ static struct store_zone *zone_of_put(struct store *store, const struct pending_
         return NULL;
     }
     uint32_t id = get_u32(content.data);
+    if (id > zone_id_max) {
+        return NULL;
+    }
     struct store_zone *zone = store_zone_by_id(store, id);
     return zone != NULL ? zone
                         : store_zone_insert(store, id, put->key.data + 2, get_u16(put->key.data));
@@ -445,7 +451,7 @@ static enum result read_zones(struct store *store, uint64_t *applied, struct err
         struct slice content;
         if (key.size < 3 || name_check(slice_of(key.data + 2, key.size - 2)) != key.size - 2 ||
             value_check(key, value, VALUE_ZONE, &content, NULL) != OK || content.size != 4 ||
-            get_u32(content.data) > (1u << 28) ||
+            get_u32(content.data) > zone_id_max ||
             store_zone_by_id(store, get_u32(content.data)) != NULL) {
             report(store, NULL, "the entry of a zone in the store is damaged");
             keep_lost(store, key);

@@ -91,6 +91,10 @@ static void add_content(struct text *group, uint8_t kind, struct slice content)
         uint8_t *entry = (uint8_t *)group->bytes + start;
         put_u32(entry + CHECKED, checksum_add(0, entry, CHECKED));
     }
+    if (kind == VALUE_ZONE && content.size >= 2) { /* a large number is a large table, no more */
+        group->bytes[start] = 0;
+        group->bytes[start + 1] &= 1;
+    }
 }
 
 static void add_put(struct text *group, uint8_t table, struct slice *rest)
