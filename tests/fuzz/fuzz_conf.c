@@ -33,7 +33,9 @@ static void ask_all(const struct conf *conf, const struct conf_zone *zone)
     for (uint32_t i = 0; i < also->count; i++) {
         REQUIRE(also->servers[i].address.family != 0);
     }
-    for (int id = CONF_CHECK_DUP_RECORDS; id <= CONF_ZONE_STATISTICS; id++) {
+    const struct conf_checker *checker = conf_checker(conf, zone);
+    REQUIRE(checker == NULL || (checker->program[0] != '\0' && checker->arguments[0] != NULL));
+    for (int id = CONF_CHECK_DUP_RECORDS; id <= CONF_ZONEMD_CHECK; id++) {
         REQUIRE(conf_number(conf, zone, (enum conf_id)id) >= 0);
     }
 }
@@ -54,6 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             REQUIRE(conf_zone_find(conf, conf->zones[i].wire) == &conf->zones[i]);
             ask_all(conf, &conf->zones[i]);
         }
+        conf_lint(conf, count, &errors);
+        REQUIRE(errors == 0);
         conf_free(conf);
     } else {
         REQUIRE(err.line != 0 && err.text[0] != '\0');
