@@ -154,9 +154,12 @@ static void feed(struct peer *peer, int fd, gnutls_session_t client, const uint8
             drain(fd);
         }
     }
-    for (unsigned n = 0; n < TURNS; n++) {
+    /* Until nothing more comes for a while: who pauses takes three messages a turn. */
+    for (unsigned idle = 0; idle < TURNS;) {
+        size_t before = peer->at;
         turn(peer->loop, 1);
         resume(peer);
+        idle = peer->at == before ? idle + 1 : 0;
     }
 }
 
