@@ -19,7 +19,7 @@
 
 #include "questions.h"
 
-enum { SOCKETS = 8, SLOTS = 4096, BATCH = 32, HISTOGRAM = 20000, LOST_NS = 100000000 };
+enum { SOCKETS = 8, SLOTS = 4096, BATCH = 32, HISTOGRAM = 100000, LOST_NS = 100000000 };
 
 static int64_t now_ns(void)
 {
