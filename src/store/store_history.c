@@ -424,9 +424,12 @@ static enum result read_pending(const struct history_item *item, struct text *ou
 {
     enum result result = OK;
     const struct pending_put *put = item->pending;
-    for (uint32_t part = 0; result == OK && part < item->parts; part++, put = put->next) {
-        result = put == NULL ? error_set(err, ERR_CORRUPT, "a stored delta is cut")
-                             : add_part(put->key, put->value, part, out, err);
+    for (uint32_t part = 0; result == OK && part < item->parts; part++) {
+        if (put == NULL) {
+            return error_set(err, ERR_CORRUPT, "a stored delta is cut");
+        }
+        result = add_part(put->key, put->value, part, out, err);
+        put = put->next;
     }
     return result;
 }
