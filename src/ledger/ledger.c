@@ -79,12 +79,14 @@ void ledger_tell(struct ledger *ledger, const struct ledger_event *event)
     }
 }
 
-void ledger_note_store(struct ledger *ledger, enum result result, const struct error *err)
+void ledger_note_store(struct ledger *ledger, enum ledger_disk part, enum result result,
+                       const struct error *err)
 {
-    bool fails = result != OK;
     pthread_mutex_lock(&ledger->lock);
-    bool changes = fails != ledger->store_fails;
-    ledger->store_fails = fails;
+    unsigned before = ledger->store_fails;
+    ledger->store_fails = result == OK ? before & ~(unsigned)part : before | (unsigned)part;
+    bool fails = ledger->store_fails != 0;
+    bool changes = fails != (before != 0);
     pthread_mutex_unlock(&ledger->lock);
     if (changes) {
         ledger_tell(ledger, &(struct ledger_event){
@@ -168,6 +170,7 @@ void ledger_zone_set_history_limit(struct ledger_zone *zone, uint64_t bytes)
 {
     pthread_mutex_lock(&zone->lock);
     zone->history_limit = bytes != 0 ? bytes : zone->ledger->memory_history_bytes;
+    zone->stored_limit = bytes;
     pthread_mutex_unlock(&zone->lock);
     if (zone->stored != NULL) {
         store_zone_set_limit(zone->ledger->store, zone->stored, bytes);

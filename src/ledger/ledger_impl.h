@@ -112,7 +112,8 @@ struct ledger_zone {
     size_t kept_room;
     uint64_t kept_bytes;
     uint64_t history_limit;
-    struct chunk **early; /* published and not yet durable, oldest first: what a secondary's own
+    uint64_t stored_limit; /* of the history on disk; 0: none of its own */
+    struct chunk **early;  /* published and not yet durable, oldest first: what a secondary's own
                            * secondaries ask for at once */
     size_t early_count;
     /* The writer's own, while it publishes a group. */
@@ -125,6 +126,9 @@ struct ledger_zone {
 };
 
 /* What the keeper is asked to do with a zone. */
+/* What of the store fails by itself: the journal of commits, the database behind it. */
+enum ledger_disk { DISK_JOURNAL = 1, DISK_DATABASE = 2 };
+
 enum keeper_job_kind { KEEPER_RESTART, KEEPER_RENEW, KEEPER_FINGERPRINT, KEEPER_FORGET };
 
 struct keeper_job {
@@ -160,7 +164,7 @@ struct ledger {
     uint32_t restarts_running; /* commits parked at the keeper */
     bool stops;
     bool writer_stopped;
-    bool store_fails;
+    unsigned store_fails; /* bits of enum ledger_disk */
     struct ledger_statistics statistics;
     pthread_t writer;
     pthread_t keeper;
@@ -181,8 +185,10 @@ void ledger_ask_keeper(struct ledger *ledger, enum keeper_job_kind kind, struct 
                        struct commit *commit);
 /* Puts commits back in front of the writer's queue. */
 void ledger_requeue(struct ledger *ledger, struct commit_queue *commits);
-/* A change of whether the store can be written, told once. */
-void ledger_note_store(struct ledger *ledger, enum result result, const struct error *err);
+/* Whether a part of the store can be written. Told once when the first fails, and once when all work
+ * again: a disk that is full for the database has room in the journal's segments still. */
+void ledger_note_store(struct ledger *ledger, enum ledger_disk part, enum result result,
+                       const struct error *err);
 int64_t ledger_wall_s(const struct ledger *ledger);
 
 /* The head goes back to what is durable, and with it falls everything that was let in on top. */

@@ -5,7 +5,7 @@
  *     checkpoint   the journal's commits go into the database when they weigh enough, or after a
  *                  while of quiet
  *     restart      a large new beginning of a zone's history; the one job somebody waits for
- *     renew        a new image of a zone whose deltas outgrew the old one; its history stays
+ *     renew        a new image of a zone whose deltas outgrew the old one or the bound of its history; that stays
  *     fingerprint  of a zone too large to walk on the way of a commit
  *     forget       a removed zone's history goes
  *
@@ -124,7 +124,7 @@ static void restart(struct ledger *ledger, struct keeper_job *job)
     struct error err = {0};
     struct store_entry entry = entry_of(ledger, commit->version, commit->source);
     enum result result = write_image(ledger, zone, commit->version, &entry, true, &err);
-    ledger_note_store(ledger, result, &err);
+    ledger_note_store(ledger, DISK_DATABASE, result, &err);
     struct serial to = commit->to;
     if (result == OK) {
         ledger_zone_settle(zone, commit->version, entry.step);
@@ -198,7 +198,7 @@ static bool retry(struct ledger *ledger, struct keeper_job *job)
     pthread_mutex_unlock(&ledger->lock);
     struct store_entry entry = entry_of(ledger, version, STORE_FROM_TRANSFER);
     enum result result = write_image(ledger, zone, version, &entry, true, &err);
-    ledger_note_store(ledger, result, &err);
+    ledger_note_store(ledger, DISK_DATABASE, result, &err);
     if (result == OK) {
         ledger_zone_settle(zone, version, entry.step);
         pthread_mutex_lock(&zone->lock);
@@ -238,7 +238,7 @@ static void renew(struct ledger *ledger, struct ledger_zone *zone)
     }
     entry.step = step;
     enum result result = write_image(ledger, zone, version, &entry, false, &err);
-    ledger_note_store(ledger, result, &err);
+    ledger_note_store(ledger, DISK_DATABASE, result, &err);
     zone_version_unref(version);
 }
 
@@ -246,7 +246,7 @@ static void forget(struct ledger *ledger, struct ledger_zone *zone)
 {
     struct error err = {0};
     enum result result = store_zone_remove(ledger->store, zone->stored, &err);
-    ledger_note_store(ledger, result, &err);
+    ledger_note_store(ledger, DISK_DATABASE, result, &err);
 }
 
 /* False: to be tried again later. */
@@ -303,9 +303,7 @@ static struct instant look_after_journal(struct ledger *ledger, struct instant l
         return bytes == 0 ? now : last;
     }
     enum result result = store_checkpoint(ledger->store, &err);
-    if (result != OK) {
-        ledger_note_store(ledger, result, &err);
-    }
+    ledger_note_store(ledger, DISK_DATABASE, result, &err);
     return now;
 }
 

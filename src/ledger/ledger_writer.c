@@ -189,19 +189,22 @@ static void gather(struct gathered *gathered, struct commit *commit)
     }
 }
 
-/* A large image is due when the deltas behind it weigh half of it. */
+/* A large image is due when the deltas behind it weigh half of it, or alone pass the zone's bound:
+ * what is behind the image is never trimmed. */
 static void look_after_image(struct ledger *ledger, struct ledger_zone *zone)
 {
     struct store_status status;
     if (zone->stored == NULL ||
-        store_zone_status(ledger->store, zone->stored, &status, NULL) != OK ||
-        status.since_image_bytes < IMAGE_RENEWAL_BYTES ||
-        status.since_image_bytes < status.image.size_bytes / 2) {
+        store_zone_status(ledger->store, zone->stored, &status, NULL) != OK) {
         return;
     }
+    bool outgrows = status.since_image_bytes >= IMAGE_RENEWAL_BYTES &&
+                    status.since_image_bytes >= status.image.size_bytes / 2;
     pthread_mutex_lock(&zone->lock);
-    bool asks = !zone->image_wanted;
-    zone->image_wanted = true;
+    bool is_due =
+        outgrows || (zone->stored_limit != 0 && status.since_image_bytes > zone->stored_limit);
+    bool asks = is_due && !zone->image_wanted;
+    zone->image_wanted = zone->image_wanted || is_due;
     pthread_mutex_unlock(&zone->lock);
     if (asks) {
         ledger_ask_keeper(ledger, KEEPER_RENEW, zone, NULL);
@@ -325,7 +328,7 @@ void ledger_process(struct ledger *ledger, struct commit_queue *queue)
         bool is_empty = store_txn_is_empty(gathered.txn);
         result = store_txn_commit(gathered.txn, &err);
         if (!is_empty) {
-            ledger_note_store(ledger, result, &err);
+            ledger_note_store(ledger, DISK_JOURNAL, result, &err);
         }
     }
     if (result == OK) {

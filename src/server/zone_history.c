@@ -114,11 +114,11 @@ static void watch(void *context, const struct ledger_event *event)
     case LEDGER_STORE_FAILS:
         snprintf(phrase, sizeof(phrase), "the store cannot be written: %s", why);
         LOG_EVENT_LIMITED(server->logging, LOG_ERROR, LOG_GENERAL, "store_fails", phrase,
-                          LOG_KEY("action", "zones are served, changes refused until it can"));
+                          LOG_KEY("action", "zones are served; what cannot be kept is refused"));
         return;
     case LEDGER_STORE_WORKS:
         LOG_EVENT(server->logging, LOG_NOTICE, LOG_GENERAL, "store_works",
-                  "the store is written again", LOG_KEY("action", "changes are taken again"));
+                  "the store is written again", LOG_KEY("action", "all changes are taken"));
         return;
     }
 }
