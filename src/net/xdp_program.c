@@ -170,7 +170,7 @@ static enum result attach(struct xdp_program *program, struct error *err)
 {
     static const uint32_t modes[] = {XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
     for (unsigned i = 0; i < 2; i++) {
-        LIBBPF_OPTS(bpf_link_create_opts, options, .flags = modes[i]);
+        struct bpf_link_create_opts options = {.sz = sizeof(options), .flags = modes[i]};
         program->flags = modes[i];
         program->link = bpf_link_create(program->fd, (int)program->interface, BPF_XDP, &options);
         if (program->link >= 0) {

@@ -559,7 +559,7 @@ static void *raw_client_main(void *context)
         if (client->code == 0) {
             /* The message split over records at every place. */
             for (int i = 0; i < 4; i++) {
-                gnutls_record_send(raw, "\0\2hi" + i, 1);
+                gnutls_record_send(raw, &"\0\2hi"[i], 1);
             }
             for (size_t got = 0; got < 4;) {
                 ssize_t more = gnutls_record_recv(raw, client->echo + got, 4 - got);
