@@ -38,6 +38,7 @@ struct ledger *ledger_new(const struct ledger_options *options)
     pthread_cond_init(&ledger->writer_wakes, &monotonic);
     pthread_cond_init(&ledger->keeper_wakes, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&ledger->left, NULL);
     if (ledger->store != NULL) {
         REQUIRE(pthread_create(&ledger->writer, NULL, ledger_writer_run, ledger) == 0);
         REQUIRE(pthread_create(&ledger->keeper, NULL, ledger_keeper_run, ledger) == 0);
@@ -61,6 +62,7 @@ void ledger_free(struct ledger *ledger)
     }
     pthread_cond_destroy(&ledger->writer_wakes);
     pthread_cond_destroy(&ledger->keeper_wakes);
+    pthread_cond_destroy(&ledger->left);
     pthread_mutex_destroy(&ledger->lock);
     memory_free(ledger);
 }
@@ -144,11 +146,34 @@ void ledger_zone_unref(struct ledger_zone *zone)
     memory_free(zone);
 }
 
+void ledger_leave(struct ledger_zone *zone)
+{
+    struct ledger *ledger = zone->ledger;
+    pthread_mutex_lock(&ledger->lock);
+    for (struct ledger_zone **at = &ledger->leaving; *at != NULL; at = &(*at)->next_leaving) {
+        if (*at == zone) {
+            *at = zone->next_leaving;
+            break;
+        }
+    }
+    pthread_cond_broadcast(&ledger->left);
+    pthread_mutex_unlock(&ledger->lock);
+    ledger_zone_unref(zone);
+}
+
 void ledger_remove(struct ledger_zone *zone, bool forgets)
 {
+    struct ledger *ledger = zone->ledger;
     pthread_mutex_lock(&zone->lock);
     zone->is_removed = true;
     zone->forgets = forgets;
+    zone->is_leaving = zone->stored != NULL && zone->pending_count != 0;
+    if (zone->is_leaving) {
+        pthread_mutex_lock(&ledger->lock);
+        zone->next_leaving = ledger->leaving;
+        ledger->leaving = ledger_zone_ref(zone);
+        pthread_mutex_unlock(&ledger->lock);
+    }
     pthread_mutex_unlock(&zone->lock);
     if (forgets && zone->stored != NULL) {
         ledger_ask_keeper(zone->ledger, KEEPER_FORGET, zone, NULL);

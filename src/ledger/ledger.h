@@ -161,7 +161,8 @@ struct ledger_restored {
     uint8_t last_digest[FINGERPRINT_DIGEST_SIZE];
 };
 /*
- * At start: the zone as the store has it, published. Zones may be restored side by side.
+ * At start: the zone as the store has it, published. Zones may be restored side by side. Waits until
+ * the commits of a zone of the same name that was removed before have ended.
  * takes_sound  of damaged history, publish the version before the damage (a secondary); otherwise
  *              publish nothing (a primary must not go back silently).
  * ERR_NOT_FOUND  nothing is stored (or no store).

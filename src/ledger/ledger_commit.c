@@ -45,10 +45,14 @@ void commit_free(struct commit *commit)
 void commit_end(struct commit *commit, enum result result, const struct error *err)
 {
     static const struct error none;
+    bool leaves = false;
     if (commit->kind != COMMIT_META) {
         pthread_mutex_lock(&commit->zone->lock);
-        commit->zone->pending_count--;
+        leaves = --commit->zone->pending_count == 0 && commit->zone->is_leaving;
         pthread_mutex_unlock(&commit->zone->lock);
+    }
+    if (leaves) {
+        ledger_leave(commit->zone);
     }
     if (commit->done != NULL) {
         commit->done(commit->done_context, result, err != NULL ? err : &none);

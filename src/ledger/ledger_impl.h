@@ -93,6 +93,7 @@ struct ledger_zone {
     struct zone_version *durable;
     uint64_t durable_step;
     uint32_t pending_count;
+    bool is_leaving; /* in the ledger's list */
     bool has_floor;
     struct serial floor; /* the highest serial acknowledged, known from the store */
     bool restarts_next;  /* history on disk is broken: the next commit is an image */
@@ -116,6 +117,7 @@ struct ledger_zone {
     struct chunk **early;  /* published and not yet durable, oldest first: what a secondary's own
                            * secondaries ask for at once */
     size_t early_count;
+    struct ledger_zone *next_leaving; /* under the ledger's lock */
     /* The writer's own, while it publishes a group. */
     struct {
         struct commit *last;
@@ -157,6 +159,8 @@ struct ledger {
     pthread_cond_t keeper_wakes;
     struct commit_queue queue;
     uint32_t queued_count;
+    struct ledger_zone *leaving; /* removed, with commits under way; a reference each */
+    pthread_cond_t left;         /* one of them has no more */
     bool
         is_awaited; /* something in the queue is not seen, or not acknowledged, until it is on disk */
     struct keeper_job *first_job;
@@ -183,6 +187,8 @@ void *ledger_writer_run(void *context);
 void *ledger_keeper_run(void *context);
 void ledger_ask_keeper(struct ledger *ledger, enum keeper_job_kind kind, struct ledger_zone *zone,
                        struct commit *commit);
+/* A removed zone's last commit has ended; a zone of the same name may be read from the store. */
+void ledger_leave(struct ledger_zone *zone);
 /* Puts commits back in front of the writer's queue. */
 void ledger_requeue(struct ledger *ledger, struct commit_queue *commits);
 /* Whether a part of the store can be written. Told once when the first fails, and once when all work

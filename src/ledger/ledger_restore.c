@@ -156,6 +156,25 @@ static void find_last_digest(struct ledger_zone *zone, const struct store_status
     }
 }
 
+/* Until what a removed zone of the same name had let in is on disk. A copy is served before that: read
+ * any earlier, the zone would come back with a serial before the one that was seen. */
+static void await_predecessor(const struct ledger_zone *zone)
+{
+    struct ledger *ledger = zone->ledger;
+    pthread_mutex_lock(&ledger->lock);
+    for (const struct ledger_zone *at = ledger->leaving; at != NULL;) {
+        if (at->stored != zone->stored) {
+            at = at->next_leaving;
+            continue;
+        }
+        ledger->is_awaited = true;
+        pthread_cond_signal(&ledger->writer_wakes);
+        pthread_cond_wait(&ledger->left, &ledger->lock);
+        at = ledger->leaving;
+    }
+    pthread_mutex_unlock(&ledger->lock);
+}
+
 enum result ledger_restore(struct ledger_zone *zone, bool takes_sound, struct ledger_restored *out,
                            struct error *err)
 {
@@ -165,6 +184,7 @@ enum result ledger_restore(struct ledger_zone *zone, bool takes_sound, struct le
     if (zone->stored == NULL) {
         return ERR_NOT_FOUND;
     }
+    await_predecessor(zone);
     enum result damage = store_zone_status(zone->ledger->store, zone->stored, &status, err);
     if (damage != OK && damage != ERR_CORRUPT) {
         return damage;

@@ -230,6 +230,14 @@ bool zone_history_get_timers(struct server_zone *zone, struct zone_timers *out)
     return true;
 }
 
+void zone_history_end_timers(struct server_zone *zone)
+{
+    struct zone_timers timers;
+    if (zone_history_get_timers(zone, &timers) && timers.expires_s != 0) {
+        zone_history_put_timers(zone, &(struct zone_timers){0});
+    }
+}
+
 /* The same from one start to the next. */
 uint64_t file_path_hash(const char *path)
 {

@@ -36,6 +36,8 @@ struct zone_timers {
 /* Any thread; durable soon. */
 void zone_history_put_timers(struct server_zone *zone, const struct zone_timers *timers);
 bool zone_history_get_timers(struct server_zone *zone, struct zone_timers *out);
+/* The zone is a primary's: timers of a time when it was a copy no longer count. */
+void zone_history_end_timers(struct server_zone *zone);
 
 /* Which zone file the zone was last read from. */
 struct file_mark {

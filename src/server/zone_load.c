@@ -263,6 +263,7 @@ static void recall_file(struct server_zone *zone)
         zone->restored = true;
         if (zone_history_restore(zone, false)) {
             struct zone_version *head = ledger_zone_head(zone->history);
+            zone_history_end_timers(zone);
             zone_history_get_file(zone, &zone->file);
             if (zone->file.known &&
                 serial_before(zone_version_serial(head), (struct serial){zone->file.served})) {
@@ -370,12 +371,34 @@ static bool read_copy(struct server_zone *zone, const struct zone_settings *sett
     return result == OK;
 }
 
+/* The version in the store, and its timers. What we held as primary until now was the truth until now:
+ * it is as good as a copy that a primary has just confirmed, and durably no better. */
+static bool restore_copy(struct server_zone *zone, struct zone_timers *timers)
+{
+    if (!zone_history_restore(zone, true)) {
+        return false;
+    }
+    bool is_known = zone_history_get_timers(zone, timers);
+    if (is_known && timers->expires_s != 0) {
+        return true;
+    }
+    if (!is_known &&
+        atomic_load_explicit(&zone->source, memory_order_relaxed) == STORE_FROM_TRANSFER) {
+        return false; /* a copy whose timers are lost */
+    }
+    struct zone_version *version = ledger_zone_head(zone->history);
+    timers->contact_s = 0; /* none yet: the primaries are asked at once */
+    timers->expires_s = clock_wall_s() + zone_version_soa(version).expire_s;
+    zone_version_unref(version);
+    zone_history_put_timers(zone, timers);
+    return true;
+}
+
 static void load_copy(struct server_zone *zone, const struct zone_settings *settings)
 {
     struct zone_timers timers = {0};
     int64_t expires_in_s = 0, refresh_in_s = 0;
-    bool restored = zone_history_restore(zone, true) && zone_history_get_timers(zone, &timers);
-    if (restored || read_copy(zone, settings, &timers)) {
+    if (restore_copy(zone, &timers) || read_copy(zone, settings, &timers)) {
         struct zone_version *version = ledger_zone_head(zone->history);
         int64_t now_s = clock_wall_s();
         int64_t age_s = now_s > timers.contact_s ? now_s - timers.contact_s : 0;

@@ -32,11 +32,15 @@ struct scene {
     _Atomic int database_fails; /* errno of every commit of the database; 0: none */
     _Atomic unsigned failures;  /* commits of the database that failed */
     _Atomic unsigned fails, works, done;
+    _Atomic bool is_slow; /* every sync takes 30 ms */
 };
 
 static int before_write(void *context, enum store_write what)
 {
     struct scene *scene = context;
+    if (what == STORE_WRITE_SYNC && atomic_load(&scene->is_slow)) {
+        nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL);
+    }
     int error = what == STORE_WRITE_COMMIT ? atomic_load(&scene->database_fails) : 0;
     atomic_fetch_add(&scene->failures, error != 0);
     return error;
@@ -201,12 +205,44 @@ static void ledger_keeps_to_a_bound_that_is_smaller_than_the_image(void **state)
     assert_int_equal(status.serial.value, 201);
 }
 
+/* As a secondary's zone that becomes a primary's: taken out, and put in again under the same name. */
+static void ledger_restores_what_a_removed_zone_has_shown(void **state)
+{
+    struct scene *scene = *state;
+    struct ledger_restored restored;
+    begin_zone(scene, 0);
+    atomic_store(&scene->is_slow, true);
+    for (uint32_t serial = 1; serial <= 5; serial++) {
+        struct zone_version *head = ledger_zone_head(scene->in_ledger);
+        struct delta *delta;
+        assert_int_equal(make(scene, head, &delta, NULL), OK);
+        struct ledger_change change = {.deltas = &delta,
+                                       .delta_count = 1,
+                                       .source = STORE_FROM_TRANSFER,
+                                       .order = LEDGER_PUBLISH_FIRST};
+        assert_int_equal(delta_apply(head, delta, NULL, &change.version, NULL), OK);
+        zone_version_unref(head);
+        assert_int_equal(ledger_commit(scene->in_ledger, &change, on_done, scene, NULL), OK);
+        delta_free(delta);
+    }
+    ledger_remove(scene->in_ledger, false);
+    scene->in_ledger = ledger_add(scene->ledger, scene->zone, scene);
+    assert_int_equal(ledger_restore(scene->in_ledger, false, &restored, NULL), OK);
+    assert_int_equal(restored.serial.value, 6);
+    assert_int_equal(scene->done, 6);
+    edit(scene);
+    struct zone_version *version = ledger_zone_head(scene->in_ledger);
+    assert_int_equal(zone_version_serial(version).value, 7);
+    zone_version_unref(version);
+}
+
 int main(void)
 {
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         SCENE(ledger_says_once_that_the_database_fails_and_once_that_it_works),
         SCENE(ledger_keeps_to_a_bound_that_is_smaller_than_the_image),
+        SCENE(ledger_restores_what_a_removed_zone_has_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
