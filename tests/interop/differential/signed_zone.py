@@ -63,7 +63,7 @@ def sign(folder, name, text, nsec3=None):
     for flags in ([], ["-f", "KSK"]):
         subprocess.run(["dnssec-keygen", "-q", "-K", keys, "-a", "ECDSAP256SHA256", *flags, name], check=True,
                        stdout=subprocess.DEVNULL, timeout=60)
-    done = subprocess.run(["dnssec-signzone", "-S", "-K", keys, "-o", name, "-O", "full", "-f", keys / "signed.zone",
+    done = subprocess.run(["dnssec-signzone", "-S", "-d", keys, "-K", keys, "-o", name, "-O", "full", "-f", keys / "signed.zone",
                            *(nsec3 or []), plain], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return (keys / "signed.zone").read_text()
