@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A table of the first 16 octets of MACs, in rows of eight. A MAC is as random as a hash, so its own
- * octets choose the row. What has run out is overwritten first, then what would run out next: who
+ * A table of the first 10 octets of MACs, in rows of eight: as many as any key asks for (RFC 8945
+ * 5.2.2.1), so that a copy whose MAC was cut on the way is known as well. A MAC is as random as a
+ * hash, so its own octets choose the row. What has run out is overwritten first, then what would run out next: who
  * floods the row of a message needs the key for it. The memory is taken with the first signed
  * message; a server without keys has none.
  */
@@ -13,7 +14,7 @@
 #include "base/memory.h"
 #include "wire/record.h"
 
-enum { ROW = 8, KEPT = 16, PENDING = 0xffff };
+enum { ROW = 8, KEPT = 10, PENDING = 0xffff };
 
 struct seen {
     uint8_t mac[KEPT];

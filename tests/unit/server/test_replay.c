@@ -34,6 +34,22 @@ static void replay_tells_a_copy_and_how_it_was_answered(void **state)
     replay_free(replay);
 }
 
+static void replay_knows_a_copy_whose_mac_was_cut(void **state)
+{
+    (void)state;
+    struct replay *replay = replay_new(64);
+    char bytes[32];
+    struct slice mac = mac_of(bytes, 1);
+    unsigned rcode = 99;
+    assert_int_equal(replay_begin(replay, mac, 1300, 1000, &rcode), REPLAY_NEW);
+    replay_end(replay, mac, 0, true);
+    for (size_t size = 10; size < mac.size; size++) {
+        assert_int_equal(replay_begin(replay, slice_of(mac.data, size), 1300, 1000, &rcode),
+                         REPLAY_DONE);
+    }
+    replay_free(replay);
+}
+
 static void replay_of_what_changed_nothing_may_be_tried_again(void **state)
 {
     (void)state;
@@ -95,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replay_tells_a_copy_and_how_it_was_answered),
+        cmocka_unit_test(replay_knows_a_copy_whose_mac_was_cut),
         cmocka_unit_test(replay_of_what_changed_nothing_may_be_tried_again),
         cmocka_unit_test(replay_forgets_what_would_no_longer_verify),
         cmocka_unit_test(replay_is_bounded_and_keeps_what_is_valid_longest),
