@@ -209,7 +209,7 @@ void tls_session_free(struct tls_session *s)
     if (s == NULL) {
         return;
     }
-    if (s->established && s->failure.code == OK && !s->ended && s->out_size == 0) {
+    if (s->established && s->failure.code == OK && s->out_size == 0) {
         tls_session_finish(s);
     }
     /* Also after a failure: an alert that tells the peer why is worth a try. */
@@ -408,7 +408,7 @@ ssize_t tls_session_write(struct tls_session *s, const struct iovec *vectors, in
 
 bool tls_session_has_input(const struct tls_session *s)
 {
-    return s->failure.code != OK || s->in_at < s->in_size ||
+    return s->failure.code != OK || s->ended || s->in_at < s->in_size ||
            gnutls_record_check_pending(s->gnutls) != 0;
 }
 
