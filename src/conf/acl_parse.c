@@ -258,7 +258,36 @@ bool parse_acl_definition(struct cursor *cursor, const struct row *row, struct c
     return true;
 }
 
-/* [ port N ] [ tls NAME ] [ xdp ] { ... } */
+static bool read_proxy(struct cursor *cursor, enum conf_proxy *out)
+{
+    if (cursor_skip_word(cursor, "plain")) {
+        *out = CONF_PROXY_PLAIN;
+    } else if (cursor_skip_word(cursor, "encrypted")) {
+        *out = CONF_PROXY_ENCRYPTED;
+    } else {
+        cursor_expected(cursor, "`plain` or `encrypted`");
+        return false;
+    }
+    return true;
+}
+
+/* NULL, or why they cannot be had together. */
+static const char *contradiction(const struct conf_listen *listen, bool has_tls)
+{
+    if (listen->xdp && has_tls) {
+        return "`xdp` is for UDP: it cannot be had with `tls`";
+    }
+    if (listen->xdp && listen->proxy != CONF_PROXY_NO) {
+        return "`xdp` cannot be had with `proxy`: what comes by AF_XDP is answered as it is";
+    }
+    if (listen->proxy == CONF_PROXY_ENCRYPTED && !has_tls) {
+        return "`proxy encrypted` is a header within TLS: it needs `tls`; without TLS it is "
+               "`proxy plain`";
+    }
+    return NULL;
+}
+
+/* [ port N ] [ proxy ( plain | encrypted ) ] [ tls NAME ] [ xdp ] { ... } */
 bool parse_listen(struct cursor *cursor, const struct row *row, struct conf_setting *out)
 {
     struct loader *loader = cursor->loader;
@@ -274,13 +303,18 @@ bool parse_listen(struct cursor *cursor, const struct row *row, struct conf_sett
             if ((tls = cursor_text(cursor, "the name of a `tls` block")) == NULL) {
                 return false;
             }
+        } else if (cursor_skip_word(cursor, "proxy")) {
+            if (!read_proxy(cursor, &listen.proxy)) {
+                return false;
+            }
         } else if (cursor_skip_word(cursor, "xdp")) {
             listen.xdp = true;
         } else if (cursor_at_word(cursor, "http")) {
             loader_error(loader, cursor_where(cursor), "DNS over HTTPS is not supported");
             return false;
         } else {
-            cursor_expected(cursor, "`port`, `tls`, `xdp` or a list of addresses between braces");
+            cursor_expected(cursor,
+                            "`port`, `proxy`, `tls`, `xdp` or a list of addresses between braces");
             return false;
         }
     }
@@ -288,8 +322,9 @@ bool parse_listen(struct cursor *cursor, const struct row *row, struct conf_sett
     if (listen.addresses == NULL) {
         return false;
     }
-    if (listen.xdp && tls != NULL) {
-        loader_error(loader, out->where, "`xdp` is for UDP: it cannot be had with `tls`");
+    const char *why = contradiction(&listen, tls != NULL);
+    if (why != NULL) {
+        loader_error(loader, out->where, "%s", why);
         return false;
     }
     struct conf_listen *kept = loader_alloc(loader, sizeof(*kept));

@@ -26,6 +26,8 @@ enum conf_id {
     CONF_NONE,
     /* conf_acl */
     CONF_ALLOW_NOTIFY,
+    CONF_ALLOW_PROXY,
+    CONF_ALLOW_PROXY_ON,
     CONF_ALLOW_QUERY,
     CONF_ALLOW_QUERY_ON,
     CONF_ALLOW_TRANSFER,
@@ -323,10 +325,14 @@ struct conf_remotes {
     struct address source, source_v6; /* `source`, `source-v6` of the list; family 0: not given */
 };
 
+/* PROXYv2 headers: none, before all else on a connection, or within its TLS. */
+enum conf_proxy { CONF_PROXY_NO, CONF_PROXY_PLAIN, CONF_PROXY_ENCRYPTED };
+
 struct conf_listen {
     bool v6;
     uint16_t port;               /* 0: `port`, or 853 with tls */
     const struct conf_tls *tls;  /* or NULL */
+    enum conf_proxy proxy;       /* ENCRYPTED has `tls`; never with `xdp` */
     bool xdp;                    /* UDP by AF_XDP where the kernel lets us, too */
     const struct acl *addresses; /* matched against the host's own */
     struct conf_where where;

@@ -99,6 +99,8 @@ const struct row statement_table[] = {
     {"all-per-second", R, conf_parse_number, CONF_RATE_ALL, WORKS},
     {"allow-new-zones", O, parse_bool, CONF_ALLOW_NEW_ZONES, LATER, .fallback = "no"},
     {"allow-notify", O | S, parse_acl, CONF_ALLOW_NOTIFY, WORKS, .fallback = "{ none; }"},
+    {"allow-proxy", O, parse_acl, CONF_ALLOW_PROXY, WORKS, .fallback = "{ none; }"},
+    {"allow-proxy-on", O, parse_acl, CONF_ALLOW_PROXY_ON, WORKS, .fallback = "{ any; }"},
     {"allow-query", O | Z, parse_acl, CONF_ALLOW_QUERY, WORKS, .fallback = "{ any; }"},
     {"allow-query-cache", O, parse_acl, CONF_NONE, ONLY_NO,
      .note = "asks for recursion; Lockstep answers for its own zones only: write `{ none; }` or "

@@ -64,6 +64,7 @@ enum result stream_accept(struct loop *loop, int fd, const struct address *peer,
                           const struct stream_callbacks *callbacks, void *context,
                           struct stream **out, struct error *err)
 {
+    REQUIRE(options->proxy != STREAM_PROXY_ENCRYPTED || options->tls != NULL);
     struct stream *s = memory_new_zeroed(1, sizeof(*s));
     *s = (struct stream){
         .loop = loop,
@@ -73,7 +74,9 @@ enum result stream_accept(struct loop *loop, int fd, const struct address *peer,
         .options = *options,
         .peer = *peer,
         .local = *local,
-        .state = options->tls != NULL ? STREAM_SECURING : STREAM_OPEN,
+        .state = options->proxy == STREAM_PROXY_PLAIN ? STREAM_INTRODUCING
+                 : options->tls != NULL               ? STREAM_SECURING
+                                                      : STREAM_OPEN,
     };
     tls_context_ref(options->tls);
     return stream_start(s, out, err);

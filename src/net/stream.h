@@ -19,6 +19,9 @@ enum { STREAM_MESSAGE_MAX = 65535 };
 
 struct stream;
 
+/* Server's end: a PROXY header (proxy_header.h) is awaited, before TLS or within it. */
+enum stream_proxy { STREAM_PROXY_NO, STREAM_PROXY_PLAIN, STREAM_PROXY_ENCRYPTED };
+
 struct stream_options {
     size_t in_first_bytes;   /* first size of the input buffer, which grows to one message */
     size_t queue_max_bytes;  /* a message that would make more than this wait is refused */
@@ -26,11 +29,12 @@ struct stream_options {
     size_t pause_bytes;      /* … and above this no further messages are read */
     unsigned pause_messages; /* the same for messages that wait to leave */
     uint32_t connect_ms;     /* client's end: until connected; 0 in these: no bound */
-    uint32_t handshake_ms;   /* until TLS is agreed on */
+    uint32_t handshake_ms;   /* until TLS is agreed on, and until a PROXY header is whole */
     uint32_t idle_ms;        /* nothing going on in either direction */
     uint32_t message_ms;     /* from the first octet of a message to its last */
     uint32_t write_ms;       /* without the peer taking anything of what waits */
     struct tls_context *tls; /* NULL: plain TCP. Shared: the stream takes a reference of its own */
+    enum stream_proxy proxy; /* ENCRYPTED: with `tls` */
     struct tls_memory *tls_memory; /* client's end: of this server; stays while the stream does */
 };
 
@@ -43,6 +47,9 @@ struct stream_callbacks {
     void (*message)(void *context, struct slice message);
     /* The client's end is connected, and TLS agreed on. What was sent before leaves now. */
     void (*connected)(void *context);
+    /* The PROXY header is read: stream_peer and stream_local are the client's from now on, the
+     * connection's own where the proxy speaks for itself. */
+    void (*introduced)(void *context);
     /* The producer is on and the queue is low: send one or more messages. A call that sends nothing
      * turns the producer off. */
     void (*want_more)(void *context);
@@ -51,6 +58,7 @@ struct stream_callbacks {
      * ERR_CLOSED   the peer closed, or stream_finish is through
      * ERR_TIMEOUT  one of the times above; the sentence says which
      * ERR_IO       reset, unreachable …
+     * ERR_FORMAT   what is wrong with the PROXY header
      * ERR_BAD_AUTH, ERR_FORMAT  TLS: what the certificate, protocol or handshake lacks
      */
     void (*closed)(void *context, const struct error *err);

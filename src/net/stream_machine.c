@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A length-framed connection as a machine with six states:
+ * A length-framed connection as a machine with seven states:
  *
- *     connecting -> securing -> open -> finishing -> lingering -> broken
+ *     connecting -> securing -> introducing -> open -> finishing -> lingering -> broken
  *
  * connecting  the client's end, until the socket tells how it went
  * securing    where there is TLS, its handshake; messages may be queued, none leaves
+ * introducing (server's end, where a proxy is before it) its PROXY header is read, not an octet more;
+ *             before securing where the header is not within TLS
  * open        messages go both ways
  * finishing   (stream_finish) the queue is written, nothing is read
  * lingering   our direction is closed; what the peer still sends is read and thrown away for a
@@ -40,6 +42,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "net/proxy_header.h"
 #include "net/socket_impl.h"
 
 enum { VECTORS = 64, ROUNDS = 4, LINGER_MS = 1000 };
@@ -302,7 +305,11 @@ static void shake_hands(struct stream *s, bool failed)
              * question would wait (Nagle) for an acknowledgement that we delay by 40 ms. */
             socket_wish(s->fd, IPPROTO_TCP, TCP_QUICKACK, 1);
         }
-        opened(s);
+        if (s->options.proxy == STREAM_PROXY_ENCRYPTED) {
+            stream_enter(s, STREAM_INTRODUCING);
+        } else {
+            opened(s);
+        }
         return;
     case TLS_WAITING:
         s->blocked = has_tls_output(s);
@@ -314,6 +321,66 @@ static void shake_hands(struct stream *s, bool failed)
     case TLS_FAILED:
         break_off_tls(s);
         return;
+    }
+}
+
+static void introduced(struct stream *s, const struct proxy_header *header)
+{
+    s->in_size = 0;
+    if (!header->is_local) {
+        s->peer = header->source;
+        s->local = header->destination;
+    }
+    if (s->callbacks->introduced != NULL) {
+        s->callbacks->introduced(s->context);
+    }
+    if (s->is_closed) {
+        return;
+    }
+    if (s->options.tls != NULL && s->tls == NULL) {
+        stream_enter(s, STREAM_SECURING);
+        stream_secure(s);
+    } else {
+        opened(s);
+    }
+}
+
+/* The octets behind the header are TLS's or the first message's, and are left where they are. */
+static void read_introduction(struct stream *s, bool failed)
+{
+    if (s->in_capacity < PROXY_HEADER_MAX) {
+        s->in = memory_resize(s->in, PROXY_HEADER_MAX);
+        s->in_capacity = PROXY_HEADER_MAX;
+    }
+    for (;;) {
+        struct proxy_header header;
+        size_t needed = 0;
+        const char *why;
+        switch (proxy_header_parse(slice_of(s->in, s->in_size), &header, &needed, &why)) {
+        case PROXY_WHOLE:
+            introduced(s, &header);
+            return;
+        case PROXY_BAD:
+            stream_break_off(s, ERR_FORMAT, 0, why);
+            return;
+        case PROXY_INCOMPLETE:
+            break;
+        }
+        ssize_t got = socket_read(s, s->in + s->in_size, needed - s->in_size);
+        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !failed) {
+            return;
+        }
+        if (got < 0) {
+            break_off_os(s, errno, "connection broken before its PROXY header was whole");
+            return;
+        }
+        if (got == 0) {
+            stream_break_off(s, ERR_CLOSED, 0,
+                             "the peer closed the connection before its PROXY header was whole");
+            return;
+        }
+        s->in_size += (size_t)got;
+        s->stats.bytes_in += (uint64_t)got;
     }
 }
 
@@ -387,6 +454,9 @@ static struct instant deadline(const struct stream *s, const char **out_reason)
     case STREAM_CONNECTING:
         *out_reason = "no connection in time";
         return after_ms(s->state_since, s->options.connect_ms);
+    case STREAM_INTRODUCING:
+        *out_reason = "no whole PROXY header in time";
+        return after_ms(s->state_since, s->options.handshake_ms);
     case STREAM_SECURING:
         *out_reason = "TLS: the handshake did not end in time";
         return after_ms(s->state_since, s->options.handshake_ms);
@@ -421,6 +491,8 @@ static unsigned wanted_events(const struct stream *s)
     switch (s->state) {
     case STREAM_CONNECTING:
         return LOOP_WRITE;
+    case STREAM_INTRODUCING:
+        return LOOP_READ;
     case STREAM_SECURING:
         return LOOP_READ | (has_tls_output(s) ? LOOP_WRITE : 0u);
     case STREAM_OPEN:
@@ -516,14 +588,20 @@ void stream_ready(void *context, unsigned events)
     bool failed = (events & LOOP_ERROR) != 0;
     bool could_read = may_take(s) && !s->peer_finished;
     s->blocked = s->blocked && (events & LOOP_WRITE) == 0;
+    if (s->state == STREAM_INTRODUCING) {
+        read_introduction(s, failed);
+    }
     if (s->state == STREAM_CONNECTING) {
         connect_done(s);
-    } else if (s->state == STREAM_SECURING) {
+    } else if (s->state == STREAM_SECURING && !s->is_closed) {
         shake_hands(s, failed);
+        if (s->state == STREAM_INTRODUCING) {
+            read_introduction(s, failed);
+        }
     }
     if (s->state == STREAM_LINGERING) {
         discard_input(s);
-    } else if (!s->is_closed && s->state != STREAM_SECURING) {
+    } else if (!s->is_closed && s->state >= STREAM_OPEN) {
         work(s, failed || (events & LOOP_READ) != 0 || has_tls_input(s));
         /* Otherwise reading has told what is wrong. */
         if (failed && !could_read && !s->is_closed) {

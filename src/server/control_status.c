@@ -327,6 +327,7 @@ static json_t *counters_object(const struct server_counters *counters)
     json_t *object = json_object();
     put_number(object, "xdp_questions", atomic_load(&counters->xdp_questions));
     put_number(object, "udp_send_dropped", atomic_load(&counters->udp_send_dropped));
+    put_number(object, "proxy_refused", atomic_load(&counters->proxy_refused));
     put_number(object, "transfers_refused", atomic_load(&counters->transfers_refused));
     put_number(object, "notifies_refused", atomic_load(&counters->notifies_refused));
     put_number(object, "updates_refused", atomic_load(&counters->updates_refused));
@@ -363,6 +364,11 @@ static void run_server_status(struct control_job *job)
     for (size_t i = 0; i < own->listen_count; i++) {
         char text[ADDRESS_TEXT_SIZE];
         json_array_append_new(listens, json_string(address_format(&own->listen[i], true, text)));
+    }
+    for (size_t i = 0; i < own->special_count; i++) {
+        char text[ADDRESS_TEXT_SIZE];
+        json_array_append_new(listens,
+                              json_string(address_format(&own->special[i].address, true, text)));
     }
     json_object_set_new(object, "listening", listens);
     settings_unref(settings);

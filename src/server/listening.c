@@ -26,18 +26,13 @@
 
 enum { MAX_WORKERS = 64, SETTLE_MS = 100, AGAIN_MS = 2000 };
 
-struct place {
-    struct address address;
-    char *tls; /* the block's name; NULL: UDP and TCP */
-};
-
 struct listening {
     struct server *server;
     struct udp_worker *udp[MAX_WORKERS];
     struct stream_worker *streams[MAX_WORKERS];
     unsigned worker_count;
     struct xdp_listening *xdp;
-    struct place *places; /* that are open */
+    struct special_listen *places; /* that are open, the names of their `tls` owned */
     size_t place_count, place_room;
     bool is_watching;
     struct interface_watch *watch;
@@ -45,16 +40,17 @@ struct listening {
 };
 
 static void log_place(struct listening *listening, enum log_level level, const char *event,
-                      const char *what, const struct address *address, const char *tls,
-                      const char *why)
+                      const char *what, const struct special_listen *place, const char *why)
 {
+    static const char *const proxies[] = {"no", "plain", "encrypted"};
     char text[ADDRESS_TEXT_SIZE], phrase[600];
-    snprintf(phrase, sizeof(phrase), "%s IPv%u%s interface, %s%s%s", what, address->family,
-             tls == NULL ? "" : " TLS", address_format(address, true, text),
+    const char *tls = place->tls;
+    snprintf(phrase, sizeof(phrase), "%s IPv%u%s interface, %s%s%s", what, place->address.family,
+             tls == NULL ? "" : " TLS", address_format(&place->address, true, text),
              why == NULL ? "" : ": ", why == NULL ? "" : why);
     LOG_EVENT(listening->server->logging, level, LOG_NETWORK, event, phrase,
               LOG_KEY("transport", tls == NULL ? "udp,tcp" : "tls"),
-              LOG_KEY("tls", tls == NULL ? "none" : tls));
+              LOG_KEY("tls", tls == NULL ? "none" : tls), LOG_KEY("proxy", proxies[place->proxy]));
 }
 
 static void close_place(struct listening *listening, const struct address *address)
@@ -66,19 +62,21 @@ static void close_place(struct listening *listening, const struct address *addre
 }
 
 static enum result open_place(struct listening *listening, const struct settings *settings,
-                              const struct address *address, const char *tls, struct error *err)
+                              const struct special_listen *place, struct error *err)
 {
+    const struct address *address = &place->address;
     /* At the start, before privileges are dropped, nothing is to be taken up. */
     if (listening->is_watching) {
         privileges_bind(true);
     }
     enum result result = port_check_free(address, err);
     for (unsigned i = 0; i < listening->worker_count && result == OK; i++) {
-        if (tls == NULL) {
-            result = udp_worker_open(listening->udp[i], settings, address, err);
+        if (place->tls == NULL) {
+            result = udp_worker_open(listening->udp[i], settings, address,
+                                     place->proxy != CONF_PROXY_NO, err);
         }
         if (result == OK) {
-            result = stream_worker_open(listening->streams[i], settings, address, tls, err);
+            result = stream_worker_open(listening->streams[i], settings, place, err);
         }
     }
     if (listening->is_watching) {
@@ -93,41 +91,48 @@ static enum result open_place(struct listening *listening, const struct settings
         listening->places =
             memory_resize(listening->places, listening->place_room * sizeof(listening->places[0]));
     }
-    listening->places[listening->place_count++] =
-        (struct place){.address = *address, .tls = tls == NULL ? NULL : memory_strdup(tls)};
+    struct special_listen *kept = &listening->places[listening->place_count++];
+    *kept = *place;
+    kept->tls = place->tls == NULL ? NULL : memory_strdup(place->tls);
     return OK;
 }
 
-static bool place_is(const struct place *place, const struct address *address, const char *tls)
-{
-    return address_equal(&place->address, address) &&
-           (tls == NULL ? place->tls == NULL : place->tls != NULL && strcmp(place->tls, tls) == 0);
-}
-
-static bool is_open(const struct listening *listening, const struct address *address,
-                    const char *tls)
+static bool is_open(const struct listening *listening, const struct special_listen *wanted)
 {
     for (size_t i = 0; i < listening->place_count; i++) {
-        if (place_is(&listening->places[i], address, tls)) {
+        if (special_listen_is(&listening->places[i], wanted)) {
             return true;
         }
     }
     return false;
 }
 
-static bool is_wanted(const struct own_addresses *own, const struct place *place)
+static size_t wanted_count(const struct own_addresses *own)
 {
-    for (size_t i = 0; i < own->listen_count; i++) {
-        if (place_is(place, &own->listen[i], NULL)) {
-            return true;
-        }
-    }
-    for (size_t i = 0; i < own->tls_listen_count; i++) {
-        if (place_is(place, &own->tls_listen[i].address, own->tls_listen[i].tls)) {
+    return own->listen_count + own->special_count;
+}
+
+/* The ordinary ones first. */
+static struct special_listen wanted_at(const struct own_addresses *own, size_t i)
+{
+    return i < own->listen_count ? (struct special_listen){.address = own->listen[i]}
+                                 : own->special[i - own->listen_count];
+}
+
+static bool is_wanted(const struct own_addresses *own, const struct special_listen *place)
+{
+    for (size_t i = 0; i < wanted_count(own); i++) {
+        struct special_listen wanted = wanted_at(own, i);
+        if (special_listen_is(place, &wanted)) {
             return true;
         }
     }
     return false;
+}
+
+static void place_deinit(struct special_listen *place)
+{
+    memory_free((char *)(uintptr_t)place->tls);
 }
 
 struct listening *listening_new(struct server *server)
@@ -142,7 +147,7 @@ enum result listening_open(struct listening *listening, const struct settings *s
 {
     struct server *server = listening->server;
     const struct own_addresses *own = settings_own(settings);
-    if (own->listen_count == 0 && own->tls_listen_count == 0) {
+    if (wanted_count(own) == 0) {
         return error_set(err, ERR_NOT_FOUND, "no address to listen on: see listen-on in %s",
                          server->options.config_path);
     }
@@ -161,12 +166,9 @@ enum result listening_open(struct listening *listening, const struct settings *s
         }
     }
     server->worker_count = listening->worker_count;
-    for (size_t i = 0; i < own->listen_count && result == OK; i++) {
-        result = open_place(listening, settings, &own->listen[i], NULL, err);
-    }
-    for (size_t i = 0; i < own->tls_listen_count && result == OK; i++) {
-        result = open_place(listening, settings, &own->tls_listen[i].address,
-                            own->tls_listen[i].tls, err);
+    for (size_t i = 0; i < wanted_count(own) && result == OK; i++) {
+        struct special_listen wanted = wanted_at(own, i);
+        result = open_place(listening, settings, &wanted, err);
     }
     if (result == OK) {
         listening->xdp = xdp_listening_new(server, own, listening->udp, listening->worker_count);
@@ -178,42 +180,52 @@ enum result listening_open(struct listening *listening, const struct settings *s
 
 /* False: something stays closed. */
 static bool open_wanted(struct listening *listening, const struct settings *settings,
-                        const struct address *address, const char *tls)
+                        const struct special_listen *wanted)
 {
     struct error err = {0};
-    if (is_open(listening, address, tls)) {
+    if (is_open(listening, wanted)) {
         return true;
     }
-    if (open_place(listening, settings, address, tls, &err) != OK) {
-        log_place(listening, LOG_ERROR, "listen_failed", "cannot listen on", address, tls,
-                  err.text);
+    if (open_place(listening, settings, wanted, &err) != OK) {
+        log_place(listening, LOG_ERROR, "listen_failed", "cannot listen on", wanted, err.text);
         return false;
     }
-    log_place(listening, LOG_INFO, "listening", "listening on", address, tls, NULL);
+    log_place(listening, LOG_INFO, "listening", "listening on", wanted, NULL);
     return true;
+}
+
+/* Addresses often change several at a time. */
+static void look_soon(void *context)
+{
+    struct listening *listening = context;
+    loop_timer_set(listening->server->main_loop, &listening->look,
+                   instant_add_ms(clock_now(), SETTLE_MS));
 }
 
 void listening_follow(struct listening *listening, const struct settings *settings)
 {
     const struct own_addresses *own = settings_own(settings);
+    bool is_closing = false;
     for (size_t i = listening->place_count; i-- > 0;) {
-        struct place place = listening->places[i];
+        struct special_listen place = listening->places[i];
         if (!is_wanted(own, &place)) {
-            log_place(listening, LOG_INFO, "listening_ended", "no longer listening on",
-                      &place.address, place.tls, NULL);
+            log_place(listening, LOG_INFO, "listening_ended", "no longer listening on", &place,
+                      NULL);
             close_place(listening, &place.address);
-            memory_free(place.tls);
+            is_closing = true;
+            place_deinit(&place);
             listening->places[i] = listening->places[--listening->place_count];
         }
     }
-    bool all = true;
-    for (size_t i = 0; i < own->listen_count; i++) {
-        all = open_wanted(listening, settings, &own->listen[i], NULL) && all;
+    /* The workers close theirs in a moment; the same address may be wanted in another way. */
+    if (is_closing) {
+        look_soon(listening);
+        return;
     }
-    for (size_t i = 0; i < own->tls_listen_count; i++) {
-        all =
-            open_wanted(listening, settings, &own->tls_listen[i].address, own->tls_listen[i].tls) &&
-            all;
+    bool all = true;
+    for (size_t i = 0; i < wanted_count(own); i++) {
+        struct special_listen wanted = wanted_at(own, i);
+        all = open_wanted(listening, settings, &wanted) && all;
     }
     uint32_t every_s = settings->interface_interval_s;
     int64_t wait_ms = !all ? AGAIN_MS : (int64_t)every_s * 1000;
@@ -235,14 +247,6 @@ static void look_due(void *context)
     settings_unref(settings);
 }
 
-/* Addresses often change several at a time. */
-static void interfaces_changed(void *context)
-{
-    struct listening *listening = context;
-    loop_timer_set(listening->server->main_loop, &listening->look,
-                   instant_add_ms(clock_now(), SETTLE_MS));
-}
-
 enum result listening_start(struct listening *listening, struct error *err)
 {
     struct server *server = listening->server;
@@ -257,12 +261,12 @@ enum result listening_start(struct listening *listening, struct error *err)
     }
     loop_timer_init(&listening->look, look_due, listening);
     listening->is_watching = true;
-    enum result result = interface_watch_new(server->main_loop, interfaces_changed, listening,
-                                             &listening->watch, err);
+    enum result result =
+        interface_watch_new(server->main_loop, look_soon, listening, &listening->watch, err);
     if (result == OK) {
         for (size_t i = 0; i < listening->place_count; i++) {
-            log_place(listening, LOG_INFO, "listening", "listening on",
-                      &listening->places[i].address, listening->places[i].tls, NULL);
+            log_place(listening, LOG_INFO, "listening", "listening on", &listening->places[i],
+                      NULL);
         }
         struct settings *settings = server_settings(server);
         listening_follow(listening, settings);
@@ -286,7 +290,7 @@ void listening_free(struct listening *listening)
     }
     xdp_listening_free(listening->xdp);
     for (size_t i = 0; i < listening->place_count; i++) {
-        memory_free(listening->places[i].tls);
+        place_deinit(&listening->places[i]);
     }
     memory_free(listening->places);
     memory_free(listening);

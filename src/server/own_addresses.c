@@ -18,18 +18,30 @@ void own_addresses_describe(const struct own_addresses *own, struct acl_subject 
     subject->local_network_count = own->local_count;
 }
 
-static void add_tls_listen(struct own_addresses *own, const struct address *address,
-                           const struct conf_tls *tls)
+static bool same_name(const char *a, const char *b)
 {
-    for (size_t i = 0; i < own->tls_listen_count; i++) {
-        if (address_equal(&own->tls_listen[i].address, address)) {
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+bool special_listen_is(const struct special_listen *a, const struct special_listen *b)
+{
+    return address_equal(&a->address, &b->address) && same_name(a->tls, b->tls) &&
+           a->proxy == b->proxy;
+}
+
+/* The first statement that names an address says by which `tls` block; refuse_both does the rest. */
+static void add_special(struct own_addresses *own, const struct special_listen *special)
+{
+    for (size_t i = 0; i < own->special_count; i++) {
+        const struct special_listen *other = &own->special[i];
+        if (address_equal(&other->address, &special->address) && other->proxy == special->proxy &&
+            (other->tls == NULL) == (special->tls == NULL)) {
             return;
         }
     }
-    size_t size = (own->tls_listen_count + 1) * sizeof(own->tls_listen[0]);
-    own->tls_listen = memory_resize(own->tls_listen, size);
-    own->tls_listen[own->tls_listen_count++] =
-        (struct tls_listen){.address = *address, .tls = tls->name};
+    size_t size = (own->special_count + 1) * sizeof(own->special[0]);
+    own->special = memory_resize(own->special, size);
+    own->special[own->special_count++] = *special;
 }
 
 static void add_xdp(struct own_addresses *own, const struct address *address)
@@ -46,8 +58,11 @@ static void add_xdp(struct own_addresses *own, const struct address *address)
 static void add_listen(struct own_addresses *own, size_t *room, const struct address *address,
                        const struct conf_listen *listen)
 {
-    if (listen->tls != NULL) {
-        add_tls_listen(own, address, listen->tls);
+    if (listen->tls != NULL || listen->proxy != CONF_PROXY_NO) {
+        struct special_listen special = {.address = *address,
+                                         .tls = listen->tls == NULL ? NULL : listen->tls->name,
+                                         .proxy = listen->proxy};
+        add_special(own, &special);
         return;
     }
     if (listen->xdp) {
@@ -131,15 +146,23 @@ static enum result find_listens(struct own_addresses *own, const struct conf *co
 
 static enum result refuse_both(const struct own_addresses *own, struct error *err)
 {
-    for (size_t i = 0; i < own->tls_listen_count; i++) {
-        for (size_t j = 0; j < own->listen_count; j++) {
-            if (address_equal(&own->tls_listen[i].address, &own->listen[j])) {
-                char text[ADDRESS_TEXT_SIZE];
-                return error_set(err, ERR_FORMAT,
-                                 "listen-on asks for %s with TLS and without; give one of them "
-                                 "another port",
-                                 address_format(&own->listen[j], true, text));
-            }
+    for (size_t i = 0; i < own->special_count; i++) {
+        const struct special_listen *special = &own->special[i];
+        const char *ways =
+            special->tls != NULL ? "with TLS and without" : "with `proxy` and without";
+        bool twice = false;
+        for (size_t j = 0; j < own->listen_count && !twice; j++) {
+            twice = address_equal(&special->address, &own->listen[j]);
+        }
+        for (size_t j = 0; j < i && !twice; j++) {
+            twice = address_equal(&special->address, &own->special[j].address);
+            ways = "in two ways, with other `tls` or `proxy`";
+        }
+        if (twice) {
+            char text[ADDRESS_TEXT_SIZE];
+            return error_set(err, ERR_FORMAT,
+                             "listen-on asks for %s %s; give one of them another port",
+                             address_format(&special->address, true, text), ways);
         }
     }
     return OK;
@@ -168,7 +191,7 @@ void own_addresses_free(struct own_addresses *own)
         memory_free(own->local);
         memory_free(own->networks);
         memory_free(own->listen);
-        memory_free(own->tls_listen);
+        memory_free(own->special);
         memory_free(own->xdp);
         memory_free(own);
         own = older;
@@ -178,7 +201,7 @@ void own_addresses_free(struct own_addresses *own)
 bool own_addresses_equal(const struct own_addresses *a, const struct own_addresses *b)
 {
     bool same = a->local_count == b->local_count && a->listen_count == b->listen_count &&
-                a->tls_listen_count == b->tls_listen_count;
+                a->special_count == b->special_count;
     for (size_t i = 0; same && i < a->local_count; i++) {
         same =
             address_equal(&a->local[i], &b->local[i]) && a->networks[i].bits == b->networks[i].bits;
@@ -186,9 +209,8 @@ bool own_addresses_equal(const struct own_addresses *a, const struct own_address
     for (size_t i = 0; same && i < a->listen_count; i++) {
         same = address_equal(&a->listen[i], &b->listen[i]);
     }
-    for (size_t i = 0; same && i < a->tls_listen_count; i++) {
-        same = address_equal(&a->tls_listen[i].address, &b->tls_listen[i].address) &&
-               strcmp(a->tls_listen[i].tls, b->tls_listen[i].tls) == 0;
+    for (size_t i = 0; same && i < a->special_count; i++) {
+        same = special_listen_is(&a->special[i], &b->special[i]);
     }
     return same;
 }

@@ -9,10 +9,12 @@
 #include "base/address.h"
 #include "conf/conf.h"
 
-/* An address for DNS over TLS, and the block whose certificate is shown there. */
-struct tls_listen {
+/* An address for DNS over TLS, or behind a proxy. */
+struct special_listen {
     struct address address;
-    const char *tls; /* borrowed from the configuration */
+    const char *tls; /* the block whose certificate is shown, borrowed from the configuration; NULL:
+                      * UDP and TCP */
+    enum conf_proxy proxy;
 };
 
 struct own_addresses {
@@ -20,10 +22,10 @@ struct own_addresses {
     struct address *local;       /* of the interfaces: localhost, and localnets with the next */
     struct prefix *networks;
     size_t local_count;
-    struct address *listen; /* for UDP and TCP */
+    struct address *listen; /* for UDP and TCP, as they come */
     size_t listen_count;
-    struct tls_listen *tls_listen;
-    size_t tls_listen_count;
+    struct special_listen *special;
+    size_t special_count;
     struct address *xdp; /* of `listen`: those that are to be had by AF_XDP as well */
     size_t xdp_count;
 };
@@ -31,13 +33,15 @@ struct own_addresses {
 /*
  * Looks at the interfaces and at `listen-on` and its kin.
  * default_port  53, or what -p says
- * ERR_FORMAT  an address is asked for with TLS and without at the same port
+ * ERR_FORMAT  an address is asked for in two ways at the same port, as with TLS and without
  */
 MUST_CHECK enum result own_addresses_new(const struct conf *conf, uint16_t default_port, bool ipv4,
                                          bool ipv6, struct own_addresses **out, struct error *err);
 /* The older ones as well. NULL is fine. */
 void own_addresses_free(struct own_addresses *own);
 bool own_addresses_equal(const struct own_addresses *a, const struct own_addresses *b);
+/* The same address, listened on in the same way. */
+bool special_listen_is(const struct special_listen *a, const struct special_listen *b);
 /* Sets what the lists localhost and localnets mean. */
 void own_addresses_describe(const struct own_addresses *own, struct acl_subject *subject);
 

@@ -30,7 +30,8 @@ void request_prepare_settings(struct settings *settings);
 
 /* Where a request came from. */
 struct request_origin {
-    struct address peer;
+    struct address peer;     /* the client */
+    struct address reply_to; /* UDP: where answers go, the client or the proxy before it */
     struct address local;
     const struct udp_socket *udp; /* NULL: a stream */
     struct client *client;        /* of the stream worker; NULL: UDP */

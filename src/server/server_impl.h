@@ -37,6 +37,7 @@ struct key_usage;
 struct server_counters {
     _Atomic uint64_t xdp_questions;
     _Atomic uint64_t udp_send_dropped;
+    _Atomic uint64_t proxy_refused; /* datagrams and connections, for their PROXY header */
     _Atomic uint64_t transfers_refused;
     _Atomic uint64_t notifies_refused;
     _Atomic uint64_t updates_refused;

@@ -102,6 +102,20 @@ bool settings_blackholes(const struct settings *settings, const struct address *
     return settings->blackhole != NULL && acl_match(settings->blackhole, &subject).allowed;
 }
 
+bool settings_trusts_proxy(const struct settings *settings, const struct address *peer,
+                           const struct address *local, enum answer_transport transport)
+{
+    static const enum acl_transport transports[] = {ACL_UDP, ACL_TCP, ACL_TLS};
+    struct acl_subject subject = {.peer = peer, .transport = transports[transport]};
+    own_addresses_describe(settings_own(settings), &subject);
+    if (settings->allow_proxy == NULL || !acl_match(settings->allow_proxy, &subject).allowed) {
+        return false;
+    }
+    subject.peer = local;
+    return settings->allow_proxy_on == NULL ||
+           acl_match(settings->allow_proxy_on, &subject).allowed;
+}
+
 /* What the `server` statement for a peer sets, or `otherwise`. */
 static int64_t server_says(const struct conf_server *server, enum conf_id id, int64_t otherwise)
 {
@@ -404,6 +418,8 @@ enum result settings_new(const struct settings_input *input, struct settings **o
     if (settings->blackhole != NULL && acl_is_none(settings->blackhole)) {
         settings->blackhole = NULL;
     }
+    settings->allow_proxy = conf_acl(conf, NULL, CONF_ALLOW_PROXY);
+    settings->allow_proxy_on = conf_acl(conf, NULL, CONF_ALLOW_PROXY_ON);
     if (conf_rate_limit(conf) != NULL) {
         settings->rates = rate_limit_new(conf_rate_limit(conf));
     }

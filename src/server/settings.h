@@ -117,8 +117,9 @@ struct settings {
     bool anybody_may_query; /* every zone */
     struct limits limits;
     struct cookie_policy cookies;
-    const struct acl *blackhole; /* NULL: nobody */
-    struct rate_limit *rates;    /* owned; NULL: responses are not limited */
+    const struct acl *blackhole;                    /* NULL: nobody */
+    const struct acl *allow_proxy, *allow_proxy_on; /* NULL: no proxy; any address of ours */
+    struct rate_limit *rates;                       /* owned; NULL: responses are not limited */
     uint32_t notify_rate, startup_notify_rate, serial_query_rate; /* a second, to all peers */
     uint64_t generation;                                          /* 1 for the first */
 };
@@ -160,6 +161,10 @@ struct tsig_key *settings_peer_key(const struct settings *settings, const struct
 /* Does `blackhole` name this address? Then it is not answered, not even refused. */
 bool settings_blackholes(const struct settings *settings, const struct address *peer,
                          enum answer_transport transport);
+
+/* May `peer` say, in a PROXY header that came to `local`, who its client is? */
+bool settings_trusts_proxy(const struct settings *settings, const struct address *peer,
+                           const struct address *local, enum answer_transport transport);
 
 /* The block that responses to a client over TLS are filled up to (response-padding); 0: none. */
 uint16_t settings_response_padding(const struct settings *settings, const struct address *peer,

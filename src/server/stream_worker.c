@@ -24,6 +24,7 @@
 #include "net/loop.h"
 #include "net/stream.h"
 #include "server/prefix_count.h"
+#include "server/proxy.h"
 #include "server/request.h"
 #include "server/server_impl.h"
 #include "server/transfer_out.h"
@@ -36,7 +37,8 @@ struct client {
     struct stream_worker *worker;
     struct door *door;
     struct stream *stream;
-    struct prefix network;      /* it is counted in */
+    struct prefix network;      /* it is counted in, unless it is a proxy's that … */
+    bool is_anonymous;          /* … has not said yet who its client is */
     struct stream_answer *owed; /* answers that come later */
     unsigned owed_count;
     bool keeps_alive; /* asked for it (RFC 7828) */
@@ -59,7 +61,8 @@ struct door {
     struct door *next; /* in the worker's list; not once it is closed */
     struct stream_worker *worker;
     struct listener listener;
-    char *tls;           /* name of the `tls` block; NULL: plain TCP */
+    char *tls; /* name of the `tls` block; NULL: plain TCP */
+    enum conf_proxy proxy;
     size_t client_count; /* that came in here and are still there: they outlive a closed door */
     bool is_closed;
 };
@@ -115,7 +118,9 @@ static void client_forget(struct client *client, const char *why)
     if (--client->door->client_count == 0 && client->door->is_closed) {
         door_free(client->door);
     }
-    prefix_count_release(worker->server->tcp_networks, &client->network);
+    if (!client->is_anonymous) {
+        prefix_count_release(worker->server->tcp_networks, &client->network);
+    }
     atomic_fetch_sub_explicit(&worker->server->counters.streams_open, 1, memory_order_relaxed);
     memory_free(client);
 }
@@ -158,8 +163,13 @@ static void log_tls_failure(const struct client *client, const struct error *err
 static void stream_closed(void *context, const struct error *err)
 {
     struct client *client = context;
-    if (client->door->tls != NULL && (stream_tls(client->stream) == NULL ||
-                                      err->code == ERR_BAD_AUTH || err->code == ERR_FORMAT)) {
+    bool is_secured = client->door->tls != NULL && stream_tls(client->stream) != NULL;
+    if (client->is_anonymous && (client->door->proxy == CONF_PROXY_PLAIN || is_secured)) {
+        proxy_refuse(client->worker->server, stream_peer(client->stream),
+                     client->door->tls != NULL ? ANSWER_TLS : ANSWER_TCP, err->text);
+    } else if (client->door->tls != NULL &&
+               (stream_tls(client->stream) == NULL || err->code == ERR_BAD_AUTH ||
+                err->code == ERR_FORMAT)) {
         log_tls_failure(client, err);
     }
     client_forget(client, err->text);
@@ -324,7 +334,8 @@ static bool make_room(struct stream_worker *worker, const struct prefix *network
     struct client *client = worker->oldest;
     for (unsigned n = 0; n < SEARCH && client != NULL; n++, client = client->newer) {
         if (client->transfer_count == 0 && stream_owes_nothing(client->stream) &&
-            (network == NULL || prefix_equal(&client->network, network))) {
+            (network == NULL ||
+             (!client->is_anonymous && prefix_equal(&client->network, network)))) {
             atomic_fetch_add_explicit(&worker->server->counters.tcp_evicted, 1,
                                       memory_order_relaxed);
             client_close(client, "idle when another needed the room");
@@ -334,11 +345,10 @@ static bool make_room(struct stream_worker *worker, const struct prefix *network
     return false;
 }
 
-static void turn_away(struct server *server, int fd, const struct address *peer,
-                      const char *statement, uint32_t limit)
+static void turn_away(struct server *server, const struct address *peer, const char *statement,
+                      uint32_t limit)
 {
     char phrase[200], from[ADDRESS_TEXT_SIZE];
-    close(fd);
     atomic_fetch_add_explicit(&server->counters.tcp_refused, 1, memory_order_relaxed);
     snprintf(phrase, sizeof(phrase), "client %s: no more TCP clients: quota reached",
              address_format(peer, true, from));
@@ -346,32 +356,84 @@ static void turn_away(struct server *server, int fd, const struct address *peer,
                       LOG_KEY("limit", statement), LOG_NUM("value", limit));
 }
 
-/* A place in the network and in all. The descriptor is closed where there is none. */
-static bool take_place(struct stream_worker *worker, int fd, const struct address *peer,
-                       const struct limits *limits, const struct prefix *network)
+static bool take_place_in_network(struct stream_worker *worker, const struct address *peer,
+                                  const struct limits *limits, const struct prefix *network)
 {
     struct server *server = worker->server;
     uint32_t share = limits->tcp_clients_per_prefix;
-    if (!prefix_count_take(server->tcp_networks, network, share) &&
-        !(make_room(worker, network) && prefix_count_take(server->tcp_networks, network, share))) {
-        turn_away(server, fd, peer, "tcp-clients-per-prefix", share);
-        return false;
+    if (prefix_count_take(server->tcp_networks, network, share) ||
+        (make_room(worker, network) && prefix_count_take(server->tcp_networks, network, share))) {
+        return true;
     }
+    turn_away(server, peer, "tcp-clients-per-prefix", share);
+    return false;
+}
+
+static bool take_place_in_all(struct stream_worker *worker, const struct address *peer,
+                              const struct limits *limits)
+{
+    struct server *server = worker->server;
     if (atomic_load_explicit(&server->counters.streams_open, memory_order_relaxed) >=
             limits->tcp_clients &&
         !make_room(worker, NULL)) {
-        prefix_count_release(server->tcp_networks, network);
-        turn_away(server, fd, peer, "tcp-clients", limits->tcp_clients);
+        turn_away(server, peer, "tcp-clients", limits->tcp_clients);
         return false;
     }
     atomic_fetch_add_explicit(&server->counters.streams_open, 1, memory_order_relaxed);
     return true;
 }
 
+/* The proxy has said who its client is, who is let in now like any other. */
+static void introduced(void *context)
+{
+    struct client *client = context;
+    struct server *server = client->worker->server;
+    const struct settings *settings = atomic_load_explicit(&server->settings, memory_order_acquire);
+    const struct limits *limits = &settings->limits;
+    const struct address *peer = stream_peer(client->stream);
+    struct prefix network = prefix_of(peer, limits->tcp_ipv4_bits, limits->tcp_ipv6_bits);
+    if (settings_blackholes(settings, peer, client->door->tls != NULL ? ANSWER_TLS : ANSWER_TCP)) {
+        client_close(client, "blackhole");
+    } else if (!take_place_in_network(client->worker, peer, limits, &network)) {
+        client_close(client, "quota reached");
+    } else {
+        client->network = network;
+        client->is_anonymous = false;
+    }
+}
+
+/* May it come in at all? It takes its places, but in a network only where it speaks for itself. */
+static bool let_in(struct door *door, const struct settings *settings, const struct address *peer,
+                   const struct address *local, const struct prefix *network)
+{
+    struct stream_worker *worker = door->worker;
+    enum answer_transport transport = door->tls != NULL ? ANSWER_TLS : ANSWER_TCP;
+    if (door->proxy != CONF_PROXY_NO) {
+        if (!settings_trusts_proxy(settings, peer, local, transport)) {
+            proxy_refuse(worker->server, peer, transport, proxy_not_listed);
+            return false;
+        }
+        return take_place_in_all(worker, peer, &settings->limits);
+    }
+    if (settings_blackholes(settings, peer, transport) ||
+        !take_place_in_network(worker, peer, &settings->limits, network)) {
+        return false;
+    }
+    if (!take_place_in_all(worker, peer, &settings->limits)) {
+        prefix_count_release(worker->server->tcp_networks, network);
+        return false;
+    }
+    return true;
+}
+
 static void accepted(void *context, int fd, const struct address *peer, const struct address *local)
 {
-    static const struct stream_callbacks callbacks = {
-        .message = stream_message, .want_more = want_more, .closed = stream_closed};
+    static const struct stream_callbacks callbacks = {.message = stream_message,
+                                                      .introduced = introduced,
+                                                      .want_more = want_more,
+                                                      .closed = stream_closed};
+    static const enum stream_proxy proxies[] = {STREAM_PROXY_NO, STREAM_PROXY_PLAIN,
+                                                STREAM_PROXY_ENCRYPTED};
     struct door *door = context;
     struct stream_worker *worker = door->worker;
     struct server *server = worker->server;
@@ -381,12 +443,8 @@ static void accepted(void *context, int fd, const struct address *peer, const st
     /* As the last reload read it. */
     struct tls_context *tls =
         door->tls == NULL ? NULL : tls_table_find_server(&settings->tls, door->tls);
-    if ((door->tls != NULL && tls == NULL) ||
-        settings_blackholes(settings, peer, tls != NULL ? ANSWER_TLS : ANSWER_TCP)) {
+    if ((door->tls != NULL && tls == NULL) || !let_in(door, settings, peer, local, &network)) {
         close(fd);
-        return;
-    }
-    if (!take_place(worker, fd, peer, limits, &network)) {
         return;
     }
     struct stream_options options = stream_defaults;
@@ -394,13 +452,17 @@ static void accepted(void *context, int fd, const struct address *peer, const st
     options.queue_max_bytes = limits->tcp_queue_bytes;
     options.pause_messages = limits->tcp_queries_per_client;
     options.tls = tls;
+    options.proxy = proxies[door->proxy];
     struct client *client = memory_new_zeroed(1, sizeof(*client));
     client->worker = worker;
     client->door = door;
     client->network = network;
+    client->is_anonymous = door->proxy != CONF_PROXY_NO;
     if (stream_accept(worker->loop, fd, peer, local, &options, &callbacks, client, &client->stream,
                       NULL) != OK) {
-        prefix_count_release(server->tcp_networks, &network);
+        if (!client->is_anonymous) {
+            prefix_count_release(server->tcp_networks, &network);
+        }
         atomic_fetch_sub_explicit(&server->counters.streams_open, 1, memory_order_relaxed);
         memory_free(client);
         return;
@@ -474,13 +536,15 @@ static void run_add(void *context)
 }
 
 enum result stream_worker_open(struct stream_worker *worker, const struct settings *settings,
-                               const struct address *address, const char *tls, struct error *err)
+                               const struct special_listen *place, struct error *err)
 {
     struct door *door = memory_new_zeroed(1, sizeof(*door));
     *door = (struct door){.worker = worker, .listener = {.fd = -1}};
-    door->tls = tls == NULL ? NULL : memory_strdup(tls);
-    struct listener_options options = {
-        .local = *address, .reuse_port = true, .backlog = (int)settings->limits.tcp_listen_queue};
+    door->tls = place->tls == NULL ? NULL : memory_strdup(place->tls);
+    door->proxy = place->proxy;
+    struct listener_options options = {.local = place->address,
+                                       .reuse_port = true,
+                                       .backlog = (int)settings->limits.tcp_listen_queue};
     enum result result = listener_open(&options, &door->listener, err);
     if (result == OK && !worker->running) {
         result = door_add(door, err);

@@ -12,6 +12,7 @@
 
 struct server;
 struct settings;
+struct special_listen;
 struct stream_worker;
 
 /* Without listeners; the thread does not run yet. `number` is whose answer_counts it has. */
@@ -20,12 +21,11 @@ MUST_CHECK enum result stream_worker_new(struct server *server, unsigned number,
 /*
  * A listener for one more address. Main thread, also while the worker runs. ERR_IO names it.
  * settings  borrowed for the call
- * tls       name of a `tls` block, copied; NULL: plain TCP
+ * place     borrowed for the call
  */
 MUST_CHECK enum result stream_worker_open(struct stream_worker *worker,
                                           const struct settings *settings,
-                                          const struct address *address, const char *tls,
-                                          struct error *err);
+                                          const struct special_listen *place, struct error *err);
 /* Likewise; its connections stay. Harmless where it has no listener for that address. */
 void stream_worker_close(struct stream_worker *worker, const struct address *address);
 MUST_CHECK enum result stream_worker_start(struct stream_worker *worker, struct error *err);

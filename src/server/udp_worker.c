@@ -18,6 +18,7 @@
 #include "net/xdp.h"
 #endif
 #include "server/answer_counts.h"
+#include "server/proxy.h"
 #include "server/rate_limiter.h"
 #include "server/request.h"
 #include "server/server_impl.h"
@@ -29,6 +30,7 @@ struct udp_port {
     struct udp_worker *worker;
     struct udp_socket socket;
     struct loop_watch watch;
+    bool is_proxied;      /* a PROXY header comes first */
     struct xdp_port *xdp; /* instead of the socket; or NULL */
 };
 
@@ -42,13 +44,29 @@ struct udp_worker {
     bool running;
     struct udp_port *ports; /* of the worker's thread once that runs */
     struct answer_query queries[UDP_BATCH];
+    struct address proxies[UDP_BATCH]; /* where the answers of a proxied port go */
 };
+
+/* From here on the slots are the clients'; what is refused is empty. */
+static void unwrap_slots(struct udp_worker *worker, const struct settings *settings,
+                         struct udp_slot *slots, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        worker->proxies[i] = slots[i].peer;
+        if (!proxy_unwrap(worker->server, settings, &slots[i])) {
+            slots[i].in.size = 0;
+        }
+    }
+}
 
 /* Answers the `count` datagrams in the batch; the slots' out_size is set. */
 static void answer_slots(struct udp_worker *worker, struct udp_port *port, struct udp_slot *slots,
                          unsigned count)
 {
     struct request_scope scope = request_scope_begin(worker->server);
+    if (UNLIKELY(port->is_proxied)) {
+        unwrap_slots(worker, scope.settings, slots, count);
+    }
     for (unsigned i = 0; i < count; i++) {
         /* The inputs only: the rest is the answer room's to fill in. */
         struct answer_query *query = &worker->queries[i];
@@ -71,6 +89,7 @@ static void answer_slots(struct udp_worker *worker, struct udp_port *port, struc
         if (UNLIKELY(query->disposition != ANSWER_SEND)) {
             struct request_origin origin = {
                 .peer = slots[i].peer,
+                .reply_to = port->is_proxied ? worker->proxies[i] : slots[i].peer,
                 .local = slots[i].local,
                 .udp = &port->socket,
             };
@@ -207,10 +226,11 @@ static void run_add(void *context)
 }
 
 enum result udp_worker_open(struct udp_worker *worker, const struct settings *settings,
-                            const struct address *address, struct error *err)
+                            const struct address *address, bool is_proxied, struct error *err)
 {
     struct udp_port *port = memory_new_zeroed(1, sizeof(*port));
     port->worker = worker;
+    port->is_proxied = is_proxied;
     port->socket.fd = -1;
     struct udp_options options = {
         .local = *address,

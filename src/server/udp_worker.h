@@ -18,9 +18,11 @@ struct udp_worker;
 MUST_CHECK enum result udp_worker_new(struct server *server, const struct settings *settings,
                                       unsigned number, struct udp_worker **out, struct error *err);
 /* A socket for one more address, as the settings (borrowed for the call) want it. Main thread, also
- * while the worker runs. ERR_IO names it. */
+ * while the worker runs. ERR_IO names it.
+ * is_proxied  it takes nothing without a PROXY header */
 MUST_CHECK enum result udp_worker_open(struct udp_worker *worker, const struct settings *settings,
-                                       const struct address *address, struct error *err);
+                                       const struct address *address, bool is_proxied,
+                                       struct error *err);
 /* Likewise; what has come in is answered first. Harmless where it has none for that address. */
 void udp_worker_close(struct udp_worker *worker, const struct address *address);
 #if LOCKSTEP_XDP

@@ -49,7 +49,7 @@ struct job {
     struct zone_settings *settings; /* a reference on the whole */
     struct xfr_request request;     /* what the reply echoes */
     struct tsig tsig;               /* with a reference on its key, or without one */
-    struct address peer;
+    struct address peer, reply_to;
     enum answer_transport transport;
     const struct udp_socket *udp; /* lives until updates_stop has returned */
     struct stream_answer *stream; /* NULL: UDP */
@@ -153,7 +153,7 @@ static void send_reply(struct job *job)
     struct slice reply = slice_of(buffer, size);
     if (job->stream != NULL) {
         stream_answer_send(job->stream, reply);
-    } else if (size != 0 && udp_send_one(job->udp, &job->peer, reply, NULL) != OK) {
+    } else if (size != 0 && udp_send_one(job->udp, &job->reply_to, reply, NULL) != OK) {
         atomic_fetch_add_explicit(&job->updates->server->counters.udp_send_dropped, 1,
                                   memory_order_relaxed);
     }
@@ -408,6 +408,7 @@ static struct job *job_new(const struct request_scope *scope, struct server_zone
                     .udp_size = query->query.edns.udp_size},
         .tsig = *tsig,
         .peer = origin->peer,
+        .reply_to = origin->reply_to,
         .transport = query->transport,
         .udp = origin->udp,
         .stream = origin->client == NULL ? NULL : stream_answer_new(origin->client),

@@ -46,7 +46,7 @@ struct forward {
     struct zone_settings *settings; /* a reference on the whole */
     struct xfr_request request;     /* what a reply of our own echoes */
     struct tsig tsig;               /* ... and signs with; with a reference, or without a key */
-    struct address peer;
+    struct address peer, reply_to;
     const struct udp_socket *udp; /* lives until forwards_stop has returned */
     struct stream_answer *answer; /* NULL: UDP */
     struct stream *stream;        /* to the primary; NULL: none yet */
@@ -106,7 +106,8 @@ static void send_reply(struct forward *forward, struct slice reply)
 {
     if (forward->answer != NULL) {
         stream_answer_send(forward->answer, reply);
-    } else if (reply.size != 0 && udp_send_one(forward->udp, &forward->peer, reply, NULL) != OK) {
+    } else if (reply.size != 0 &&
+               udp_send_one(forward->udp, &forward->reply_to, reply, NULL) != OK) {
         atomic_fetch_add_explicit(&forward->forwards->server->counters.udp_send_dropped, 1,
                                   memory_order_relaxed);
     }
@@ -315,6 +316,7 @@ static struct forward *forward_new(struct forwards *forwards, struct server_zone
                     .udp_size = query->query.edns.udp_size},
         .tsig = *tsig,
         .peer = origin->peer,
+        .reply_to = origin->reply_to,
         .udp = origin->udp,
         .answer = origin->client == NULL ? NULL : stream_answer_new(origin->client),
         .size = query->message.size,

@@ -462,6 +462,23 @@ static void listens_keep_port_and_family(void **state)
     conf_free(conf);
 }
 
+static void listens_know_their_proxies(void **state)
+{
+    (void)state;
+    struct conf *conf = load_text(
+        "options { listen-on port 5300 proxy plain { 127.0.0.1; };\n"
+        "listen-on port 5301 proxy plain tls ephemeral { 127.0.0.1; };\n"
+        "listen-on tls ephemeral port 5302 proxy encrypted { 127.0.0.1; }; listen-on { any; }; };");
+    static const enum conf_proxy expected[] = {CONF_PROXY_PLAIN, CONF_PROXY_PLAIN,
+                                               CONF_PROXY_ENCRYPTED, CONF_PROXY_NO};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(conf->listens[i].proxy, expected[i]);
+    }
+    assert_true(acl_is_none(conf_acl(conf, NULL, CONF_ALLOW_PROXY)));
+    assert_true(acl_is_any(conf_acl(conf, NULL, CONF_ALLOW_PROXY_ON)));
+    conf_free(conf);
+}
+
 static void what_is_not_used_is_listed_once(void **state)
 {
     (void)state;
@@ -619,6 +636,7 @@ int main(void)
         cmocka_unit_test(update_policy_becomes_rules),
         cmocka_unit_test(rate_limits_follow_the_one_for_responses),
         cmocka_unit_test(listens_keep_port_and_family),
+        cmocka_unit_test(listens_know_their_proxies),
         cmocka_unit_test(what_is_not_used_is_listed_once),
         cmocka_unit_test(lists_that_double_are_bounded),
         cmocka_unit_test(long_chains_of_lists_are_bounded),
