@@ -76,6 +76,9 @@ void transfer_fail(struct transfer *transfer, const struct error *err)
     result.failure = err->code == ERR_TIMEOUT || err->code == ERR_CLOSED || err->code == ERR_IO
                          ? REFRESH_UNREACHABLE
                          : REFRESH_FAILED;
+    if (transfer->not_connected) {
+        result.failure = REFRESH_NO_CONNECTION;
+    }
     snprintf(result.text, sizeof(result.text), "%s", err->text);
     log_end(transfer, err->text, transfer->ixfr != NULL ? "IXFR" : "AXFR", NULL);
     end_transfer(transfer, &result);

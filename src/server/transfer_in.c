@@ -217,6 +217,7 @@ static void connection_ended(struct connection *connection, const struct error *
                               ? "the primary closed the connection in mid-transfer"
                               : "the primary closed the connection without an answer");
             }
+            transfer->not_connected = !reused;
             transfer_fail(transfer, &told);
         }
         transfer = next;
@@ -233,6 +234,7 @@ static void connection_ended(struct connection *connection, const struct error *
     }
     while (behind != NULL) {
         struct transfer *next = behind->next;
+        behind->not_connected = true;
         fail_waiting(behind, err);
         behind = next;
     }
@@ -455,6 +457,7 @@ void transfer_start_waiting(struct primary *primary)
             break;
         }
         struct transfer *transfer = take_waiting(primary);
+        transfer->not_connected = connection == NULL;
         if (connection == NULL || send_request(transfer, connection, &err) != OK) {
             fail_waiting(transfer, &err);
         }

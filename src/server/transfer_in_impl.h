@@ -72,6 +72,7 @@ struct transfer {
     bool has_place; /* counted in transfers-in and transfers-per-ns */
     bool answered;  /* a message came */
     bool retried;
+    bool not_connected; /* what it fails with: no connection, or one that ended without a word */
     char address[ADDRESS_TEXT_SIZE];
 };
 

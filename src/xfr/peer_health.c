@@ -13,11 +13,15 @@
  * Four unanswered questions in a row, of whatever zones, are enough: at a restart of ten thousand
  * zones all ask within the first second, and each would find out for itself after 17 seconds.
  *
+ * Apart from this, whoever could not be connected to is left alone for some seconds by all zones. That
+ * does forbid: the question would be the same, and so would the answer.
+ *
  * The book forgets nobody: there are as many servers in it as the configurations since the start
  * have named.
  */
 #include "xfr/peer_health.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -28,6 +32,9 @@ enum {
     SILENT_MAX = 4,
     AVOID_FIRST_S = 30,
     AVOID_LAST_S = 900,
+    UNREACHABLE_FIRST_MS = 500,
+    UNREACHABLE_LAST_MS = 8000,
+    CAUSE_SIZE = 160,
     TRIAL_S = 20, /* all tries over UDP, and one over TCP */
 };
 
@@ -39,6 +46,9 @@ struct peer_health {
     struct instant avoid_until;
     bool on_trial; /* somebody asks it although it failed */
     unsigned key;
+    uint32_t unreachable_times; /* in a row */
+    struct instant unreachable_until;
+    char cause[CAUSE_SIZE];
 };
 
 struct peer_book {
@@ -75,6 +85,7 @@ struct peer_health *peer_book_get(struct peer_book *book, const struct address *
     struct peer_health *health = memory_new_zeroed(1, sizeof(*health));
     health->peer = *peer;
     health->avoid_until = (struct instant){INT64_MIN};
+    health->unreachable_until = (struct instant){INT64_MIN};
     health->next = *bucket;
     *bucket = health;
     return health;
@@ -105,6 +116,8 @@ void peer_health_answered(struct peer_health *health)
         health->failures = 0;
         health->on_trial = false;
         health->avoid_until = (struct instant){INT64_MIN};
+        health->unreachable_times = 0;
+        health->unreachable_until = (struct instant){INT64_MIN};
     }
 }
 
@@ -127,6 +140,32 @@ void peer_health_failed(struct peer_health *health, struct instant now)
     health->on_trial = false;
     health->avoid_until =
         instant_add_ms(now, (avoid_s < AVOID_LAST_S ? avoid_s : AVOID_LAST_S) * 1000);
+}
+
+/* All that waited for the same connection tell the same: the first counts. */
+void peer_health_no_connection(struct peer_health *health, const char *text, struct instant now)
+{
+    if (health == NULL || peer_health_unreachable(health, now) != NULL) {
+        return;
+    }
+    uint32_t shift = health->unreachable_times < 16 ? health->unreachable_times : 16;
+    int64_t wait_ms = (int64_t)UNREACHABLE_FIRST_MS << shift;
+    health->unreachable_times++;
+    health->unreachable_until =
+        instant_add_ms(now, wait_ms < UNREACHABLE_LAST_MS ? wait_ms : UNREACHABLE_LAST_MS);
+    snprintf(health->cause, sizeof(health->cause), "%s", text);
+}
+
+const char *peer_health_unreachable(const struct peer_health *health, struct instant now)
+{
+    return health != NULL && instant_before(now, health->unreachable_until) ? health->cause : NULL;
+}
+
+void peer_health_try_again(struct peer_health *health)
+{
+    if (health != NULL) {
+        health->unreachable_until = (struct instant){INT64_MIN};
+    }
 }
 
 unsigned peer_health_key(const struct peer_health *health, unsigned count)

@@ -33,6 +33,15 @@ void peer_health_silent(struct peer_health *health, struct instant now);
 /* Everything that can be tried was tried: 30 seconds, doubled up to a quarter of an hour. */
 void peer_health_failed(struct peer_health *health, struct instant now);
 
+/* No connection to it came about, or it ended without a word. Nobody tries another one for half a
+ * second, doubled up to eight: a zone without a copy waits longer anyhow, a hundred thousand of them
+ * would try all the time. text  borrowed: the cause. */
+void peer_health_no_connection(struct peer_health *health, const char *text, struct instant now);
+/* Why no connection is tried now, until the next call that changes `health`; NULL: one may be. */
+const char *peer_health_unreachable(const struct peer_health *health, struct instant now);
+/* The operator's word: a connection may be tried now. */
+void peer_health_try_again(struct peer_health *health);
+
 /* Of `count` keys for it: the one to sign with. */
 unsigned peer_health_key(const struct peer_health *health, unsigned count);
 /* It did not take key `which`, as peer_health_key said: the next is tried. */

@@ -174,6 +174,22 @@ static struct refresh_action give_out(struct refresh *r, struct instant now)
     return action;
 }
 
+/* What needs a connection is not asked of who was found just now to take none. */
+static void skip_unreachable(struct refresh *r, struct instant now)
+{
+    while (r->due && (r->state == REFRESH_TRANSFERRING || r->tcp)) {
+        const char *cause = peer_health_unreachable(r->primaries[r->current].health, now);
+        if (cause == NULL) {
+            return;
+        }
+        refresh_primary_failed(r,
+                               r->state != REFRESH_TRANSFERRING ? query_step(r)
+                               : r->incremental                 ? "IXFR"
+                                                                : "AXFR",
+                               cause, now);
+    }
+}
+
 struct refresh_action refresh_step(struct refresh *r, struct instant now)
 {
     if (r->has_copy && !r->expired && !instant_before(now, r->expires_at)) {
@@ -189,6 +205,7 @@ struct refresh_action refresh_step(struct refresh *r, struct instant now)
     if (r->state == REFRESH_QUERYING && !r->due && !instant_before(now, r->query_until)) {
         query_failed(r, "no answer, timed out", now);
     }
+    skip_unreachable(r, now);
     return r->due ? give_out(r, now) : (struct refresh_action){.kind = REFRESH_WAIT};
 }
 
@@ -243,6 +260,9 @@ enum refresh_notify refresh_notified(struct refresh *r, uint32_t primary, bool h
 
 void refresh_now(struct refresh *r, struct instant now)
 {
+    for (uint32_t i = 0; i < r->primary_count; i++) {
+        peer_health_try_again(r->primaries[i].health);
+    }
     if (!refresh_is_busy(r)) {
         r->next_at = now;
     } else if (!r->queued) {
@@ -284,6 +304,11 @@ void refresh_soa_answered(struct refresh *r, uint32_t ticket, const struct refre
     refresh_compare_serial(r, contact, now);
 }
 
+static bool is_silence(enum refresh_failure failure)
+{
+    return failure == REFRESH_UNREACHABLE || failure == REFRESH_NO_CONNECTION;
+}
+
 void refresh_soa_failed(struct refresh *r, uint32_t ticket, enum refresh_failure failure,
                         const char *text, struct instant now)
 {
@@ -291,7 +316,7 @@ void refresh_soa_failed(struct refresh *r, uint32_t ticket, enum refresh_failure
         return;
     }
     struct primary *primary = &r->primaries[r->current];
-    if (failure != REFRESH_UNREACHABLE) {
+    if (!is_silence(failure)) {
         peer_health_answered(primary->health);
     } else if (r->tcp) {
         peer_health_failed(primary->health, now);
@@ -311,6 +336,7 @@ void refresh_soa_failed(struct refresh *r, uint32_t ticket, enum refresh_failure
         }
         break;
     case REFRESH_UNREACHABLE:
+    case REFRESH_NO_CONNECTION:
         if (!r->tcp && !r->options.no_tcp) {
             /* A closed UDP port does not get better by asking it again. */
             refresh_give_query(r, true);
@@ -411,7 +437,10 @@ void refresh_transfer_failed(struct refresh *r, uint32_t ticket, enum refresh_fa
         return;
     }
     struct primary *primary = &r->primaries[r->current];
-    if (failure == REFRESH_UNREACHABLE) {
+    if (failure == REFRESH_NO_CONNECTION) {
+        peer_health_no_connection(primary->health, text, now);
+    }
+    if (is_silence(failure)) {
         peer_health_silent(primary->health, now);
     } else {
         peer_health_answered(primary->health);
@@ -421,7 +450,7 @@ void refresh_transfer_failed(struct refresh *r, uint32_t ticket, enum refresh_fa
         refresh_give(r, REFRESH_TRANSFERRING);
         return;
     }
-    if (r->incremental && failure != REFRESH_UNREACHABLE) {
+    if (r->incremental && !is_silence(failure)) {
         refresh_set_error(r, "IXFR", text, now);
         r->incremental = false;
         r->same_session = true;

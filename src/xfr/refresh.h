@@ -110,10 +110,11 @@ void refresh_soa_answered(struct refresh *refresh, uint32_t ticket,
                           const struct refresh_contact *contact, struct instant now);
 
 enum refresh_failure {
-    REFRESH_FAILED,      /* answered, but not what was asked for */
-    REFRESH_UNREACHABLE, /* no connection, or nothing came back */
-    REFRESH_TRUNCATED,   /* SOA over UDP with TC: over TCP, please */
-    REFRESH_NO_EDNS,     /* FORMERR or the like to a request with EDNS */
+    REFRESH_FAILED,        /* answered, but not what was asked for */
+    REFRESH_UNREACHABLE,   /* nothing came back */
+    REFRESH_NO_CONNECTION, /* as before, and the primary said nothing to anybody else either */
+    REFRESH_TRUNCATED,     /* SOA over UDP with TC: over TCP, please */
+    REFRESH_NO_EDNS,       /* FORMERR or the like to a request with EDNS */
 };
 /* text  borrowed: the cause in words ("timed out", "primary answered REFUSED …"). */
 void refresh_soa_failed(struct refresh *refresh, uint32_t ticket, enum refresh_failure failure,

@@ -80,6 +80,9 @@ static void peer_health_knows_nothing_of_null(void **state)
     peer_health_answered(NULL);
     peer_health_asked(NULL, at_s(0));
     peer_health_key_refused(NULL, 0, 2);
+    peer_health_no_connection(NULL, "refused", at_s(0));
+    peer_health_try_again(NULL);
+    assert_null(peer_health_unreachable(NULL, at_s(0)));
     assert_false(peer_health_is_avoided(NULL, at_s(0)));
     assert_int_equal(peer_health_key(NULL, 3), 0);
 }
@@ -101,9 +104,114 @@ static void peer_health_goes_to_the_next_key_once_for_each_refusal(void **state)
     peer_book_free(book);
 }
 
+static void peer_health_lets_nobody_connect_for_a_while_after_a_refusal(void **state)
+{
+    (void)state;
+    struct peer_book *book = peer_book_new();
+    struct address a = host(1, 53);
+    struct peer_health *health = peer_book_get(book, &a);
+    int64_t now_ms = 0, longest_ms = 0;
+    for (unsigned i = 0; i < 40; i++) {
+        struct instant now = instant_add_ms(at_s(0), now_ms);
+        assert_null(peer_health_unreachable(health, now));
+        peer_health_no_connection(health, "connection refused", now);
+        peer_health_no_connection(health, "another zone's", now);
+        assert_string_equal(peer_health_unreachable(health, now), "connection refused");
+        int64_t wait_ms = 1;
+        while (peer_health_unreachable(health, instant_add_ms(now, wait_ms)) != NULL) {
+            wait_ms++;
+        }
+        assert_true(wait_ms == (i == 0 ? 500 : longest_ms == 8000 ? 8000 : 2 * longest_ms));
+        longest_ms = wait_ms;
+        now_ms += wait_ms;
+    }
+    struct instant now = instant_add_ms(at_s(0), now_ms);
+    peer_health_no_connection(health, "connection refused", now);
+    peer_health_try_again(health);
+    assert_null(peer_health_unreachable(health, now));
+    peer_health_no_connection(health, "connection refused", now);
+    peer_health_answered(health);
+    assert_null(peer_health_unreachable(health, now));
+    peer_health_no_connection(health, "connection refused", now);
+    assert_null(peer_health_unreachable(health, instant_add_ms(now, 500)));
+    peer_book_free(book);
+}
+
 /* ---- with refresh machines ---- */
 
 static const struct refresh_soa soa42 = {{42}, 3600, 900, 1209600};
+
+/* Runs zones without copies against a primary that takes no connection; how many were tried. */
+static unsigned count_connections(struct refresh **zones, unsigned count, int64_t from_ms,
+                                  int64_t until_ms)
+{
+    unsigned tries = 0;
+    for (int64_t ms = from_ms; ms < until_ms; ms += 20) {
+        struct instant now = instant_add_ms(at_s(0), ms);
+        for (unsigned i = 0; i < count; i++) {
+            struct refresh_action action = refresh_step(zones[i], now);
+            if (action.kind == REFRESH_TRANSFER) {
+                tries++;
+                refresh_transfer_failed(zones[i], action.ticket, REFRESH_NO_CONNECTION,
+                                        "connection refused", now);
+                assert_int_equal(refresh_step(zones[i], now).kind, REFRESH_WAIT);
+            }
+        }
+    }
+    return tries;
+}
+
+static void zones_without_copies_share_the_attempts_at_a_primary_that_takes_none(void **state)
+{
+    (void)state;
+    enum { ZONES = 500 };
+    struct peer_book *book = peer_book_new();
+    struct address a = host(1, 53);
+    struct refresh *zones[ZONES];
+    for (unsigned i = 0; i < ZONES; i++) {
+        zones[i] = refresh_new(NULL, 1, i);
+        refresh_set_health(zones[i], 0, peer_book_get(book, &a));
+        refresh_start(zones[i], NULL, at_s(0), at_s(0), at_s(0));
+    }
+    /* Alone each would try eight times: 4,000 and more. One try in eight seconds, at most, is for all. */
+    assert_in_range(count_connections(zones, ZONES, 0, 300000), 8, 45);
+    struct refresh_status status = refresh_status(zones[7]);
+    assert_string_equal(status.last_error, "AXFR: connection refused");
+    assert_true(status.state == REFRESH_BACKING_OFF);
+    /* The operator need not wait, and when one got through, the way is free for all. */
+    struct instant now = at_s(301);
+    refresh_now(zones[7], now);
+    struct refresh_action action = refresh_step(zones[7], now);
+    assert_int_equal(action.kind, REFRESH_TRANSFER);
+    struct refresh_contact contact = {.serial = {42}};
+    refresh_transferred(zones[7], action.ticket, &soa42, &contact, now);
+    unsigned asking = 0;
+    for (int64_t ms = 301000; ms < 301000 + 300000; ms += 20) {
+        for (unsigned i = 0; i < ZONES; i++) {
+            asking += i != 7 &&
+                      refresh_step(zones[i], instant_add_ms(at_s(0), ms)).kind == REFRESH_TRANSFER;
+        }
+    }
+    assert_int_equal(asking, ZONES - 1);
+    for (unsigned i = 0; i < ZONES; i++) {
+        refresh_free(zones[i]);
+    }
+    peer_book_free(book);
+}
+
+static void a_zone_alone_is_never_kept_from_its_own_attempts(void **state)
+{
+    (void)state;
+    struct peer_book *book = peer_book_new();
+    struct address a = host(1, 53);
+    struct refresh *zone = refresh_new(NULL, 1, 1);
+    refresh_set_health(zone, 0, peer_book_get(book, &a));
+    refresh_start(zone, NULL, at_s(0), at_s(0), at_s(0));
+    unsigned tries = count_connections(&zone, 1, 0, 3600000);
+    assert_int_equal(tries, refresh_status(zone).failed_rounds);
+    refresh_free(zone);
+    peer_book_free(book);
+}
 
 /* A zone with three primaries that is due at 0. */
 static struct refresh *zone_of(struct peer_book *book, uint64_t seed)
@@ -216,6 +324,9 @@ int main(void)
         cmocka_unit_test(peer_health_back_off_ends_at_a_quarter_of_an_hour),
         cmocka_unit_test(peer_health_knows_nothing_of_null),
         cmocka_unit_test(peer_health_goes_to_the_next_key_once_for_each_refusal),
+        cmocka_unit_test(peer_health_lets_nobody_connect_for_a_while_after_a_refusal),
+        cmocka_unit_test(zones_without_copies_share_the_attempts_at_a_primary_that_takes_none),
+        cmocka_unit_test(a_zone_alone_is_never_kept_from_its_own_attempts),
         cmocka_unit_test(peer_health_spares_other_zones_the_dead_primary),
         cmocka_unit_test(peer_health_ends_the_wait_of_zones_that_asked_together),
         cmocka_unit_test(peer_health_does_not_hinder_asking_the_only_one),
