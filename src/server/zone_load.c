@@ -279,6 +279,15 @@ static void recall_file(struct server_zone *zone)
     }
 }
 
+/* The zone has been looked for in the store and elsewhere; nothing is served on the other role's account. */
+static void end_loan(struct server_zone *zone, bool is_loaded)
+{
+    if (zone->is_lent && !is_loaded) {
+        zone_publish(zone->zone, NULL);
+    }
+    zone->is_lent = false;
+}
+
 static void load_primary(struct server_zone *zone, const struct zone_settings *settings)
 {
     recall_file(zone);
@@ -294,6 +303,7 @@ static void load_primary(struct server_zone *zone, const struct zone_settings *s
     } else {
         log_refused(zone, present, server_zone_file(zone, settings), &err);
     }
+    end_loan(zone, result == OK || present != NULL);
     zone_version_unref(present);
     if (settings->auto_reload) {
         file_watch_loaded(zone);
@@ -398,7 +408,9 @@ static void load_copy(struct server_zone *zone, const struct zone_settings *sett
 {
     struct zone_timers timers = {0};
     int64_t expires_in_s = 0, refresh_in_s = 0;
-    if (restore_copy(zone, &timers) || read_copy(zone, settings, &timers)) {
+    bool is_loaded = restore_copy(zone, &timers) || read_copy(zone, settings, &timers);
+    end_loan(zone, is_loaded);
+    if (is_loaded) {
         struct zone_version *version = ledger_zone_head(zone->history);
         int64_t now_s = clock_wall_s();
         int64_t age_s = now_s > timers.contact_s ? now_s - timers.contact_s : 0;

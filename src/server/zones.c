@@ -5,7 +5,7 @@
  * the old set or the new one, whole.
  *
  * A zone that stays keeps its versions, timers and NOTIFY states over a reload; one whose role
- * changed is taken out and put in again.
+ * changed is taken out and put in again, and lent what it served until then.
  */
 #include "server/zones.h"
 
@@ -180,18 +180,44 @@ static void unref_set(void *context)
     zone_set_unref(context);
 }
 
-static void remove_gone(struct zones *zones, struct gathering *gathering, struct zone_set **set)
+/* The set that is served stays until its successor is complete; those between nobody has seen. */
+static void replace_set(struct zones *zones, struct zone_set **set, struct zone_set *by)
+{
+    REQUIRE(by != NULL);
+    if (*set != atomic_load_explicit(&zones->server->zone_set, memory_order_relaxed)) {
+        zone_set_unref(*set);
+    }
+    *set = by;
+}
+
+/* Out of `set`. Nothing is let in any more; readers of the old set are answered still. */
+static void close_gone(struct zones *zones, const struct gathering *gathering,
+                       struct zone_set **set)
 {
     for (size_t i = 0; i < gathering->gone_count; i++) {
         struct server_zone *zone = gathering->gone[i];
-        struct zone_set *smaller = zone_set_without(*set, zone->zone->name, zone->zone->class);
-        REQUIRE(smaller != NULL);
-        rcu_defer(unref_set, *set);
-        *set = smaller;
-        atomic_store_explicit(&zones->server->zone_set, smaller, memory_order_release);
+        replace_set(zones, set, zone_set_without(*set, zone->zone->name, zone->zone->class));
         mark_gone(zone);
         file_watch_forget(zones->server->file_watch, zone);
         ledger_remove(zone->history, false);
+    }
+}
+
+/* What was served in the other role is served until the loader has read the store. */
+static void take_over(const struct zone_set *served, struct server_zone *fresh)
+{
+    struct zone *before = zone_set_get(served, fresh->zone->name, fresh->zone->class);
+    if (before != NULL &&
+        atomic_load_explicit(&before->state, memory_order_acquire) == ZONE_SERVING) {
+        fresh->is_lent = true;
+        zone_publish(fresh->zone, zone_acquire(before));
+    }
+}
+
+static void release_gone(struct zones *zones, struct gathering *gathering)
+{
+    for (size_t i = 0; i < gathering->gone_count; i++) {
+        struct server_zone *zone = gathering->gone[i];
         sync_detach(zones->server->sync, zone);
         char phrase[1200];
         snprintf(phrase, sizeof(phrase), "zone %s: removed", zone->label);
@@ -199,6 +225,7 @@ static void remove_gone(struct zones *zones, struct gathering *gathering, struct
                   LOG_KEY("reason", "no longer configured in this role"));
         rcu_defer(unref_later, zone); /* readers of the old set may still take a reference */
     }
+    memory_free(gathering->gone);
 }
 
 void zones_configure(struct zones *zones, void (*loaded)(void *context), void *context)
@@ -206,19 +233,21 @@ void zones_configure(struct zones *zones, void (*loaded)(void *context), void *c
     struct server *server = zones->server;
     struct settings *settings = atomic_load_explicit(&server->settings, memory_order_acquire);
     struct gathering gathering = {.wanted = settings->conf};
-    struct zone_set *set = atomic_load_explicit(&server->zone_set, memory_order_acquire);
+    struct zone_set *served = atomic_load_explicit(&server->zone_set, memory_order_acquire);
+    struct zone_set *set = served;
     zone_set_each(set, gather_gone, &gathering);
-    remove_gone(zones, &gathering, &set);
-    memory_free(gathering.gone);
+    close_gone(zones, &gathering, &set);
 
-    bool first = zone_set_count(set) == 0; /* nobody sees what is put into a set of our own */
-    struct zone_set *fresh = first ? zone_set_new() : set;
+    bool first = zone_set_count(set) == 0; /* a set of our own is filled in place */
+    if (first) {
+        replace_set(zones, &set, zone_set_new());
+    }
     struct load_round *round = load_round_new(server->main_loop, loaded, context);
     struct server_zone **all = memory_new_zeroed(settings->zone_count, sizeof(all[0]));
     for (size_t i = 0; i < settings->zone_count; i++) {
         struct zone_settings *wanted = settings->zones[i];
         const struct conf_zone *named = &settings->conf->zones[i];
-        struct zone *known = first ? NULL : zone_set_get(fresh, named->wire, named->class);
+        struct zone *known = first ? NULL : zone_set_get(set, named->wire, named->class);
         if (known != NULL) {
             all[i] = known->context;
             atomic_store_explicit(&all[i]->place, (uint32_t)i, memory_order_relaxed);
@@ -228,20 +257,18 @@ void zones_configure(struct zones *zones, void (*loaded)(void *context), void *c
         }
         all[i] = server_zone_new(server, wanted, named);
         atomic_init(&all[i]->place, (uint32_t)i);
+        take_over(served, all[i]);
         if (first) {
-            REQUIRE(zone_set_insert(fresh, all[i]->zone));
+            REQUIRE(zone_set_insert(set, all[i]->zone));
         } else {
-            struct zone_set *larger = zone_set_with(fresh, all[i]->zone);
-            REQUIRE(larger != NULL);
-            rcu_defer(unref_set, fresh);
-            fresh = larger;
-            atomic_store_explicit(&server->zone_set, fresh, memory_order_release);
+            replace_set(zones, &set, zone_set_with(set, all[i]->zone));
         }
     }
-    if (first) {
-        atomic_store_explicit(&server->zone_set, fresh, memory_order_release);
-        rcu_defer(unref_set, set);
+    if (set != served) {
+        atomic_store_explicit(&server->zone_set, set, memory_order_release);
+        rcu_defer(unref_set, served);
     }
+    release_gone(zones, &gathering);
     for (size_t i = 0; i < settings->zone_count; i++) {
         ledger_zone_set_history_limit(all[i]->history, settings->zones[i]->max_journal_bytes);
     }

@@ -38,6 +38,7 @@ struct server_zone {
     _Atomic bool load_again;           /* asked for while busy */
     bool sync_begun;                   /* main thread: sync knows it, or will */
     bool copy_loaded;                  /* a secondary reads its copy once */
+    bool is_lent;                      /* serves what it had in another role, until it is loaded */
     struct file_mark file;             /* as the zone file was last read */
     struct zone_version *file_version; /* what it said, where the zone is merged; or NULL */
     struct included_files included;    /* ... and what it included */

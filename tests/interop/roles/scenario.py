@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A zone's role changes, at a reload or at a restart: it is served on, and no serial goes back."""
 import signal
+import threading
 import time
 
 import dns.rcode
@@ -122,3 +123,29 @@ def test_out_and_in_again(test):
     add(first, "last")
     test.wait_serial(second, NAME, 15)
     test.same(NAME, first, second)
+
+
+def test_no_question_is_lost_by_a_change_of_role(test):
+    """Not even while a large zone is read from the store in its new role."""
+    first, second = test.lockstep("first"), test.lockstep("second")
+    hosts = "\n".join(f"h{i} A 192.0.2.{i % 250}" for i in range(30000))
+    first.add(Zone(NAME, simple_zone(NAME, 10, hosts), secondaries=[second], extra=OPEN))
+    second.add(Zone(NAME, primaries=[first]))
+    first.start(), second.start()
+    test.wait_serial(second, NAME, 10)
+    serials, ends = set(), threading.Event()
+
+    def ask():
+        while not ends.is_set():
+            serials.add(test.serial(second, NAME))
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        make_primary(second)
+        reload(test, second)
+        make_secondary(second, first)
+        reload(test, second)
+    finally:
+        ends.set()
+        asking.join()
+    assert serials == {10}, serials
