@@ -130,13 +130,16 @@ static void report_conflict(void *context, const struct merge_conflict *conflict
               LOG_KEY("file", server_zone_file(merging->zone, merging->settings)));
 }
 
-static enum result refuse_serial(struct serial file, struct serial head, struct error *err)
+static enum result refuse_serial(const struct merging *merging, struct serial file,
+                                 struct serial head, struct error *err)
 {
-    return error_set(
-        err, ERR_STALE,
-        "serial %u is before %u, which is being served; secondaries would not take it: "
-        "raise it above %u",
-        file.value, head.value, head.value);
+    char name[NAME_TEXT_SIZE];
+    return error_set(err, ERR_STALE,
+                     "serial %u does not come after %u, which is being served, and secondaries "
+                     "would not take it: "
+                     "raise it above %u, or go back by `lockstep adopt-serial %s %u` and reload",
+                     file.value, head.value, head.value,
+                     name_format_log(merging->zone->zone->name, name), file.value - 1);
 }
 
 /* `serial-check strict`: an author who forgot the serial is told, nothing is guessed. */
@@ -157,8 +160,9 @@ static enum result make(void *context, struct zone_version *head, struct delta *
     struct serial file = zone_version_serial(merging->file);
     struct serial before =
         merging->last->serial_known ? (struct serial){merging->last->serial} : present;
-    if (serial_before(file, before) && !serial_before(present, file)) {
-        return refuse_serial(file, present, err);
+    if (serial_before(file, before) && !serial_before(present, file) &&
+        !serial_equal(present, file)) { /* equal: the operator has adopted it */
+        return refuse_serial(merging, file, present, err);
     }
     struct merge_options options = {
         .method = merging->settings->serial_method,

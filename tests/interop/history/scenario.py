@@ -128,6 +128,29 @@ def test_another_serial(test):
     test.wait_serial(secondary, NAME, 11)
 
 
+def test_a_file_that_went_back_and_the_way_out(test):
+    """The refusal names the command; after it the file is taken, under its serial or the one behind it."""
+    primary, secondary = pair_with_edits(test, 2)
+    for wanted, adopted in ((1000000, 2), (2000000, 0)):
+        last = answer(test, primary, "adopt-serial", NAME, wanted + 100)[-1]
+        test.wait_serial(secondary, NAME, last["serial"])
+        primary.write_zone(NAME, simple_zone(NAME, wanted + 100, f"at A 192.0.2.{adopted + 1}"))
+        tool(test, primary, "reload", NAME)
+        served = test.serial(primary, NAME)
+        test.wait_serial(secondary, NAME, served)
+        primary.write_zone(NAME, simple_zone(NAME, wanted, f"back A 192.0.2.{adopted + 1}"))
+        said = tool(test, primary, "reload", NAME, check=1).stderr
+        assert f"serial {wanted} does not come after {served}" in said, said
+        assert f"lockstep adopt-serial {NAME} {wanted - 1}" in said, said
+        while (last := answer(test, primary, "adopt-serial", NAME, wanted - 1 + adopted // 2)[-1])["steps_left"]:
+            test.wait_serial(secondary, NAME, last["serial"])
+        test.wait_serial(secondary, NAME, wanted - 1 + adopted // 2)
+        tool(test, primary, "reload", NAME)
+        test.wait_serial(secondary, NAME, wanted + adopted // 2)
+        test.same(NAME, primary, secondary)
+        assert test.ask(secondary, f"back.{NAME}", "A").answer[0][0].to_text() == f"192.0.2.{adopted + 1}"
+
+
 def test_refusals(test):
     primary, secondary = pair_with_edits(test, 2)
     assert answer(test, secondary, "rollback", NAME, 1, check=1)[-1]["error"] == "not-primary"
