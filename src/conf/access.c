@@ -108,6 +108,15 @@ enum conf_check conf_check_names(const struct conf *conf, const struct conf_zone
     return (enum conf_check)conf_number(conf, zone, id);
 }
 
+static bool same_keys(const struct conf_remote *a, const struct conf_remote *b)
+{
+    bool same = a->key == b->key && (a->keys == NULL) == (b->keys == NULL);
+    for (uint32_t i = 0; same && a->keys != NULL && (i == 0 || a->keys[i - 1] != NULL); i++) {
+        same = a->keys[i] == b->keys[i];
+    }
+    return same;
+}
+
 /* Lists are compared by what is in them: a thousand zones name the same primaries, each for itself. */
 static bool same_remotes(const struct conf_remotes *a, const struct conf_remotes *b)
 {
@@ -115,7 +124,7 @@ static bool same_remotes(const struct conf_remotes *a, const struct conf_remotes
                 address_equal(&a->source_v6, &b->source_v6);
     for (uint32_t i = 0; same && i < a->count; i++) {
         same = address_equal(&a->servers[i].address, &b->servers[i].address) &&
-               a->servers[i].key == b->servers[i].key && a->servers[i].tls == b->servers[i].tls;
+               same_keys(&a->servers[i], &b->servers[i]) && a->servers[i].tls == b->servers[i].tls;
     }
     return same;
 }

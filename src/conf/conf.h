@@ -309,9 +309,14 @@ struct conf_tls {
     struct conf_where where;
 };
 
+enum { CONF_KEYS_PER_SERVER = 4 };
+
 struct conf_remote {
     struct address address;     /* port 0: `port`, or 853 with tls */
-    const struct conf_key *key; /* or NULL */
+    const struct conf_key *key; /* the first, or NULL */
+    /* `key a key b`: all of them, in the order they are tried, NULL behind the last; NULL: there is
+     * but one. At most CONF_KEYS_PER_SERVER. */
+    const struct conf_key *const *keys;
     const struct conf_tls *tls; /* or NULL */
     struct conf_where where;
 };
@@ -454,8 +459,6 @@ struct conf_statistics_channel {
     const struct acl *allow; /* never NULL */
     struct conf_where where;
 };
-
-enum { CONF_KEYS_PER_SERVER = 4 };
 
 struct conf_server {
     struct prefix prefix;

@@ -71,9 +71,9 @@ static bool parse_algorithm(struct cursor *cursor, const struct conf_setting *se
         loader_error(cursor->loader, setting->where, "unknown algorithm `%s`; did you mean `%s`?",
                      quoted_text(setting->text, quoted), nearest.best);
     } else {
+        /* What stands here is not shown: it may be the secret, mistaken for the algorithm. */
         loader_error(cursor->loader, setting->where,
-                     "unknown algorithm `%s`; use hmac-sha256, hmac-sha384 or hmac-sha512",
-                     quoted_text(setting->text, quoted));
+                     "this is no algorithm; use hmac-sha256, hmac-sha384 or hmac-sha512");
     }
     return false;
 }

@@ -12,12 +12,38 @@
 
 /* A server before its names are noted: the items of its key and tls. */
 struct server_draft {
-    const struct item *what, *key;
+    const struct item *what, *keys[CONF_KEYS_PER_SERVER];
+    unsigned key_count;
     struct tls_use tls; /* name NULL: none */
     uint16_t port;
     bool has_port;
 };
 
+static bool is_again(struct cursor *cursor, const struct item *at, bool there, const char *word)
+{
+    if (there) {
+        loader_error(cursor->loader, at->where, "`%s` stands twice at one server", word);
+    }
+    return there;
+}
+
+static bool read_key(struct cursor *cursor, struct server_draft *out)
+{
+    const struct item *key = cursor_text(cursor, "the name of a key");
+    if (key == NULL) {
+        return false;
+    }
+    if (out->key_count == CONF_KEYS_PER_SERVER) {
+        loader_error(cursor->loader, key->where,
+                     "more than %d keys for one server; two are enough for a rollover",
+                     CONF_KEYS_PER_SERVER);
+        return false;
+    }
+    out->keys[out->key_count++] = key;
+    return true;
+}
+
+/* ADDR [ port N ] [ key K ] ... [ tls T ]: the keys are tried in their order. */
 static bool read_server(struct cursor *cursor, struct server_draft *out)
 {
     *out = (struct server_draft){0};
@@ -27,16 +53,18 @@ static bool read_server(struct cursor *cursor, struct server_draft *out)
     }
     for (;;) {
         if (cursor_at_word(cursor, "port")) {
-            out->has_port = true;
-            if (!cursor_port(cursor, &out->port)) {
+            if (is_again(cursor, out->what, out->has_port, "port") ||
+                !cursor_port(cursor, &out->port)) {
                 return false;
             }
+            out->has_port = true;
         } else if (cursor_skip_word(cursor, "key")) {
-            if ((out->key = cursor_text(cursor, "the name of a key")) == NULL) {
+            if (!read_key(cursor, out)) {
                 return false;
             }
         } else if (cursor_skip_word(cursor, "tls")) {
-            if (!tls_read_use(cursor, &out->tls)) {
+            if (is_again(cursor, out->what, out->tls.name != NULL, "tls") ||
+                !tls_read_use(cursor, &out->tls)) {
                 return false;
             }
         } else {
@@ -53,9 +81,21 @@ static bool looks_like_address(const char *text)
 static void refer_rules(struct loader *loader, const struct server_draft *server,
                         struct conf_remote *out)
 {
-    if (server->key != NULL) {
-        loader_refer(loader, REFERENCE_KEY, loader_keep(loader, server->key->text),
-                     server->key->where, (const void **)&out->key);
+    const struct conf_key **keys = NULL;
+    if (server->key_count > 1) {
+        keys = loader_alloc(loader, (server->key_count + 1) * sizeof(keys[0])); /* all NULL */
+        out->keys = keys;
+    }
+    for (unsigned i = 0; i < server->key_count; i++) {
+        const char *name = loader_keep(loader, server->keys[i]->text);
+        if (i == 0) {
+            loader_refer(loader, REFERENCE_KEY, name, server->keys[i]->where,
+                         (const void **)&out->key);
+        }
+        if (keys != NULL) {
+            loader_refer(loader, REFERENCE_KEY, name, server->keys[i]->where,
+                         (const void **)&keys[i]);
+        }
     }
     if (server->tls.name != NULL) {
         loader_refer(loader, REFERENCE_TLS, server->tls.name, server->tls.where,

@@ -259,7 +259,10 @@ static void flatten(struct loader *loader, struct remotes_draft *draft, unsigned
                  j++) {
                 struct conf_remote *server = &flat[used++];
                 *server = use->list->out->servers[j];
-                server->key = server->key != NULL ? server->key : use->rules.key;
+                if (server->key == NULL) {
+                    server->key = use->rules.key;
+                    server->keys = use->rules.keys;
+                }
                 server->tls = server->tls != NULL ? server->tls : use->rules.tls;
                 server->address.port =
                     server->address.port != 0 ? server->address.port : draft->port;

@@ -123,7 +123,8 @@ static int64_t server_says(const struct conf_server *server, enum conf_id id, in
     return setting == NULL ? otherwise : setting->number;
 }
 
-/* `several` is what a `server` statement lists; NULL: there is the one in remote->tsig, or none. */
+/* `several` is what the list or a `server` statement names; NULL: there is the one in remote->tsig,
+ * or none. */
 static void fill_keys(const struct settings *settings, struct remote *remote,
                       const struct conf_key *const *several)
 {
@@ -170,7 +171,10 @@ static struct remote *copy_remotes(struct settings *settings, const struct conf_
                                                          : NULL;
         copy->key = key == NULL ? NULL : key->name;
         copy->tsig = key == NULL ? NULL : key_table_find(&settings->keys, key->wire);
-        fill_keys(settings, copy, remote->key != NULL || server == NULL ? NULL : server->keys);
+        fill_keys(settings, copy,
+                  remote->key != NULL ? remote->keys
+                  : server != NULL    ? server->keys
+                                      : NULL);
         copy->tls = remote->tls == NULL ? NULL : tls_table_want(&settings->tls, remote->tls, true);
         copy->transfers = clamp_u32(server_says(server, CONF_TRANSFERS, 0));
         copy->no_edns = server_says(server, CONF_EDNS, 1) == 0;

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 import socket
 import subprocess
 
@@ -61,6 +62,15 @@ def test_one_dead_of_three_costs_one_time_out(test):
 
 def test_the_second_key_is_tried(test):
     """The secondary has both keys for the primary, which knows the new one only, then the old one only."""
+    two_keys(test, lambda text: text + "server 127.0.0.1 { keys { old-key; new-key; }; };\n")
+
+
+def test_the_second_key_of_a_zone_is_tried(test):
+    """The same, of keys that stand in `primaries`."""
+    two_keys(test, lambda text: re.sub("(primaries [^;]*);", r"\1 key old-key key new-key;", text))
+
+
+def two_keys(test, told):
     for name, secret in KEYS.items():
         test.keys[name] = ("hmac-sha256", secret)
     ours, primary = test.lockstep("ours"), test.lockstep("primary")
@@ -71,7 +81,7 @@ def test_the_second_key_is_tried(test):
     def configure():
         plain()
         path = ours.home / "named.conf"
-        path.write_text(path.read_text() + "server 127.0.0.1 { keys { old-key; new-key; }; };\n")
+        path.write_text(told(path.read_text()))
 
     ours.configure = configure
     primary.keys = {"new-key": test.keys["new-key"]}

@@ -328,6 +328,38 @@ static void tls_blocks_and_their_short_forms(void **state)
     conf_free(conf);
 }
 
+static void servers_may_have_several_keys(void **state)
+{
+    (void)state;
+    struct conf *conf = load_text(
+        "zone z { type secondary; primaries { 192.0.2.9 key j port 5 key k; two key k key j; "
+        "192.0.2.8 key j; }; };\n"
+        "zone y { type secondary; primaries { 192.0.2.9 key j port 5; two key k key j; "
+        "192.0.2.8 key j; }; };\n"
+        "zone x { type secondary; primaries { 192.0.2.9 port 5 key j key k; two key k key j; "
+        "192.0.2.8 key j; }; };\n"
+        "primaries two { 192.0.2.1; 192.0.2.2 key j; };\n"
+        "key k { algorithm hmac-sha256; secret AAAA; };\n"
+        "key j { algorithm hmac-sha512; secret AAAA; };\n");
+    const struct conf_remotes *list = conf_remotes(conf, &conf->zones[0], CONF_PRIMARIES);
+    assert_int_equal(list->count, 4);
+    static const char *const first[] = {"j", "k", "j", "j"}, *const second[] = {"k", "j", NULL,
+                                                                                NULL};
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct conf_remote *server = &list->servers[i];
+        assert_string_equal(server->key->name, first[i]);
+        assert_int_equal(server->keys != NULL, second[i] != NULL);
+        if (second[i] != NULL) {
+            assert_ptr_equal(server->keys[0], server->key);
+            assert_string_equal(server->keys[1]->name, second[i]);
+            assert_null(server->keys[2]);
+        }
+    }
+    assert_false(conf_zones_alike(&conf->zones[0], &conf->zones[1]));
+    assert_true(conf_zones_alike(&conf->zones[0], &conf->zones[2]));
+    conf_free(conf);
+}
+
 static void keys_have_their_secret_decoded(void **state)
 {
     (void)state;
@@ -602,6 +634,7 @@ static void errors_never_hold_a_secret(void **state)
         "key k { algorithm hmac-sha256 secret \"c2VjcmV0\" more \"c2VjcmV0\"; };",
         "key k { algorithm hmac-sha256; secret { c2VjcmV0; }; };",
         "key k { algorithm hmac-sha256; secret c2VjcmV0c2; };",
+        "key k { algorithm c2VjcmV0; secret hmac-sha256; };",
         "secret \"c2VjcmV0\";",
     };
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -629,6 +662,7 @@ int main(void)
         cmocka_unit_test(texts_may_be_none_or_the_host_name),
         cmocka_unit_test(lists_of_servers_take_the_place_of_their_names),
         cmocka_unit_test(tls_blocks_and_their_short_forms),
+        cmocka_unit_test(servers_may_have_several_keys),
         cmocka_unit_test(keys_have_their_secret_decoded),
         cmocka_unit_test(the_narrowest_server_statement_counts),
         cmocka_unit_test(logging_resolves_channels_and_categories),
