@@ -45,6 +45,7 @@
 #include "server/update_forward.h"
 #include "server/write_back.h"
 #include "server/zone_guard.h"
+#include "server/zone_copy.h"
 #include "server/zone_history.h"
 #include "server/zones.h"
 #include "xfr/axfr_cache.h"
@@ -508,6 +509,7 @@ static void finish(struct process *process)
     zone_guards_stop(server->guards);
     zones_finish(server->zones);
     loader_free(server->loader);
+    zone_copies_report(server);
     zones_free(server->zones);
     rcu_drain(); /* the last references to zones are dropped here */
     zone_history_close(server);

@@ -66,6 +66,8 @@ struct server {
     struct answer_counts *answer_counts; /* of the UDP workers, then of the stream workers */
     struct loop *main_loop;
     struct loader *loader;
+    _Atomic(int64_t) copy_turn_ns, copies_end_ns; /* zone_copy.c */
+    _Atomic uint64_t copies_left;
     struct file_watch *file_watch; /* of the main thread; NULL: this system has none */
     struct store *store;           /* NULL: history in memory only */
     char *store_directory;

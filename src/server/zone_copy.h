@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 
+struct server;
 struct server_zone;
 
 /* Any thread: has the present version written by a loader; several calls in a row write once, and
@@ -16,6 +17,10 @@ struct server_zone;
 void zone_copy_write(struct server_zone *zone);
 /* Sync thread: has a copy written that waited for its time; when to look again. */
 struct instant zone_copy_step(struct server_zone *zone, struct instant now);
+/* The end of the server begins: where there is a store, copies are written for two seconds more. */
+void zone_copies_end(struct server *server);
+/* ... and is over: how many were not. */
+void zone_copies_report(struct server *server);
 /* At the end of the server, before its loader ends: what waits is written now. */
 void zone_copy_finish(struct server_zone *zone);
 /* Any thread: a primary answered just now. */

@@ -312,6 +312,7 @@ static bool finish_zone(void *context, struct zone *zone)
 void zones_finish(struct zones *zones)
 {
     if (zones != NULL && zones->server->loader != NULL) {
+        zone_copies_end(zones->server);
         zone_set_each(atomic_load_explicit(&zones->server->zone_set, memory_order_acquire),
                       finish_zone, NULL);
     }

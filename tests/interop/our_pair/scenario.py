@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Two of ours: the main job, and what must not disturb it."""
+import os
 import signal
 import socket
 import struct
@@ -79,6 +80,35 @@ def test_secondary_restarts_without_primary(test):
         assert test.ask(secondary, f"www.{NAME}", "A").answer
     text = secondary.zone_path(NAME).read_text()
     assert "192.0.2.80" in text and "SOA" in text
+
+
+def test_copy_that_is_lost_or_old_is_written_again(test):
+    """The store has the zone; its readable copy follows when the primary has been heard of."""
+    primary, secondary = pair(test)
+    primary.start(), secondary.start()
+    test.wait_serial(secondary, NAME, 1)
+    copy = secondary.zone_path(NAME)
+    test.wait_for("the copy on disk", copy.exists)
+    good = copy.read_text()
+    for spoil in (copy.unlink, lambda: (copy.write_text("; cut"), os.utime(copy, (1000000000, 1000000000)))):
+        secondary.stop()
+        spoil()
+        secondary.start()
+        test.wait_serial(secondary, NAME, 1, 10)
+        subprocess.run([test.build / "lockstep", "refresh", "-s", secondary.home / "lockstepd.ctl", NAME], check=True,
+                       capture_output=True, timeout=20)
+        test.wait_for("the copy as before", lambda: copy.exists() and copy.read_text() == good)
+
+
+def test_copies_of_many_zones_all_come(test):
+    """More than are written at once: the others have their turns."""
+    primary, secondary = test.lockstep("primary"), test.lockstep("secondary")
+    names = [f"z{i}.example" for i in range(300)]
+    for name in names:
+        primary.add(Zone(name, simple_zone(name, 1)))
+        secondary.add(Zone(name, primaries=[primary]))
+    primary.start(), secondary.start()
+    test.wait_for("all copies", lambda: all(secondary.zone_path(name).exists() for name in names), 40)
 
 
 def test_expired_zone_answers_servfail(test):
