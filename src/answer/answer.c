@@ -393,7 +393,9 @@ void answer_cut(const struct answer_options *options, int64_t now_s, struct answ
     group.plans[0] = PLAN_RCODE;
     group.errors[0].set = false;
     group.items[0].version = NULL;
-    assemble(&group, query, 0);
+    query->disposition = ANSWER_SEND;
+    query->by_wildcard = false;
+    assemble_at_length(&group, query, 0, size_limit(options, query));
     put_u16(query->out + 2, (uint16_t)(get_u16(query->out + 2) | FLAG_TC));
     query->truncated = true;
 }

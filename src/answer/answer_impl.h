@@ -11,6 +11,7 @@ enum {
     CHAIN_MAX = 16,   /* CNAMEs and DNAMEs followed in one answer */
     PROOFS_MAX = 64,  /* different denial records in one answer */
     TARGETS_MAX = 64, /* owners whose addresses are in the additional section */
+    UDP_SIZE_DEFAULT = 1232,
 };
 
 /* RFC 8914 */
@@ -168,8 +169,11 @@ void chaos_answer(struct answering *a);
 bool quick_answer(const struct answer_options *options, const struct zone_version *version,
                   const struct zone_lookup *lookup, struct answer_query *asked, size_t limit);
 
-/* edns.c: the largest UDP response, also what OPT offers. */
-uint16_t edns_udp_size(const struct answer_options *options);
+/* The largest UDP response, also what OPT offers. */
+static ALWAYS_INLINE uint16_t edns_udp_size(const struct answer_options *options)
+{
+    return options->udp_size == 0 ? UDP_SIZE_DEFAULT : options->udp_size;
+}
 /* edns.c: octets to keep free for OPT with what is known to go into it; and the record itself. */
 size_t opt_size(const struct answering *a);
 void write_opt(struct answering *a, size_t limit);

@@ -22,13 +22,7 @@ enum {
     ZONEVERSION_SOA_SERIAL = 0,
     FINGERPRINT_FORMAT = 1,
     FINGERPRINT_OPTION_SIZE = 5 + FINGERPRINT_DIGEST_SIZE,
-    UDP_SIZE_DEFAULT = 1232,
 };
-
-uint16_t edns_udp_size(const struct answer_options *options)
-{
-    return options->udp_size == 0 ? UDP_SIZE_DEFAULT : options->udp_size;
-}
 
 static bool is_bare(const struct answering *a)
 {

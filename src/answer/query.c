@@ -17,9 +17,14 @@
  */
 #include "answer/query.h"
 
+#include <endian.h>
+
 #include "answer/cookie.h"
 
-enum { RECORD_FIXED_SIZE = 10, OPT_DO = 0x8000 };
+enum { RECORD_FIXED_SIZE = 10, OPT_DO = 0x8000, OPCODE_BITS = 0x7800 };
+
+/* The counts of a message that is one question and nothing else. */
+#define ONE_QUESTION (UINT64_C(1) << 48)
 
 /* Where the name at `at` ends, or 0. A pointer ends it. */
 static size_t skip_name(struct slice message, size_t at)
@@ -180,18 +185,10 @@ static COLD bool asks_for_cookie(struct slice message, unsigned opcode, const ui
     return false;
 }
 
-HOT void query_parse(struct slice message, uint64_t hash_key, struct name_hashes *name,
-                     struct query *out)
+/* Whatever is not a question and nothing else; id and flags are known. */
+static NOINLINE void parse_at_length(struct slice message, uint64_t hash_key,
+                                     struct name_hashes *name, struct query *out)
 {
-    *out = (struct query){.kind = QUERY_DROP};
-    if (message.size < MESSAGE_HEADER_SIZE) {
-        return;
-    }
-    out->id = get_u16(message.data);
-    out->flags = get_u16(message.data + 2);
-    if ((out->flags & FLAG_QR) != 0) {
-        return;
-    }
     uint16_t question_count = get_u16(message.data + 4);
     const uint16_t counts[3] = {get_u16(message.data + 6), get_u16(message.data + 8),
                                 get_u16(message.data + 10)};
@@ -210,4 +207,26 @@ HOT void query_parse(struct slice message, uint64_t hash_key, struct name_hashes
     } else {
         out->kind = opcode == OPCODE_NOTIFY ? QUERY_NOTIFY : QUERY_UPDATE;
     }
+}
+
+HOT void query_parse(struct slice message, uint64_t hash_key, struct name_hashes *name,
+                     struct query *out)
+{
+    *out = (struct query){.kind = QUERY_DROP};
+    if (message.size < MESSAGE_HEADER_SIZE) {
+        return;
+    }
+    out->id = get_u16(message.data);
+    out->flags = get_u16(message.data + 2);
+    if ((out->flags & FLAG_QR) != 0) {
+        return;
+    }
+    uint64_t all_counts;
+    memcpy(&all_counts, message.data + 4, sizeof(all_counts));
+    if (LIKELY((out->flags & OPCODE_BITS) == 0 && all_counts == htobe64(ONE_QUESTION)) &&
+        read_question(message, hash_key, name, out) && out->question_end == message.size) {
+        out->kind = QUERY_ASK;
+        return;
+    }
+    parse_at_length(message, hash_key, name, out);
 }

@@ -230,6 +230,12 @@ static ALWAYS_INLINE bool put_signatures(struct quick *q, enum section section, 
                      rrset->ttl < signatures.ttl ? rrset->ttl : signatures.ttl);
 }
 
+/* No names that are compressed. */
+static ALWAYS_INLINE bool is_plain(const struct rrtype *type)
+{
+    return type->fields[0] != FIELD_NAME_COMPRESS && type->fields[1] != FIELD_NAME_COMPRESS;
+}
+
 /* The type asked for, of `owner`, under the name at `as`. */
 static ALWAYS_INLINE bool put_answer(struct quick *q, uint16_t as, const struct owner *owner,
                                      const struct rrset *rrset)
@@ -239,7 +245,7 @@ static ALWAYS_INLINE bool put_answer(struct quick *q, uint16_t as, const struct 
     if ((type->flags & RRTYPE_ADDITIONAL) != 0 && q->options->extras != ANSWER_MINIMAL) {
         return false;
     }
-    if (LIKELY(type->fields[0] != FIELD_NAME_COMPRESS && type->fields[1] != FIELD_NAME_COMPRESS)) {
+    if (LIKELY(is_plain(type))) {
         return put_plain(q, SECTION_ANSWER, as, rrset, rrset->ttl) &&
                put_signatures(q, SECTION_ANSWER, as, owner, rrset);
     }
@@ -321,6 +327,11 @@ static bool put_alias(struct quick *q, const struct owner *apex, uint16_t as,
     struct slice target;
     uint16_t place[NAMES_MAX];
     size_t offset = 0;
+    if (as == MESSAGE_HEADER_SIZE && apex->name_size > 1) { /* the target is likely to end there */
+        q->rest = owner_name(apex);
+        q->rest_size = apex->name_size;
+        q->rest_place = question_place(q, apex);
+    }
     if (!owner_find_rrset(owner, TYPE_CNAME, &cname) || cname.count != 1 ||
         !put_names(q, SECTION_ANSWER, as, &cname, cname.ttl, place) ||
         !put_signatures(q, SECTION_ANSWER, as, owner, &cname) ||
@@ -338,9 +349,11 @@ static bool put_alias(struct quick *q, const struct owner *apex, uint16_t as,
         (lookup.match->flags & OWNER_CNAME) != 0 || place[0] == 0) {
         return false;
     }
-    return owner_find_rrset(lookup.match, q->query->qtype, &rrset)
-               ? put_answer(q, place[0], lookup.match, &rrset)
-               : put_negative(q, apex);
+    bool is_found = owner_find_rrset(lookup.match, q->query->qtype, &rrset);
+    if (!q->knows_question && !(is_found && is_plain(rrtype_get(rrset.type)))) {
+        know_names(q, cname.records.data, cname.records.data + cname.records.size, 1, place);
+    }
+    return is_found ? put_answer(q, place[0], lookup.match, &rrset) : put_negative(q, apex);
 }
 
 static bool put_addresses(struct quick *q, uint16_t as, const struct owner *owner)
@@ -394,6 +407,23 @@ static ALWAYS_INLINE bool put_glue(struct quick *q, const struct owner *apex,
     return true;
 }
 
+/* The same where each name server is one label below the cut. */
+static ALWAYS_INLINE bool put_near_glue(struct quick *q, const struct owner *cut,
+                                        const struct rrset *ns, const uint16_t *places)
+{
+    const uint8_t *in = ns->records.data;
+    const uint8_t *end = in + ns->records.size;
+    for (unsigned n = 0; in != end; n++) {
+        struct slice target = slice_of(in + 2, get_u16(in));
+        const struct owner *owner = zone_version_find_below(q->version, cut, target);
+        in += 2 + target.size;
+        if (owner != NULL && !put_addresses(q, places[n], owner)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool put_referral(struct quick *q, const struct owner *apex, const struct owner *cut)
 {
     uint16_t as = question_place(q, cut);
@@ -420,6 +450,12 @@ static bool put_referral(struct quick *q, const struct owner *apex, const struct
         } else if (!is_unsigned(q)) {
             return false;
         }
+    }
+    if (q->searches == 0) { /* all of them are directly below the cut */
+        return put_near_glue(q, cut, &ns, places);
+    }
+    if (q->starts_whole && q->searches == 1 && apex->name_size != 1) {
+        return true; /* all of them end as the first, which does not end as the zone's names do */
     }
     return put_glue(q, apex, cut, &ns, places);
 }

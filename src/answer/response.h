@@ -10,6 +10,8 @@
 #ifndef ANSWER_RESPONSE_H
 #define ANSWER_RESPONSE_H
 
+#include <endian.h>
+
 #include "answer/query.h"
 #include "wire/name_octets.h"
 #include "zone/owner.h"
@@ -176,11 +178,12 @@ static inline uint16_t response_place(const struct response *r, const uint8_t *n
 /* Fills in the header; returns the size. */
 static ALWAYS_INLINE size_t response_finish(struct response *r, uint16_t id, uint16_t flags)
 {
-    put_u16(r->data, id);
-    put_u16(r->data + 2, flags);
-    for (unsigned i = 0; i < 4; i++) {
-        put_u16(r->data + 4 + 2 * (size_t)i, r->counts[i]);
-    }
+    uint32_t head = htobe32((uint32_t)id << 16 | flags);
+    uint64_t counts = (uint64_t)r->counts[0] << 48 | (uint64_t)r->counts[1] << 32 |
+                      (uint64_t)r->counts[2] << 16 | r->counts[3];
+    counts = htobe64(counts);
+    memcpy(r->data, &head, sizeof(head));
+    memcpy(r->data + sizeof(head), &counts, sizeof(counts));
     return r->size;
 }
 
