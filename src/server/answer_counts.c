@@ -75,11 +75,10 @@ static NOINLINE void add_to_zone(struct zone_counts_line *line, const struct ans
     add(&line->octets_out, query->response_size);
 }
 
-HOT void answer_counts_add(struct answer_counts *mine, unsigned worker,
-                           const struct answer_query *query)
+/* All but the octets and the transport. */
+static ALWAYS_INLINE void add_one(struct answer_counts *mine, unsigned worker,
+                                  const struct answer_query *query)
 {
-    add(&mine->transports[query->transport], 1);
-    add(&mine->octets_in, query->message.size);
     add(&mine->types[type_slot(&query->query)], 1);
     if (query->query.edns.present) {
         add(&mine->edns, 1);
@@ -92,7 +91,6 @@ HOT void answer_counts_add(struct answer_counts *mine, unsigned worker,
     unsigned rcode = query->rcode;
     add(&mine->rcodes[LIKELY(rcode < COUNTED_RCODES) ? rcode : COUNTED_RCODES - 1], 1);
     add(&mine->sizes[size_slot(query->response_size)], 1);
-    add(&mine->octets_out, query->response_size);
     if (UNLIKELY(query->truncated)) {
         add(&mine->truncated, 1);
     }
@@ -102,6 +100,29 @@ HOT void answer_counts_add(struct answer_counts *mine, unsigned worker,
         if (UNLIKELY(zone != NULL)) {
             add_to_zone(&zone->lines[worker], query);
         }
+    }
+}
+
+void answer_counts_add(struct answer_counts *mine, unsigned worker,
+                       const struct answer_query *query)
+{
+    answer_counts_add_batch(mine, worker, query, 1);
+}
+
+HOT void answer_counts_add_batch(struct answer_counts *mine, unsigned worker,
+                                 const struct answer_query *queries, size_t count)
+{
+    uint64_t octets_in = 0;
+    uint64_t octets_out = 0;
+    for (size_t i = 0; i < count; i++) {
+        octets_in += queries[i].message.size;
+        octets_out += queries[i].response_size;
+        add_one(mine, worker, &queries[i]);
+    }
+    if (count != 0) {
+        add(&mine->transports[queries[0].transport], count);
+        add(&mine->octets_in, octets_in);
+        add(&mine->octets_out, octets_out);
     }
 }
 

@@ -64,6 +64,10 @@ void zone_query_counts_free(struct zone_query_counts *counts);
 void answer_counts_add(struct answer_counts *mine, unsigned worker,
                        const struct answer_query *query);
 
+/* The same for all of a batch, which came by one transport. */
+void answer_counts_add_batch(struct answer_counts *mine, unsigned worker,
+                             const struct answer_query *queries, size_t count);
+
 /* All workers' numbers together; any thread. */
 void answer_counts_sum(const struct server *server, struct answer_counts *out);
 void zone_query_counts_sum(const struct zone_query_counts *counts, struct zone_counts_line *out);

@@ -103,9 +103,7 @@ static void answer_slots(struct udp_worker *worker, struct udp_port *port, struc
             slots[i].out_size = worker->queries[i].response_size;
         }
     }
-    for (unsigned i = 0; i < count; i++) {
-        answer_counts_add(worker->counts, worker->number, &worker->queries[i]);
-    }
+    answer_counts_add_batch(worker->counts, worker->number, worker->queries, count);
 }
 
 static void port_ready(void *context, unsigned events)
