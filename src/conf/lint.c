@@ -158,6 +158,37 @@ static void look_at_notify(struct lint *lint, const struct acl *transfer)
     }
 }
 
+struct chance {
+    const struct address *host;
+    bool any_element, may; /* may: from that address, with the right key where one is asked for */
+};
+
+static void look_at_chance(void *context, const struct acl_element *element)
+{
+    struct chance *chance = context;
+    bool has_prefix = element->kind == ACL_PREFIX || element->kind == ACL_PREFIX_KEY;
+    chance->any_element = true;
+    chance->may = chance->may || !has_prefix || prefix_contains(&element->prefix, chance->host);
+}
+
+/* Who is told of a change and refused what he asks for then. */
+static void look_at_told(struct lint *lint, const struct acl *transfer)
+{
+    const struct conf_remotes *targets = conf_remotes(lint->conf, lint->zone, CONF_ALSO_NOTIFY);
+    for (uint32_t i = 0; i < targets->count && !is_full(lint); i++) {
+        const struct conf_remote *target = &targets->servers[i];
+        struct chance chance = {.host = &target->address};
+        acl_each_yes(transfer, look_at_chance, &chance);
+        if (chance.any_element && !chance.may) {
+            char address[ADDRESS_TEXT_SIZE];
+            note(lint, target->where, "notified-not-allowed",
+                 "%s is notified of changes of zone `%s` and may not transfer it; name it in "
+                 "`allow-transfer`",
+                 address_format(&target->address, false, address), lint->zone->name);
+        }
+    }
+}
+
 static void look_at_primary(struct lint *lint)
 {
     const struct conf *conf = lint->conf;
@@ -277,6 +308,7 @@ static void look_at_zone(struct lint *lint, const struct conf_zone *zone)
     lint->zone = zone;
     acl_each_yes(transfer, look_at_transfer, lint);
     look_at_notify(lint, transfer);
+    look_at_told(lint, transfer);
     if (zone->type == CONF_ZONE_SECONDARY) {
         look_at_secondary(lint);
         return;
