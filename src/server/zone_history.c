@@ -44,7 +44,8 @@ enum result zones_commit(struct server_zone *zone, struct zone_version *version,
         .order =
             source == SOURCE_FILE && head != NULL ? LEDGER_PERSIST_FIRST : LEDGER_PUBLISH_FIRST,
         /* A secondary holds what its primary has. */
-        .adopts = source == SOURCE_TRANSFER || source == SOURCE_FILE_AGAIN,
+        .adopts =
+            source == SOURCE_TRANSFER || source == SOURCE_FILE_AGAIN || source == SOURCE_COPY_AGAIN,
     };
     zone_version_unref(head);
     enum result result = ledger_commit(zone->history, &change, NULL, NULL, err);
@@ -179,10 +180,10 @@ bool zone_history_restore(struct server_zone *zone, bool is_secondary)
                  err.text);
         LOG_EVENT(zone->server->logging, LOG_ERROR, LOG_GENERAL, "history_damaged", phrase,
                   LOG_NUM("last_serial", restored.last_serial.value),
-                  LOG_KEY("action", is_secondary ? "the zone is transferred anew"
+                  LOG_KEY("action", is_secondary ? "the copy or a transfer replaces it"
                                                  : "the zone file is read anew"));
     }
-    if (result == ERR_CORRUPT && !is_secondary) {
+    if (result == ERR_CORRUPT && !restored.is_published) {
         zone_mend_note(zone, &restored);
     }
     if (restored.is_published) {

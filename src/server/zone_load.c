@@ -368,10 +368,11 @@ static bool read_copy(struct server_zone *zone, const struct zone_settings *sett
     }
     timers->contact_s = (int64_t)st.st_mtim.tv_sec;
     timers->expires_s = timers->contact_s + zone_version_soa(version).expire_s;
-    enum result result = zones_commit(zone, zone_version_ref(version), NULL, 0, SOURCE_COPY, &err);
+    enum zone_source source = zone_mend_is_last(zone, version) ? SOURCE_COPY_AGAIN : SOURCE_COPY;
+    enum result result = zones_commit(zone, zone_version_ref(version), NULL, 0, source, &err);
     if (result == ERR_DENIED && zone_guard_check(zone, &(struct error){0}) == OK) {
         err = (struct error){0};
-        result = zones_commit(zone, zone_version_ref(version), NULL, 0, SOURCE_COPY, &err);
+        result = zones_commit(zone, zone_version_ref(version), NULL, 0, source, &err);
     }
     zone_version_unref(version);
     if (result != OK) {
@@ -392,13 +393,13 @@ static bool restore_copy(struct server_zone *zone, struct zone_timers *timers)
     if (is_known && timers->expires_s != 0) {
         return true;
     }
-    if (!is_known &&
-        atomic_load_explicit(&zone->source, memory_order_relaxed) == STORE_FROM_TRANSFER) {
-        return false; /* a copy whose timers are lost */
-    }
+    bool is_copy = !is_known && atomic_load_explicit(&zone->source, memory_order_relaxed) ==
+                                    STORE_FROM_TRANSFER; /* whose timers are lost */
+    int64_t good_at_s = is_copy ? atomic_load_explicit(&zone->committed_at_s, memory_order_relaxed)
+                                : clock_wall_s();
     struct zone_version *version = ledger_zone_head(zone->history);
-    timers->contact_s = 0; /* none yet: the primaries are asked at once */
-    timers->expires_s = clock_wall_s() + zone_version_soa(version).expire_s;
+    timers->contact_s = 0; /* none that is known: the primaries are asked at once */
+    timers->expires_s = good_at_s + zone_version_soa(version).expire_s;
     zone_version_unref(version);
     zone_history_put_timers(zone, timers);
     return true;
@@ -420,6 +421,11 @@ static void load_copy(struct server_zone *zone, const struct zone_settings *sett
         zone_version_unref(version);
     }
     sync_configure(zone->server->sync, zone, expires_in_s, refresh_in_s);
+    if (is_loaded && zone->lost != NULL) {
+        /* Served in spite of the damage; no serial tells whether the records are the primary's. */
+        sync_retransfer(zone->server->sync, zone);
+        zone_mend_forget(zone);
+    }
 }
 
 /* ---- jobs ---- */

@@ -51,6 +51,13 @@ static bool is_last_served(const struct ledger_restored *lost, const struct zone
     return memcmp(digest, lost->last_digest, sizeof(digest)) == 0;
 }
 
+bool zone_mend_is_last(const struct server_zone *zone, const struct zone_version *version)
+{
+    return zone->lost != NULL &&
+           serial_equal(zone->lost->last_serial, zone_version_serial(version)) &&
+           (!zone->lost->has_last_digest || is_last_served(zone->lost, version));
+}
+
 static enum result with_serial(struct zone_version *version, struct serial serial,
                                struct zone_version **out, struct error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A primary's zone file where the stored history of the zone turned out to be damaged. */
+/* The zone file, or a secondary's copy, where the stored history of the zone turned out to be damaged. */
 #ifndef SERVER_ZONE_MEND_H
 #define SERVER_ZONE_MEND_H
 
@@ -20,6 +20,9 @@ MUST_CHECK enum result zone_mend_commit(struct server_zone *zone,
                                         const struct zone_settings *settings,
                                         struct zone_version *version, struct file_mark *mark,
                                         struct error *err);
+/* A secondary's readable copy is the version that it served last, as far as the store can tell: nothing
+ * went back where it is served again. */
+bool zone_mend_is_last(const struct server_zone *zone, const struct zone_version *version);
 /* When the zone goes. */
 void zone_mend_forget(struct server_zone *zone);
 

@@ -109,6 +109,7 @@ enum zone_source {
     SOURCE_FILE_AGAIN, /* proved to be what was served before, with its serial */
     SOURCE_TRANSFER,
     SOURCE_COPY,
+    SOURCE_COPY_AGAIN, /* what was served before, with its serial */
 };
 
 /*

@@ -110,3 +110,40 @@ def test_a_cut_copy_is_transferred_anew(test):
         assert (secondary.log().count("first line says") > before) == (lines_lost > 0), secondary.log()
         assert test.same(NAME, primary, secondary) == 9
         test.wait_for("the copy", lambda: "n3" in copy.read_text())
+
+
+def test_a_copy_is_served_where_the_store_is_damaged(test):
+    """Without the primary, and whatever image or delta of the store is spoilt."""
+    primary, secondary = test.lockstep("primary"), test.lockstep("secondary")
+    primary.add(Zone(NAME, served_text(104), secondaries=[secondary]))
+    secondary.add(Zone(NAME, primaries=[primary]))
+    primary.start(), secondary.start()
+    test.wait_serial(secondary, NAME, 104)
+    records = test.transfer(primary, NAME)
+    copy = secondary.zone_path(NAME)
+    test.wait_for("the copy", lambda: copy.exists() and "n3" in copy.read_text())
+    secondary.stop()
+    primary.stop()
+    path = secondary.home / "store" / "history.mdb"
+    data = bytearray(path.read_bytes())
+    at = data.find(b"\x02n3")
+    assert at >= 0, "the image is in the store"
+    while at >= 0:
+        data[at + 1] ^= 0x10
+        at = data.find(b"\x02n3", at)
+    path.write_bytes(data)
+    shutil.copytree(secondary.home / "store", secondary.home / "spoilt")
+    secondary.start()
+    test.wait_serial(secondary, NAME, 104)
+    told(test, secondary, f"zone {NAME}/IN: stored history is damaged")
+    assert test.transfer(secondary, NAME) == records
+    # A copy that says something else under that serial does not stay: the zone is transferred in any case.
+    secondary.stop()
+    shutil.rmtree(secondary.home / "store")
+    (secondary.home / "spoilt").rename(secondary.home / "store")
+    copy.write_text(copy.read_text().replace("192.0.2.3", "192.0.2.33"))
+    primary.start()
+    secondary.start()
+    test.wait_for("the primary's records", lambda: test.serial(secondary, NAME) == 104 and
+                  test.transfer(secondary, NAME) == records)
+    assert "form=AXFR" in secondary.log().rpartition("starting Lockstep")[2]
