@@ -94,7 +94,8 @@ class Suite(Answers, Changes, Crossing, Hardships, Transports):
     def server(self, test, kind, name=None):
         if kind == "lockstep":
             return test.lockstep(name or "lockstep", "")
-        return test.peer(kind, name)
+        # BIND sends to ten clients at a time unless told otherwise.
+        return test.peer(kind, name, "transfers-out 200;" if kind == "bind" else "")
 
     def primary(self, test, kind, zone, path, secondaries=()):
         """A server with `zone` from the file at `path`, which is linked, not copied."""

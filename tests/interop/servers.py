@@ -209,7 +209,7 @@ class Knot(Server):
     def configure(self):
         (self.home / "db").mkdir(exist_ok=True)
         out = [f"server:\n  listen: {self.address}@{self.port}\n  rundir: {self.home}\n  user: root:root\n"
-               "  udp-workers: 1\n  tcp-workers: 2\n  background-workers: 1\n"
+               "  udp-workers: 1\n  tcp-workers: 2\n  tcp-io-timeout: 10000\n  background-workers: 1\n"
                "log:\n  - target: stderr\n    any: info\n"
                f"database:\n  storage: {self.home}/db\n"]
         out.append("key:\n" if self.keys else "")
