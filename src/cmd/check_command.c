@@ -160,7 +160,7 @@ static int write_zone(const struct zone_version *version, const char *path)
 {
     struct error err = {0};
     char line[1024];
-    if (master_write_file(version, path, &err) != OK) {
+    if (master_write_file(version, MASTER_RELATIVE, path, &err) != OK) {
         fprintf(stderr, "%s\n", error_format(&err, line, sizeof(line)));
         return 1;
     }

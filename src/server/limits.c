@@ -72,6 +72,7 @@ void limits_read(const struct conf *conf, struct limits *out)
         .transfers_in = number(conf, CONF_TRANSFERS_IN),
         .tcp_listen_queue = number(conf, CONF_TCP_LISTEN_QUEUE),
         .transfers_per_ns = number(conf, CONF_TRANSFERS_PER_NS),
+        .transfer_message_bytes = number(conf, CONF_TRANSFER_MESSAGE_SIZE),
         .transfers_out = number(conf, CONF_TRANSFERS_OUT),
         .transfers_out_per_client = number(conf, CONF_TRANSFERS_OUT_PER_CLIENT),
         .transfers_out_per_zone = number(conf, CONF_TRANSFERS_OUT_PER_ZONE),

@@ -19,6 +19,7 @@ struct limits {
     uint32_t transfers_in, transfers_per_ns;
     uint32_t tcp_listen_queue; /* connections that wait to be accepted, of each address */
     uint32_t transfers_out, transfers_out_per_client, transfers_out_per_zone;
+    uint32_t transfer_message_bytes; /* at which the messages of transfers out end */
     uint32_t update_quota, notify_quota;
     int udp_receive_bytes, udp_send_bytes; /* of a socket's buffers */
     uint32_t udp_spin_us;                  /* looked for questions before sleeping */

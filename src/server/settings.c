@@ -178,6 +178,9 @@ static struct remote *copy_remotes(struct settings *settings, const struct conf_
         copy->tls = remote->tls == NULL ? NULL : tls_table_want(&settings->tls, remote->tls, true);
         copy->transfers = clamp_u32(server_says(server, CONF_TRANSFERS, 0));
         copy->no_edns = server_says(server, CONF_EDNS, 1) == 0;
+        copy->tcp_keepalive = server_says(server, CONF_TCP_KEEPALIVE, 0) != 0;
+        copy->no_expire = server_says(server, CONF_REQUEST_EXPIRE,
+                                      conf_bool(conf, zone, CONF_REQUEST_EXPIRE)) == 0;
         copy->tcp_only = server_says(server, CONF_TCP_ONLY, 0) != 0;
         copy->udp_size = (uint16_t)server_says(server, CONF_EDNS_UDP_SIZE,
                                                conf_number(conf, NULL, CONF_EDNS_UDP_SIZE));
@@ -283,6 +286,9 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
     zone->notify_mode = notify_mode_of(conf_number(conf, from, CONF_NOTIFY));
     zone->notify_source4 = conf_address(conf, from, CONF_NOTIFY_SOURCE);
     zone->notify_source6 = conf_address(conf, from, CONF_NOTIFY_SOURCE_V6);
+    zone->style = conf_number(conf, from, CONF_MASTERFILE_STYLE) == CONF_STYLE_FULL
+                      ? MASTER_FULL
+                      : MASTER_RELATIVE;
     zone->provide_ixfr = conf_bool(conf, from, CONF_PROVIDE_IXFR);
     int64_t percent = conf_number(conf, from, CONF_MAX_IXFR_RATIO);
     zone->max_ixfr_percent = percent == CONF_UNLIMITED ? UINT32_MAX : clamp_u32(percent);
@@ -300,6 +306,7 @@ static void fill_zone(struct settings *settings, const struct conf_zone *from,
         .max_retry_s = clamp_u32(conf_number(conf, from, CONF_MAX_RETRY_TIME)),
         .no_ixfr = !conf_bool(conf, from, CONF_REQUEST_IXFR),
         .no_tcp = !conf_bool(conf, from, CONF_TRY_TCP_REFRESH),
+        .bears_behind = conf_bool(conf, from, CONF_MULTI_PRIMARY),
     };
     zone->transfer_limits = (struct xfr_in_limits){
         .max_records = zone->max_records,

@@ -23,6 +23,7 @@
 #include "xfr/axfr_in.h"
 #include "xfr/refresh.h"
 #include "zone/check.h"
+#include "zone/master.h"
 
 /* A server to talk to: a primary, or one to notify. */
 struct remote {
@@ -37,6 +38,8 @@ struct remote {
     uint16_t udp_size;       /* that we offer it by EDNS */
     bool no_edns;            /* `edns no` */
     bool tcp_only;           /* asked over TCP alone */
+    bool tcp_keepalive;      /* asked how long it keeps connections (RFC 7828); over TLS always */
+    bool no_expire;          /* not asked for EXPIRE (RFC 7314) */
     uint32_t transfers;      /* at a time; 0: transfers-per-ns */
     uint16_t padding;        /* of messages over TLS, to a multiple of so many octets; 0: none */
 };
@@ -65,9 +68,10 @@ struct zone_settings {
     struct zone_settings *next;
     enum zone_role role;
     enum serial_method serial_method;
-    bool write_back;    /* the file is kept up to date with what changes otherwise */
-    bool auto_reload;   /* the file is read when it changes, unasked */
-    bool serial_strict; /* a changed file must bring a serial that is ahead */
+    enum master_style style; /* of files written */
+    bool write_back;         /* the file is kept up to date with what changes otherwise */
+    bool auto_reload;        /* the file is read when it changes, unasked */
+    bool serial_strict;      /* a changed file must bring a serial that is ahead */
     struct update_policy *update_policy; /* NULL: allow-update decides */
     const struct conf_zone *conf;        /* the first of them */
     const struct acl *allow_query;       /* NULL: anybody */

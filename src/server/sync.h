@@ -54,7 +54,7 @@ struct sync_zone {
     uint32_t told_rounds;     /* failed rounds in a row that the log knows of */
     uint8_t soa_key;          /* which of its keys */
     uint8_t soa_keys_tried;   /* for this question, those refused */
-    bool soa_edns, soa_tcp;
+    bool soa_edns, soa_tcp, soa_no_expire;
     struct notify_target **targets;
     size_t target_count;
     struct instant ns_resolved_at; /* when the names of the NS set were last resolved */

@@ -115,6 +115,7 @@ static void soa_done(void *context, struct slice reply, const struct error *fail
         .class = zone->zone->class,
         .id = state->soa_id,
         .with_edns = state->soa_edns,
+        .no_expire = state->soa_no_expire,
     };
     if (failure != NULL && failure->code == ERR_BAD_AUTH && ask_with_next_key(zone)) {
         return;
@@ -154,6 +155,7 @@ static void query_soa(struct sync *sync, struct server_zone *zone,
     state->soa_ticket = action->ticket;
     state->soa_tcp = action->tcp;
     state->soa_edns = action->edns && !primary->no_edns;
+    state->soa_no_expire = primary->no_expire;
     state->soa_primary = action->primary;
     uint8_t buffer[600];
     unsigned which = 0;
@@ -163,6 +165,7 @@ static void query_soa(struct sync *sync, struct server_zone *zone,
                                   .class = zone->zone->class,
                                   .id = state->soa_id,
                                   .with_edns = state->soa_edns,
+                                  .no_expire = state->soa_no_expire,
                                   .udp_size = primary->udp_size};
         size_t size = soa_query_write(&query, buffer, sizeof(buffer));
         struct ask_target target = {

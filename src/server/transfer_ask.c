@@ -144,7 +144,7 @@ static enum result send_question(struct transfer_question *question, struct conn
     memcpy(buffer, question->message, question->size);
     put_u16(buffer, question->id);
     size_t size = transfer_dress_request(connection, buffer, question->size, sizeof(buffer),
-                                         question->key, question->padding);
+                                         question->key, false, question->padding);
     if (question->key != NULL) {
         size = tsig_sign_request(&question->tsig, question->key, buffer, size, sizeof(buffer),
                                  clock_wall_s());

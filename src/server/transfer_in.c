@@ -291,6 +291,17 @@ static void set_deadline(struct transfer *transfer)
                                           : ixfr_in_deadline(transfer->ixfr));
 }
 
+/* The primary may have said how long it keeps the connection when it is idle (RFC 7828 3.4): so long
+ * we keep it, too. */
+static void keep_as_told(const struct transfer *transfer)
+{
+    uint32_t ms;
+    if (transfer->axfr != NULL ? axfr_in_keepalive(transfer->axfr, &ms)
+                               : ixfr_in_keepalive(transfer->ixfr, &ms)) {
+        stream_set_idle_ms(transfer->connection->stream, ms == 0 ? 1 : ms);
+    }
+}
+
 /* Verified first, then handed to the machine; and what is complete must have ended signed, since
  * that is what proves the unsigned messages before (RFC 8945 5.3.1). */
 static enum step receive(struct transfer *transfer, struct slice message, struct instant now,
@@ -334,6 +345,7 @@ static void stream_message(void *context, struct slice message)
         set_deadline(transfer);
         return;
     case STEP_DONE:
+        keep_as_told(transfer);
         transfer_finish(transfer);
         return;
     case STEP_FAILED:
@@ -399,6 +411,7 @@ static enum result send_request(struct transfer *transfer, struct connection *co
     transfer->base = zone_acquire(transfer->zone->zone);
     struct zone_settings *settings = server_zone_settings(transfer->zone);
     struct xfr_in_limits limits = settings->transfer_limits;
+    limits.no_expire = transfer->no_expire;
     settings_unref(settings->settings);
     struct instant now = clock_now();
     transfer->started = now;
@@ -414,7 +427,7 @@ static enum result send_request(struct transfer *transfer, struct connection *co
         size = axfr_in_request(transfer->axfr, transfer->action.edns, buffer, sizeof(buffer));
     }
     size = transfer_dress_request(connection, buffer, size, sizeof(buffer), transfer->key,
-                                  transfer->padding);
+                                  transfer->tcp_keepalive, transfer->padding);
     if (transfer->key != NULL) {
         size = tsig_sign_request(&transfer->tsig, transfer->key, buffer, size, sizeof(buffer),
                                  clock_wall_s());
@@ -500,6 +513,8 @@ void transfer_in_start(struct transfers *transfers, struct server_zone *zone,
     transfer->key_at = key_at;
     transfer->tls = tls_context_ref(primary->tls);
     transfer->padding = primary->padding;
+    transfer->tcp_keepalive = primary->tcp_keepalive;
+    transfer->no_expire = primary->no_expire;
     address_format(&primary->address, true, transfer->address);
     settings_unref(settings->settings);
     transfer->thread = transfer_thread_for(transfers, &transfer->peer);

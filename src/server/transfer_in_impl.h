@@ -58,7 +58,8 @@ struct transfer {
     struct address peer, source;
     struct tls_context *tls; /* a reference, or NULL */
     uint16_t padding;
-    struct zone_version *base; /* a reference, or NULL */
+    bool tcp_keepalive, no_expire; /* as the struct remote */
+    struct zone_version *base;     /* a reference, or NULL */
     struct connection *connection;
     struct axfr_in *axfr; /* one of these two */
     struct ixfr_in *ixfr;
@@ -102,7 +103,8 @@ struct connection *transfer_find_connection(struct primary *primary, bool for_qu
 bool transfer_id_is_taken(const struct connection *connection, uint16_t id);
 /* Options that go with the connection, added to a request before it is signed with `key`. */
 size_t transfer_dress_request(const struct connection *connection, uint8_t *buffer, size_t size,
-                              size_t limit, const struct tsig_key *key, uint16_t padding);
+                              size_t limit, const struct tsig_key *key, bool tcp_keepalive,
+                              uint16_t padding);
 
 /* Ends the connection and what is in flight on it. */
 void transfer_abandon(struct connection *connection, const char *why);

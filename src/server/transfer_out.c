@@ -39,7 +39,7 @@ struct transfer_out {
     bool shows_serial; /* the client told what it has, and sync does not know yet */
     struct serial shown;
     bool is_ours; /* the client asked for the fingerprint */
-    uint8_t option[FINGERPRINT_OPTION_WIRE_SIZE];
+    uint8_t options[FINGERPRINT_OPTION_WIRE_SIZE + KEEPALIVE_OPTION_SIZE];
     const char *form;
     struct address peer;
     bool is_tls;
@@ -159,34 +159,47 @@ static bool find_differences(struct server_zone *zone, struct zone_version **ver
     return false;
 }
 
-/* What the version comes to, for a secondary that wants to know whether its own does. */
-static struct slice options_for(struct transfer_out *transfer, const struct zone_version *version)
+/* What the version comes to, for a secondary that wants to know whether its own does; how long the
+ * connection is kept, for one that wants to know that. */
+static struct slice options_for(struct transfer_out *transfer, const struct zone_version *version,
+                                const struct xfr_request *request, uint16_t keepalive)
 {
     struct zone_fingerprint fingerprint;
     bool knows =
         transfer->is_ours && zone_fingerprint_of(transfer->zone->zone, version, &fingerprint);
-    return knows ? fingerprint_option_write(transfer->option, &fingerprint) : slice_of(NULL, 0);
+    size_t size = knows ? fingerprint_option_write(transfer->options, &fingerprint).size : 0;
+    if (request->wants_keepalive && keepalive != 0) {
+        size += keepalive_option_write(transfer->options + size, keepalive).size;
+    }
+    return slice_of(transfer->options, size);
 }
 
 /* IXFR, one SOA of it for who is up to date; else the whole zone. */
 static void choose_form(struct transfer_out *transfer, struct zone_version **version,
                         const struct zone_settings *settings, const struct xfr_request *request)
 {
+    /* Beyond our own soft size more does not help; below it messages are this client's alone. */
+    uint32_t bytes = settings->settings->limits.transfer_message_bytes;
+    size_t soft_size = bytes < AXFR_OUT_SOFT_SIZE ? bytes : 0;
+    uint16_t keepalive = settings->settings->answer.tcp_keepalive;
     transfer->form = "AXFR";
     if (request->question.type == TYPE_IXFR) {
         bool current = !serial_before(request->serial, zone_version_serial(*version));
         if (current ||
             (settings->provide_ixfr && find_differences(transfer->zone, version, settings,
                                                         request->serial, &transfer->chain))) {
+            struct slice options = options_for(transfer, *version, request, keepalive);
             transfer->ixfr = ixfr_out_new(*version, transfer->chain.chunks, transfer->chain.count,
-                                          request, options_for(transfer, *version), 0);
+                                          request, options, soft_size);
             transfer->form = "IXFR";
             return;
         }
         transfer->form = "AXFR-style IXFR";
     }
-    transfer->axfr = axfr_out_new(*version, request, options_for(transfer, *version), 0);
-    transfer->is_shared = axfr_out_share(transfer->axfr, transfer->server->axfr_cache);
+    struct slice options = options_for(transfer, *version, request, keepalive);
+    transfer->axfr = axfr_out_new(*version, request, options, soft_size);
+    transfer->is_shared =
+        soft_size == 0 && axfr_out_share(transfer->axfr, transfer->server->axfr_cache);
 }
 
 /* As transfer_out_begin, once the request is known to be unsigned or well signed. */

@@ -101,12 +101,13 @@ struct connection *transfer_find_connection(struct primary *primary, bool for_qu
 }
 
 size_t transfer_dress_request(const struct connection *connection, uint8_t *buffer, size_t size,
-                              size_t limit, const struct tsig_key *key, uint16_t padding)
+                              size_t limit, const struct tsig_key *key, bool tcp_keepalive,
+                              uint16_t padding)
 {
-    if (connection->tls == NULL) {
-        return size;
-    }
     size_t behind = tsig_key_record_size(key);
-    size = message_add_option(buffer, size, limit - behind, EDNS_TCP_KEEPALIVE, slice_of(NULL, 0));
-    return message_pad(buffer, size, limit, behind, padding);
+    if (connection->tls != NULL || tcp_keepalive) {
+        size =
+            message_add_option(buffer, size, limit - behind, EDNS_TCP_KEEPALIVE, slice_of(NULL, 0));
+    }
+    return connection->tls == NULL ? size : message_pad(buffer, size, limit, behind, padding);
 }

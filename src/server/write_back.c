@@ -166,7 +166,8 @@ static enum result write_file(struct server_zone *zone, const struct zone_settin
     enum result result = zone_file_read(server_zone_file(zone, settings), &zone->file, &text, err);
     if (result == OK) {
         result = master_rewrite(text_slice(&text), server_zone_file(zone, settings),
-                                settings->settings->directory, said, head, &out, what, err);
+                                settings->settings->directory, said, head, settings->style, &out,
+                                what, err);
     }
     if (result == OK && included_files_changed(&zone->included)) {
         result = error_set(err, ERR_STALE, "a file that it includes was edited meanwhile");

@@ -38,7 +38,7 @@ static bool rests(struct server_zone *zone)
     return clock_now().ns < atomic_load_explicit(&zone->copy_rests_until_ns, memory_order_relaxed);
 }
 
-static void write_copy(struct server_zone *zone, const char *path)
+static void write_copy(struct server_zone *zone, const char *path, enum master_style style)
 {
     struct zone_version *version = zone_acquire(zone->zone);
     if (version == NULL) {
@@ -46,8 +46,9 @@ static void write_copy(struct server_zone *zone, const char *path)
     }
     struct error err = {0};
     struct instant begun = clock_now();
-    enum result result = zone->server->store != NULL ? master_write_copy(version, path, &err)
-                                                     : master_write_file(version, path, &err);
+    enum result result = zone->server->store != NULL
+                             ? master_write_copy(version, style, path, &err)
+                             : master_write_file(version, style, path, &err);
     if (result != OK) {
         char phrase[1400];
         snprintf(phrase, sizeof(phrase), "zone %s: cannot write the copy to %s: %s", zone->label,
@@ -109,7 +110,7 @@ static void run_copy(void *context)
         bool touch = atomic_exchange(&zone->copy_touch, false);
         bool write = !rests(zone) && atomic_exchange(&zone->copy_again, false);
         if (wanted && write && !atomic_load(&zone->gone) && !is_left(zone->server)) {
-            write_copy(zone, server_zone_file(zone, settings));
+            write_copy(zone, server_zone_file(zone, settings), settings->style);
         } else if (wanted && touch) {
             touch_copy(zone, server_zone_file(zone, settings));
         }

@@ -102,6 +102,12 @@ bool axfr_in_expire(const struct axfr_in *in, uint32_t *out_expire_s)
     return in->stream.has_expire;
 }
 
+bool axfr_in_keepalive(const struct axfr_in *in, uint32_t *out_ms)
+{
+    *out_ms = in->stream.keepalive_ms;
+    return in->stream.has_keepalive;
+}
+
 bool axfr_in_fingerprint(const struct axfr_in *in, struct zone_fingerprint *out)
 {
     *out = in->stream.fingerprint;

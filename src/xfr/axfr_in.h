@@ -23,6 +23,7 @@ struct xfr_in_limits {
     uint32_t max_types_per_name;   /* no limit */
     uint32_t idle_ms;              /* without a record (max-transfer-idle-in); 60 minutes */
     uint32_t total_ms;             /* max-transfer-time-in; 120 minutes */
+    bool no_expire;                /* the request does not ask for EXPIRE (request-expire) */
     bool only_newer;               /* AXFR with a base: ERR_STALE at the first SOA unless newer */
 };
 
@@ -72,6 +73,8 @@ bool axfr_in_serial(const struct axfr_in *in, struct serial *out);
 bool axfr_in_dislikes_edns(const struct axfr_in *in);
 /* EXPIRE of the reply (RFC 7314). */
 bool axfr_in_expire(const struct axfr_in *in, uint32_t *out_expire_s);
+/* How long the primary keeps the connection when it is idle (RFC 7828), where it says so. */
+bool axfr_in_keepalive(const struct axfr_in *in, uint32_t *out_ms);
 /* What the primary says that the records of its version come to (docs/formats.md), where it does. */
 bool axfr_in_fingerprint(const struct axfr_in *in, struct zone_fingerprint *out);
 struct xfr_stats axfr_in_stats(const struct axfr_in *in);

@@ -370,6 +370,12 @@ bool ixfr_in_expire(const struct ixfr_in *in, uint32_t *out_expire_s)
     return in->stream.has_expire;
 }
 
+bool ixfr_in_keepalive(const struct ixfr_in *in, uint32_t *out_ms)
+{
+    *out_ms = in->stream.keepalive_ms;
+    return in->stream.has_keepalive;
+}
+
 bool ixfr_in_fingerprint(const struct ixfr_in *in, struct zone_fingerprint *out)
 {
     *out = in->stream.fingerprint;

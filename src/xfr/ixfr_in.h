@@ -50,6 +50,7 @@ void ixfr_in_take_version(struct ixfr_in *in, struct zone_version **out_version,
                           struct delta **out_delta);
 bool ixfr_in_dislikes_edns(const struct ixfr_in *in); /* as axfr_in_dislikes_edns */
 bool ixfr_in_expire(const struct ixfr_in *in, uint32_t *out_expire_s);
+bool ixfr_in_keepalive(const struct ixfr_in *in, uint32_t *out_ms); /* as axfr_in_keepalive */
 /* What the primary says that the records of its version come to (docs/formats.md), where it does. */
 bool ixfr_in_fingerprint(const struct ixfr_in *in, struct zone_fingerprint *out);
 struct xfr_stats ixfr_in_stats(const struct ixfr_in *in);

@@ -24,6 +24,7 @@ struct refresh_options {
     uint32_t spacing_ms;     /* between rounds that find nothing new, after a burst of 4; 500 */
     uint32_t first_retry_ms; /* back-off of a zone without copy, or known to be old; 1000 */
     uint32_t last_retry_s;   /* where the back-off of a zone without copy, or expired, ends; 300 */
+    bool bears_behind;       /* multi-primary: a primary with an older serial is no mistake */
     bool no_ixfr;            /* request-ixfr no */
     bool no_tcp;             /* try-tcp-refresh no: UDP that is not answered is a failure */
 };

@@ -356,7 +356,9 @@ void refresh_primary_is_behind(struct refresh *r, struct serial serial, struct i
     char text[96];
     snprintf(text, sizeof(text), "its serial %u is before ours, %u; keeping ours", serial.value,
              r->soa.serial.value);
-    refresh_set_error(r, "primary is behind", text, now);
+    if (!r->options.bears_behind) {
+        refresh_set_error(r, "primary is behind", text, now);
+    }
     r->primaries[r->current].failures = 0;
     r->behind = true;
     r->behind_serial = serial;

@@ -21,14 +21,14 @@ size_t soa_query_write(const struct soa_query *query, uint8_t *buffer, size_t li
     struct message_writer w;
     message_writer_init(&w, buffer, limit, query->id, 0);
     uint8_t options[8];
-    put_u16(options, EDNS_EXPIRE);
+    put_u16(options, EDNS_FINGERPRINT);
     put_u16(options + 2, 0);
-    put_u16(options + 4, EDNS_FINGERPRINT);
+    put_u16(options + 4, EDNS_EXPIRE);
     put_u16(options + 6, 0);
     if (!message_write_question(&w, query->zone, TYPE_SOA, query->class) ||
         (query->with_edns &&
          !message_write_opt(&w, query->udp_size == 0 ? OUR_UDP_SIZE : query->udp_size, 0, 0, false,
-                            slice_of(options, sizeof(options))))) {
+                            slice_of(options, query->no_expire ? 4 : 8)))) {
         return 0;
     }
     return message_writer_finish(&w).size;
@@ -138,7 +138,8 @@ enum result soa_answer_read(const struct soa_query *query, struct slice message,
     }
     result = read_answers(query, &reply, out, err);
     if (result == OK) {
-        out->has_expire_option = expire_option_read(&reply.edns, &out->expire_option_s);
+        out->has_expire_option =
+            !query->no_expire && expire_option_read(&reply.edns, &out->expire_option_s);
         out->has_fingerprint = fingerprint_option_read(&reply.edns, &out->fingerprint) &&
                                serial_equal(out->fingerprint.serial, out->serial);
     }

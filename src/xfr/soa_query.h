@@ -12,6 +12,7 @@ struct soa_query {
     uint16_t class;
     uint16_t id;
     bool with_edns;    /* asks for EXPIRE (RFC 7314) and FINGERPRINT (docs/formats.md) too */
+    bool no_expire;    /* does not ask for EXPIRE all the same, and passes over it */
     uint16_t udp_size; /* offered by EDNS; 0: 1232 */
 };
 

@@ -53,14 +53,14 @@ size_t xfr_stream_request(const struct xfr_stream *s, const struct record *soa, 
     struct message_writer w;
     message_writer_init(&w, buffer, limit, s->id, 0);
     uint8_t options[8];
-    put_u16(options, EDNS_EXPIRE);
+    put_u16(options, EDNS_FINGERPRINT);
     put_u16(options + 2, 0);
-    put_u16(options + 4, EDNS_FINGERPRINT);
+    put_u16(options + 4, EDNS_EXPIRE);
     put_u16(options + 6, 0);
     if (!message_write_question(&w, s->zone.wire, s->type, s->class) ||
         (soa != NULL && !message_write_record(&w, SECTION_AUTHORITY, soa)) ||
-        (with_edns &&
-         !message_write_opt(&w, OUR_UDP_SIZE, 0, 0, false, slice_of(options, sizeof(options))))) {
+        (with_edns && !message_write_opt(&w, OUR_UDP_SIZE, 0, 0, false,
+                                         slice_of(options, s->limits.no_expire ? 4 : 8)))) {
         return 0;
     }
     return message_writer_finish(&w).size;
@@ -163,8 +163,11 @@ static enum step end_of_message(struct xfr_stream *s, struct error *err)
         peer_reply_refused(&s->reply, "primary", type_word(s), err);
         return STEP_FAILED;
     }
-    if (expire_option_read(&s->reply.edns, &s->expire_s)) {
+    if (!s->limits.no_expire && expire_option_read(&s->reply.edns, &s->expire_s)) {
         s->has_expire = true;
+    }
+    if (keepalive_option_read(&s->reply.edns, &s->keepalive_ms)) {
+        s->has_keepalive = true;
     }
     if (fingerprint_option_read(&s->reply.edns, &s->fingerprint)) {
         s->has_fingerprint = true;

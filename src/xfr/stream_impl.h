@@ -28,6 +28,8 @@ struct xfr_stream {
     bool dislikes_edns;
     bool truncated; /* TC over UDP */
     uint32_t expire_s;
+    bool has_keepalive;
+    uint32_t keepalive_ms;
     bool has_fingerprint;
     struct zone_fingerprint fingerprint;
 

@@ -52,6 +52,7 @@ static enum result read_opt(struct slice message, const struct message_record *r
     out->udp_size = edns.udp_size;
     struct slice option;
     out->wants_expire = edns_find_option(&edns, EDNS_EXPIRE, &option);
+    out->wants_keepalive = edns_find_option(&edns, EDNS_TCP_KEEPALIVE, &option);
     out->wants_fingerprint = edns_find_option(&edns, EDNS_FINGERPRINT, &option) && option.size == 0;
     if (edns.version != 0) {
         return refuse(rcode, RCODE_BADVERS, err, "request with an unknown EDNS version");
@@ -169,5 +170,24 @@ bool expire_option_read(const struct edns *edns, uint32_t *out_expire_s)
         return false;
     }
     *out_expire_s = get_u32(option.data);
+    return true;
+}
+
+struct slice keepalive_option_write(uint8_t out[KEEPALIVE_OPTION_SIZE], uint16_t tenths)
+{
+    put_u16(out, EDNS_TCP_KEEPALIVE);
+    put_u16(out + 2, 2);
+    put_u16(out + 4, tenths);
+    return slice_of(out, KEEPALIVE_OPTION_SIZE);
+}
+
+bool keepalive_option_read(const struct edns *edns, uint32_t *out_ms)
+{
+    struct slice option;
+    if (!edns->present || !edns_find_option(edns, EDNS_TCP_KEEPALIVE, &option) ||
+        option.size != 2) {
+        return false;
+    }
+    *out_ms = get_u16(option.data) * 100u;
     return true;
 }

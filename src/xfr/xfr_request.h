@@ -18,6 +18,7 @@ struct xfr_request {
     bool dnssec_ok;
     uint16_t udp_size;      /* 512 without EDNS */
     bool wants_expire;      /* EDNS EXPIRE (RFC 7314) was asked for */
+    bool wants_keepalive;   /* ... or TCP keepalive (RFC 7828) */
     bool wants_fingerprint; /* FINGERPRINT (docs/formats.md): a secondary of our kind */
 };
 
@@ -64,5 +65,10 @@ enum { EXPIRE_OPTION_SIZE = 8 };
 struct slice expire_option_write(uint8_t out[EXPIRE_OPTION_SIZE], uint32_t expire_s);
 /* The value of EXPIRE in a reply. False: none, or not four octets. */
 bool expire_option_read(const struct edns *edns, uint32_t *out_expire_s);
+/* TCP keepalive (RFC 7828 3.1), in tenths of a second on the wire: 6 octets into `out`. */
+enum { KEEPALIVE_OPTION_SIZE = 6 };
+struct slice keepalive_option_write(uint8_t out[KEEPALIVE_OPTION_SIZE], uint16_t tenths);
+/* The time in a reply. False: none, or not two octets. */
+bool keepalive_option_read(const struct edns *edns, uint32_t *out_ms);
 
 #endif

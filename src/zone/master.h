@@ -55,23 +55,32 @@ MUST_CHECK enum result master_parse_text(struct slice text, const char *name, co
                                          finding_report *report, void *report_context,
                                          struct error *err);
 
+/*
+ * RELATIVE  for people: an owner once, relative to $ORIGIN, blanks for its further records
+ * FULL      for tools: each line stands by itself, its owner absolute
+ */
+enum master_style { MASTER_RELATIVE, MASTER_FULL };
+
 /* The whole zone as master_write_file writes it. */
-void master_print_zone(const struct zone_version *version, struct text *out);
+void master_print_zone(const struct zone_version *version, enum master_style style,
+                       struct text *out);
 /* One record as one line with newline: owner TTL class type rdata, names absolute. */
 void master_print_record(const struct record *record, struct text *out);
 
 /*
  * Writes the version as a readable zone file beside `path` and renames it over it: the SOA first,
- * canonical order, grouped by owner, names relative to $ORIGIN. Durable when it returns OK
+ * canonical order, grouped by owner. Durable when it returns OK
  * (fsync of file and directory). ERR_IO.
  */
-MUST_CHECK enum result master_write_file(const struct zone_version *version, const char *path,
+MUST_CHECK enum result master_write_file(const struct zone_version *version,
+                                         enum master_style style, const char *path,
                                          struct error *err);
-/* The same into an open descriptor, from where it stands; `name` is what errors call it. ERR_IO. */
+/* The same, RELATIVE, into an open descriptor, from where it stands; `name` is what errors call it. ERR_IO. */
 MUST_CHECK enum result master_write_fd(const struct zone_version *version, int fd, const char *name,
                                        struct error *err);
 /* The same for a copy of what is durable elsewhere: not synced, so a power failure may take it. */
-MUST_CHECK enum result master_write_copy(const struct zone_version *version, const char *path,
+MUST_CHECK enum result master_write_copy(const struct zone_version *version,
+                                         enum master_style style, const char *path,
                                          struct error *err);
 
 #endif

@@ -8,7 +8,8 @@
  *           3600  IN  NS   ns1.example.com.   an owner once, blanks for its further records
  *   www     300   IN  A    192.0.2.1
  *
- * Owners are relative to $ORIGIN; names in rdata are absolute, since a relative one would not say
+ * Owners are relative to $ORIGIN (in the full style each line has its own, absolute, and there is no
+ * $ORIGIN); names in rdata are absolute, since a relative one would not say
  * what it means when the line is quoted elsewhere. Every record carries its TTL.
  *
  * Durable: the text goes to a new file beside the old one, is synced, takes the old one's name, and
@@ -89,7 +90,14 @@ static void print_owner(const uint8_t *owner, const uint8_t *apex, struct text *
     text_add(out, text, strlen(text) - 1);
 }
 
+static void print_full_owner(const uint8_t *owner, struct text *out)
+{
+    char text[NAME_TEXT_SIZE];
+    text_add_str(out, name_format(owner, text));
+}
+
 struct writer {
+    enum master_style style;
     int fd; /* -1: the text stays where it is */
     struct text text;
 };
@@ -128,7 +136,9 @@ static enum result write_owner(struct writer *w, const struct zone_version *vers
         if (is_apex && record.type == TYPE_SOA) {
             continue;
         }
-        if (is_first) {
+        if (w->style == MASTER_FULL) {
+            print_full_owner(record.owner, &w->text);
+        } else if (is_first) {
             print_owner(record.owner, apex, &w->text);
             is_first = false;
         }
@@ -148,14 +158,17 @@ static enum result write_zone(struct writer *w, const struct zone_version *versi
 {
     char name[NAME_TEXT_SIZE];
     name_format(zone_version_name(version), name);
-    text_printf(&w->text, "; %s serial %u, %llu records\n$ORIGIN %s\n", name,
+    text_printf(&w->text, "; %s serial %u, %llu records\n", name,
                 zone_version_serial(version).value,
-                (unsigned long long)zone_version_record_count(version), name);
+                (unsigned long long)zone_version_record_count(version));
+    if (w->style == MASTER_RELATIVE) {
+        text_printf(&w->text, "$ORIGIN %s\n", name);
+    }
     struct owner_walk walk = {0};
     struct record record;
     while (owner_next_record(zone_version_apex(version), &walk, &record)) {
         if (record.type == TYPE_SOA) {
-            text_add_char(&w->text, '@');
+            text_add_str(&w->text, w->style == MASTER_FULL ? name : "@");
             master_print_tail(&record, &w->text);
         }
     }
@@ -169,9 +182,10 @@ static enum result write_zone(struct writer *w, const struct zone_version *versi
     return flush(w, path, err);
 }
 
-void master_print_zone(const struct zone_version *version, struct text *out)
+void master_print_zone(const struct zone_version *version, enum master_style style,
+                       struct text *out)
 {
-    struct writer w = {.fd = -1, .text = *out};
+    struct writer w = {.style = style, .fd = -1, .text = *out};
     REQUIRE(write_zone(&w, version, "", NULL) == OK);
     *out = w.text;
 }
@@ -199,8 +213,8 @@ static enum result sync_directory(const char *path, struct error *err)
     return result;
 }
 
-static enum result write_file(const struct zone_version *version, const char *path, bool syncs,
-                              struct error *err)
+static enum result write_file(const struct zone_version *version, enum master_style style,
+                              const char *path, bool syncs, struct error *err)
 {
     char fresh[PATH_MAX];
     int size = snprintf(fresh, sizeof(fresh), "%s%s", path, new_suffix);
@@ -208,7 +222,7 @@ static enum result write_file(const struct zone_version *version, const char *pa
         return error_set(err, ERR_IO, "the path '%.80s...' is too long", path);
     }
     static const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    struct writer w = {.fd = open(fresh, flags, FILE_MODE)};
+    struct writer w = {.style = style, .fd = open(fresh, flags, FILE_MODE)};
     if (w.fd < 0 && errno == EEXIST) { /* left over */
         if (unlink(fresh) != 0 && errno != ENOENT) {
             return error_set_os(err, ERR_IO, "cannot remove '%s'", fresh);
@@ -247,14 +261,14 @@ enum result master_write_fd(const struct zone_version *version, int fd, const ch
     return result;
 }
 
-enum result master_write_file(const struct zone_version *version, const char *path,
-                              struct error *err)
+enum result master_write_file(const struct zone_version *version, enum master_style style,
+                              const char *path, struct error *err)
 {
-    return write_file(version, path, true, err);
+    return write_file(version, style, path, true, err);
 }
 
-enum result master_write_copy(const struct zone_version *version, const char *path,
-                              struct error *err)
+enum result master_write_copy(const struct zone_version *version, enum master_style style,
+                              const char *path, struct error *err)
 {
-    return write_file(version, path, false, err);
+    return write_file(version, style, path, false, err);
 }

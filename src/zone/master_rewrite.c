@@ -518,7 +518,8 @@ static bool reads_as(const struct text *text, const char *path, const char *dire
 
 enum result master_rewrite(struct slice text, const char *path, const char *directory,
                            const struct zone_version *said, struct zone_version *version,
-                           struct text *out, struct master_rewrite *what, struct error *err)
+                           enum master_style style, struct text *out, struct master_rewrite *what,
+                           struct error *err)
 {
     struct text whole;
     struct zone_version *read = NULL;
@@ -556,7 +557,7 @@ enum result master_rewrite(struct slice text, const char *path, const char *dire
         }
         if (result == OK && what->printed_because != NULL) {
             text_reset(out);
-            master_print_zone(version, out);
+            master_print_zone(version, style, out);
         }
     }
     text_deinit(&whole);

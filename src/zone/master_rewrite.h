@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "zone/master.h"
 #include "zone/version.h"
 
 /* What became of it. */
@@ -24,6 +25,7 @@ struct master_rewrite {
  * directory  for $INCLUDE; NULL: the working directory.
  * said       what the text is taken for, its serial aside; borrowed, may be NULL.
  * version    borrowed; counted, as it may be shared with for a while.
+ * style      of the text where it is printed anew.
  * out        an initialised text, which reads back as exactly the version's records.
  * ERR_FORMAT the text does not load
  * ERR_STALE  it says something else than `said`
@@ -31,7 +33,7 @@ struct master_rewrite {
  */
 MUST_CHECK enum result master_rewrite(struct slice text, const char *path, const char *directory,
                                       const struct zone_version *said, struct zone_version *version,
-                                      struct text *out, struct master_rewrite *what,
-                                      struct error *err);
+                                      enum master_style style, struct text *out,
+                                      struct master_rewrite *what, struct error *err);
 
 #endif

@@ -6,8 +6,12 @@ import subprocess
 import threading
 import time
 
+import dns.edns
 import dns.message
 import dns.opcode
+import dns.query
+import dns.rdatatype
+import dns.rrset
 
 from harness import Zone, simple_zone
 
@@ -261,4 +265,114 @@ def test_transfers_that_are_not_read_end(test):
         test.wait_for(said, lambda o=ours, s=said: s in o.log(), 30)
         assert test.ask(ours, NAME, "SOA").rcode() == 0
         thread.join(30)
+        ours.stop()
+
+
+def notify(server, serial):
+    """Says that there is a newer version, so that the transfer is asked for at once."""
+    message = dns.message.make_query(NAME, "SOA")
+    message.set_opcode(dns.opcode.NOTIFY)
+    message.flags |= dns.flags.AA
+    message.answer.append(dns.rrset.from_text(NAME + ".", 60, "IN", "SOA", f"ns1. admin. {serial} 1 1 1000 1"))
+    dns.query.udp(message, server.address, port=server.port, timeout=5)
+
+
+def test_what_requests_ask_for(test):
+    """EXPIRE (RFC 7314) unless request-expire says no; tcp-keepalive (RFC 7828) where it says yes."""
+    keepalive, expire = dns.edns.OptionType(11), dns.edns.OptionType(9)
+    for number, (server, options, by_udp, by_tcp) in enumerate((
+            ("", "", {expire}, {expire}),
+            ("request-expire no; tcp-keepalive yes;", "", set(), {keepalive}),
+            ("request-expire yes;", "request-expire no;", {expire}, {expire}))):
+        for start, seen, asked in ((lambda o: refresh(test, o), "udp_seen", by_udp),
+                                   (lambda o: notify(o, 2), "tcp_seen", by_tcp)):
+            ours, listener = secondary_with_copy(test, options=options, server=server, suffix=f"{number}{seen[0]}")
+            try:
+                start(ours)
+                test.wait_for("it asks", lambda: getattr(listener, seen), 15)  # noqa: B023
+                message = getattr(listener, seen)[0][1]
+                assert {o.otype for o in message.options} & {keepalive, expire} == asked, message
+            finally:
+                listener.end()
+            ours.stop()
+
+
+def test_connection_is_kept_as_told(test):
+    primary, ours = test.lockstep("primary", "tcp-advertised-timeout 10; tcp-keepalive-timeout 600;"), test.lockstep()
+    primary.add(Zone(NAME, simple_zone(NAME, 1))).start()
+    ours.add(Zone(NAME, primaries=[primary]))
+    configure = ours.configure
+
+    def with_server():
+        configure()
+        with open(ours.home / "named.conf", "a") as conf:
+            conf.write("server 127.0.0.1 { tcp-keepalive yes; };\n")
+    ours.configure = with_server
+    ours.start()
+    test.wait_serial(ours, NAME, 1)
+
+    def connections():
+        out = subprocess.run(["ss", "-tnH", "state", "established", f"dport = :{primary.port}"], capture_output=True,
+                             text=True, check=True).stdout
+        return out.count("\n")
+    # One second is what it says, and a minute what we would keep it for by ourselves.
+    test.wait_for("the connection is closed by us", lambda: connections() == 0, 10)
+
+
+def test_messages_of_transfers_end_at_transfer_message_size(test):
+    long = " ".join(f'"{i:0200d}"' for i in range(10))
+    ours = test.lockstep(options="transfer-message-size 600;")
+    ours.add(Zone(NAME, simple_zone(NAME, 1, "".join(f"h{i} A 192.0.2.{i % 250}\n" for i in range(300)) + f"long TXT {long}\n")))
+    ours.start()
+    test.wait_serial(ours, NAME, 1)
+    sizes = []
+    with socket.create_connection((ours.address, ours.port), 5) as s:
+        wire = dns.message.make_query(NAME, "AXFR").to_wire()
+        s.sendall(struct.pack("!H", len(wire)) + wire)
+        stream, soas = s.makefile("rb"), 0
+        while soas < 2:
+            size = struct.unpack("!H", stream.read(2))[0]
+            message = dns.message.from_wire(stream.read(size), xfr=True, one_rr_per_rrset=True)
+            sizes.append((size, len(message.answer)))
+            soas += sum(r.rdtype == dns.rdatatype.SOA for r in message.answer)
+    # A record that alone is larger goes alone.
+    assert [records for size, records in sizes if size > 600] == [1], sizes
+    assert max(size for size, records in sizes if records > 1) > 500, sizes
+    assert len(test.transfer(ours, NAME)) > 300
+
+
+def test_files_are_written_in_the_style_that_is_asked_for(test):
+    primary = test.lockstep("primary")
+    primary.add(Zone(NAME, simple_zone(NAME, 1, "www A 192.0.2.1\nwww A 192.0.2.2\n"))).start()
+    for style, wanted in (("full", {f"www.{NAME}.\t": 2, "$ORIGIN": 0}), ("relative", {"\nwww\t": 1, "$ORIGIN": 1})):
+        ours = test.lockstep(style, f"masterfile-style {style};")
+        ours.add(Zone(NAME, primaries=[primary])).start()
+        test.wait_serial(ours, NAME, 1)
+        path = ours.zone_path(NAME)
+        test.wait_for("the copy", path.exists, 10)
+        text = path.read_text()
+        assert {word: text.count(word) for word in wanted} == wanted, text
+        # It is read again at the next start.
+        ours.stop()
+        subprocess.run([test.build / "lockstep", "check-zone", NAME, path], check=True, stdout=subprocess.DEVNULL, timeout=60)
+
+
+def test_multi_primary(test):
+    """A primary that is behind is told of, unless this is expected."""
+    for number, (options, told) in enumerate((("multi-primary yes;", False), ("", True))):
+        primary, ours = test.lockstep(f"p{number}"), test.lockstep(f"o{number}", options)
+        primary.add(Zone(NAME, simple_zone(NAME, 7))).start()
+        ours.add(Zone(NAME, primaries=[primary])).start()
+        test.wait_serial(ours, NAME, 7)
+        primary.stop()
+        subprocess.run(["rm", "-r", primary.home / "store"], check=True)
+        primary.write_zone(NAME, simple_zone(NAME, 5))
+        primary.start()
+        test.wait_serial(primary, NAME, 5)
+        refresh(test, ours)
+        status = lambda: subprocess.run([test.build / "lockstep", "status", "-s", ours.home / "lockstepd.ctl", NAME, "--json"],  # noqa: B023,E731
+                                        capture_output=True, text=True, timeout=20, check=True).stdout
+        test.wait_for("it has asked", lambda: '"ahead"' in status(), 15)  # noqa: B023
+        assert ("primary is behind" in ours.log()) == told, ours.log()[-2000:]
+        assert test.serial(ours, NAME) == 7
         ours.stop()

@@ -52,8 +52,12 @@ static void query_asks_for_soa_and_expire(void **state)
     assert_int_equal(request.question.type, TYPE_SOA);
     assert_true(request.wants_expire);
     static const uint8_t fingerprint[] = {EDNS_FINGERPRINT >> 8, EDNS_FINGERPRINT & 0xff, 0, 0};
-    assert_memory_equal(buffer + size - sizeof(fingerprint), fingerprint, sizeof(fingerprint));
+    assert_memory_equal(buffer + size - 4 - sizeof(fingerprint), fingerprint, sizeof(fingerprint));
     struct soa_query plain = query;
+    plain.no_expire = true;
+    size = soa_query_write(&plain, buffer, sizeof(buffer));
+    assert_int_equal(xfr_request_read(slice_of(buffer, size), &request, &rcode, &err), OK);
+    assert_true(request.has_edns && request.wants_fingerprint && !request.wants_expire);
     plain.with_edns = false;
     size = soa_query_write(&plain, buffer, sizeof(buffer));
     assert_int_equal(size, 12 + sizeof(zone) + 4);

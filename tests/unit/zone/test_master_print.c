@@ -97,13 +97,40 @@ static void copy_and_file_are_the_same_text(void **state)
     struct text file, copy;
     text_init(&file, 0);
     text_init(&copy, 0);
-    assert_int_equal(master_write_file(version, p.out, &err), OK);
+    assert_int_equal(master_write_file(version, MASTER_RELATIVE, p.out, &err), OK);
     read_whole(p.out, &file);
-    assert_int_equal(master_write_copy(version, p.out, &err), OK);
+    assert_int_equal(master_write_copy(version, MASTER_RELATIVE, p.out, &err), OK);
     read_whole(p.out, &copy);
     assert_string_equal(text_str(&copy), text_str(&file));
     text_deinit(&file);
     text_deinit(&copy);
+    zone_version_unref(version);
+    place_free(&p);
+}
+
+static void full_style_says_all_in_each_line(void **state)
+{
+    (void)state;
+    struct place p = place_new();
+    put(p.in, zone_text);
+    struct zone_version *version = load(p.in, apex);
+    struct error err = {0};
+    struct text relative, full;
+    text_init(&relative, 0);
+    text_init(&full, 0);
+    assert_int_equal(master_write_file(version, MASTER_FULL, p.out, &err), OK);
+    read_whole(p.out, &full);
+    assert_null(strstr(text_str(&full), "$ORIGIN"));
+    assert_null(strstr(text_str(&full), "\n\t"));
+    assert_non_null(strstr(text_str(&full), "\nexample.com.\t"));
+    struct zone_version *again = load(p.out, apex);
+    master_print_zone(version, MASTER_RELATIVE, &relative);
+    text_reset(&full);
+    master_print_zone(again, MASTER_RELATIVE, &full);
+    assert_string_equal(text_str(&full), text_str(&relative));
+    text_deinit(&relative);
+    text_deinit(&full);
+    zone_version_unref(again);
     zone_version_unref(version);
     place_free(&p);
 }
@@ -115,7 +142,7 @@ static void zone_file_has_soa_first_then_canonical_order_grouped_by_owner(void *
     put(p.in, zone_text);
     struct zone_version *version = load(p.in, apex);
     struct error err = {0};
-    assert_int_equal(master_write_file(version, p.out, &err), OK);
+    assert_int_equal(master_write_file(version, MASTER_RELATIVE, p.out, &err), OK);
     struct text text;
     text_init(&text, 0);
     read_whole(p.out, &text);
@@ -145,7 +172,7 @@ static void zone_file_reads_back_as_the_same_version(void **state)
     struct place p = place_new();
     struct zone_version *first = load("tests/golden/zonefile/all-types.zone", apex);
     struct error err = {0};
-    assert_int_equal(master_write_file(first, p.out, &err), OK);
+    assert_int_equal(master_write_file(first, MASTER_RELATIVE, p.out, &err), OK);
     struct zone_version *second = load(p.out, apex);
     struct delta *delta = delta_diff(first, second);
     assert_int_equal(delta_count(delta), 2); /* the two SOAs, which are equal */
@@ -163,7 +190,7 @@ static void zone_file_of_the_root_is_relative_to_the_root(void **state)
     put(p.in, "$TTL 60\n. SOA a. b. 1 7200 900 1209600 300\n. NS a.b.\na.b. A 192.0.2.1\n");
     struct zone_version *version = load(p.in, root);
     struct error err = {0};
-    assert_int_equal(master_write_file(version, p.out, &err), OK);
+    assert_int_equal(master_write_file(version, MASTER_RELATIVE, p.out, &err), OK);
     struct text text;
     text_init(&text, 0);
     read_whole(p.out, &text);
@@ -190,7 +217,7 @@ static void zone_file_replaces_the_old_one_and_keeps_to_the_umask(void **state)
     struct zone_version *version = load(p.in, apex);
     struct error err = {0};
     mode_t before = umask(027);
-    assert_int_equal(master_write_file(version, p.out, &err), OK);
+    assert_int_equal(master_write_file(version, MASTER_RELATIVE, p.out, &err), OK);
     umask(before);
     struct stat stat_now;
     assert_int_equal(stat(p.out, &stat_now), 0);
@@ -212,7 +239,7 @@ static void zone_file_follows_no_symbolic_link(void **state)
     assert_int_equal(symlink(victim, p.out), 0);
     struct zone_version *version = load(p.in, apex);
     struct error err = {0};
-    assert_int_equal(master_write_file(version, p.out, &err), OK);
+    assert_int_equal(master_write_file(version, MASTER_RELATIVE, p.out, &err), OK);
     struct text text;
     text_init(&text, 0);
     read_whole(victim, &text);
@@ -230,12 +257,12 @@ static void zone_file_that_cannot_be_written_is_an_error(void **state)
     put(p.in, zone_text);
     struct zone_version *version = load(p.in, apex);
     struct error err = {0};
-    assert_int_equal(master_write_file(version, "/nowhere/x.zone", &err), ERR_IO);
+    assert_int_equal(master_write_file(version, MASTER_RELATIVE, "/nowhere/x.zone", &err), ERR_IO);
     assert_non_null(strstr(err.text, "/nowhere/x.zone"));
     /* A folder cannot be renamed over; nothing stays behind. */
     assert_int_equal(mkdir(p.out, 0755), 0);
     err = (struct error){0};
-    assert_int_equal(master_write_file(version, p.out, &err), ERR_IO);
+    assert_int_equal(master_write_file(version, MASTER_RELATIVE, p.out, &err), ERR_IO);
     assert_int_equal(rmdir(p.out), 0);
     assert_int_not_equal(access(p.fresh, F_OK), 0);
     zone_version_unref(version);
@@ -246,6 +273,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copy_and_file_are_the_same_text),
+        cmocka_unit_test(full_style_says_all_in_each_line),
         cmocka_unit_test(zone_file_has_soa_first_then_canonical_order_grouped_by_owner),
         cmocka_unit_test(zone_file_reads_back_as_the_same_version),
         cmocka_unit_test(zone_file_of_the_root_is_relative_to_the_root),

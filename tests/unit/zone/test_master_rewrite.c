@@ -38,7 +38,7 @@ static char *rewritten(const char *text, const char *wanted, struct master_rewri
     memcpy(exact, text, strlen(text));
     text_init(&out, 0);
     enum result result = master_rewrite(slice_of(exact, strlen(text)), "zone.db", NULL, NULL,
-                                        version, &out, what, &err);
+                                        version, MASTER_RELATIVE, &out, what, &err);
     if (result != OK) {
         fail_msg("%s", err.text);
     }
@@ -193,9 +193,9 @@ static void rewrite_refuses_what_does_not_load(void **state)
         struct error err = {0};
         struct text out;
         text_init(&out, 0);
-        assert_int_not_equal(
-            master_rewrite(slice_str(bad[i]), "zone.db", NULL, NULL, version, &out, &what, &err),
-            OK);
+        assert_int_not_equal(master_rewrite(slice_str(bad[i]), "zone.db", NULL, NULL, version,
+                                            MASTER_RELATIVE, &out, &what, &err),
+                             OK);
         assert_int_not_equal(err.code, OK);
         text_deinit(&out);
     }
@@ -221,7 +221,7 @@ static void rewrite_knows_a_text_that_is_another(void **state)
         struct text out;
         text_init(&out, 0);
         assert_int_equal(master_rewrite(slice_str(cases[i].text), "zone.db", NULL, said, version,
-                                        &out, &what, &err),
+                                        MASTER_RELATIVE, &out, &what, &err),
                          cases[i].expected);
         text_deinit(&out);
     }
