@@ -5,6 +5,9 @@
  * hash, so its own octets choose the row. What has run out is overwritten first, then what would run out next: who
  * floods the row of a message needs the key for it. The memory is taken with the first signed
  * message; a server without keys has none.
+ *
+ * It does not outlive the process: for the length of a fudge after a restart an UPDATE from before it
+ * can be sent once more by who recorded it. TLS, or a prerequisite on the SOA, keeps that out.
  */
 #include "server/replay.h"
 

@@ -3,7 +3,6 @@
 #ifndef TEST_ZONE_DELTA_FIXTURE_H
 #define TEST_ZONE_DELTA_FIXTURE_H
 
-/* Deltas, apply and diff against a plain sorted array of records; what versions share, and free. */
 #include "zone/delta.h"
 
 #include <pthread.h>
