@@ -138,6 +138,8 @@ MUST_CHECK enum result ledger_commit(struct ledger_zone *zone, const struct ledg
  * limits borrowed; NULL: none.
  * ERR_NOT_FOUND  the zone has no version yet.   ERR_STALE, ERR_CLOSED: as ledger_commit
  * What delta_apply and the guard return. Persists first, always.
+ * may_write: the caller has time, so where nothing else is waiting for the disk it makes its commit
+ * durable itself, and `done` comes before the return: one thread less to wake.
  */
 typedef enum result ledger_make(void *context, struct zone_version *head, struct delta **out,
                                 struct error *err);
@@ -145,6 +147,7 @@ struct ledger_edit_options {
     const struct delta_limits *limits;
     enum store_source source;
     bool adopts;
+    bool may_write;
 };
 MUST_CHECK enum result ledger_edit(struct ledger_zone *zone, ledger_make *make, void *context,
                                    const struct ledger_edit_options *options, ledger_done *done,

@@ -181,25 +181,46 @@ static void tell_early(const struct commit *commit)
                                                      .commit_count = 1});
 }
 
-/* Takes the commit. */
-static void hand_over(struct commit *commit)
+/* Takes the commit; or, where the caller may write and the disk is idle, leaves it to the caller, who
+ * has the writer's place now: true. */
+static bool hand_over(struct commit *commit, bool may_write)
 {
     struct ledger *ledger = commit->zone->ledger;
     if (ledger->store == NULL) {
         struct commit_queue queue = {0};
         commit_queue_add(&queue, commit);
         ledger_process(ledger, &queue);
-        return;
+        return false;
     }
     bool is_awaited = commit->done != NULL ||
                       (commit->kind != COMMIT_META && commit->order == LEDGER_PERSIST_FIRST);
     pthread_mutex_lock(&ledger->lock);
+    if (may_write && ledger->queue.first == NULL && !ledger->is_writing) {
+        ledger->is_writing = true;
+        pthread_mutex_unlock(&ledger->lock);
+        return true;
+    }
     bool wakes = ledger->queue.first == NULL || (is_awaited && !ledger->is_awaited) ||
                  ledger->queued_count == GROUP_FULL;
     commit_queue_add(&ledger->queue, commit);
     ledger->queued_count++;
     ledger->is_awaited = ledger->is_awaited || is_awaited;
     if (wakes) {
+        pthread_cond_signal(&ledger->writer_wakes);
+    }
+    pthread_mutex_unlock(&ledger->lock);
+    return false;
+}
+
+/* In the writer's place, with no lock held. Takes the commit. */
+static void write_alone(struct ledger *ledger, struct commit *commit)
+{
+    struct commit_queue queue = {0};
+    commit_queue_add(&queue, commit);
+    ledger_process(ledger, &queue);
+    pthread_mutex_lock(&ledger->lock);
+    ledger->is_writing = false;
+    if (ledger->queue.first != NULL || ledger->stops) {
         pthread_cond_signal(&ledger->writer_wakes);
     }
     pthread_mutex_unlock(&ledger->lock);
@@ -242,7 +263,7 @@ enum result ledger_commit(struct ledger_zone *zone, const struct ledger_change *
         if (commit->is_published) {
             tell_early(commit);
         }
-        hand_over(commit);
+        (void)hand_over(commit, false);
     }
     pthread_mutex_unlock(&zone->edit);
     return result;
@@ -250,9 +271,10 @@ enum result ledger_commit(struct ledger_zone *zone, const struct ledger_change *
 
 /* --- Edits. --- */
 
+/* `to_write` becomes what is left to the caller. */
 static enum result edit_under_lock(struct ledger_zone *zone, ledger_make *make, void *context,
                                    const struct ledger_edit_options *options, ledger_done *done,
-                                   void *done_context, struct error *err)
+                                   void *done_context, struct commit **to_write, struct error *err)
 {
     struct delta *delta = NULL;
     struct zone_version *version = NULL;
@@ -288,8 +310,8 @@ static enum result edit_under_lock(struct ledger_zone *zone, ledger_make *make, 
             commit->chunks[commit->chunk_count++] = chunk_of_delta(delta);
         }
         result = enter(commit, epoch, err);
-        if (result == OK) {
-            hand_over(commit);
+        if (result == OK && hand_over(commit, options->may_write)) {
+            *to_write = commit;
         }
     }
     delta_free(delta);
@@ -301,9 +323,15 @@ enum result ledger_edit(struct ledger_zone *zone, ledger_make *make, void *conte
                         const struct ledger_edit_options *options, ledger_done *done,
                         void *done_context, struct error *err)
 {
+    struct commit *to_write = NULL;
+    struct ledger *ledger = zone->ledger;
     pthread_mutex_lock(&zone->edit);
-    enum result result = edit_under_lock(zone, make, context, options, done, done_context, err);
+    enum result result =
+        edit_under_lock(zone, make, context, options, done, done_context, &to_write, err);
     pthread_mutex_unlock(&zone->edit);
+    if (to_write != NULL) {
+        write_alone(ledger, to_write);
+    }
     return result;
 }
 
@@ -318,7 +346,7 @@ void ledger_put_meta(struct ledger_zone *zone, uint32_t number, struct slice val
     commit->meta_size = value.size;
     commit->done = done;
     commit->done_context = done_context;
-    hand_over(commit);
+    (void)hand_over(commit, false);
 }
 
 enum result ledger_get_meta(struct ledger_zone *zone, uint32_t number, uint8_t *out, size_t room,

@@ -118,7 +118,7 @@ struct ledger_zone {
                            * secondaries ask for at once */
     size_t early_count;
     struct ledger_zone *next_leaving; /* under the ledger's lock */
-    /* The writer's own, while it publishes a group. */
+    /* Of whoever is in the writer's place, while a group is published. */
     struct {
         struct commit *last;
         struct serial from;
@@ -163,6 +163,7 @@ struct ledger {
     pthread_cond_t left;         /* one of them has no more */
     bool
         is_awaited; /* something in the queue is not seen, or not acknowledged, until it is on disk */
+    bool is_writing; /* the writer, or a committing thread in its place, has a group in hand */
     struct keeper_job *first_job;
     struct keeper_job *last_job;
     uint32_t restarts_running; /* commits parked at the keeper */

@@ -7,6 +7,10 @@
  * loaded or transferred one after the other would each meet an idle disk and have a sync of their
  * own.
  *
+ * An update that finds the disk idle and nobody behind it takes the writer's place (is_writing) and
+ * does the same in its own thread: a wake-up costs as much as all else in it but the sync. What
+ * comes meanwhile is the writer's, in the order of the queue.
+ *
  * The row of a zone's commits may hold a new beginning of its history that is too large for the
  * journal: the keeper writes that one, and the zone's later commits are parked until it is there.
  *
@@ -371,8 +375,8 @@ void *ledger_writer_run(void *context)
     pthread_mutex_lock(&ledger->lock);
     for (;;) {
         struct commit_queue queue = ledger->queue;
-        if (queue.first == NULL) {
-            if (ledger->stops && ledger->restarts_running == 0) {
+        if (queue.first == NULL || ledger->is_writing) {
+            if (ledger->stops && ledger->restarts_running == 0 && !ledger->is_writing) {
                 break;
             }
             pthread_cond_wait(&ledger->writer_wakes, &ledger->lock);
@@ -384,10 +388,12 @@ void *ledger_writer_run(void *context)
         ledger->queue = (struct commit_queue){0};
         ledger->queued_count = 0;
         ledger->is_awaited = false;
+        ledger->is_writing = true;
         pthread_mutex_unlock(&ledger->lock);
         ledger_process(ledger, &queue);
         last_group = clock_now();
         pthread_mutex_lock(&ledger->lock);
+        ledger->is_writing = false;
     }
     ledger->writer_stopped = true;
     pthread_cond_broadcast(&ledger->keeper_wakes);

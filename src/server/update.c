@@ -271,7 +271,8 @@ static enum result make(void *context, struct zone_version *head, struct delta *
     return result;
 }
 
-static void run_job(struct job *job)
+/* is_last: nothing waits behind it in its lane. */
+static void run_job(struct job *job, bool is_last)
 {
     struct arena arena;
     struct error err = {0};
@@ -289,7 +290,8 @@ static void run_job(struct job *job)
     struct delta_limits limits = {.max_records = job->settings->max_records,
                                   .max_records_per_type = job->settings->max_records_per_type,
                                   .max_types_per_name = job->settings->max_types_per_name};
-    struct ledger_edit_options options = {.limits = &limits, .source = STORE_FROM_UPDATE};
+    struct ledger_edit_options options = {
+        .limits = &limits, .source = STORE_FROM_UPDATE, .may_write = is_last};
     enum result result = ledger_edit(job->zone->history, make, job, &options, committed, job, &err);
     if (result != OK) {
         if (job->rcode == RCODE_NOERROR) { /* make was content; the ledger or the zone was not */
@@ -321,8 +323,9 @@ static void *lane_main(void *context)
         if (lane->first == NULL) {
             lane->last = &lane->first;
         }
+        bool is_last = lane->first == NULL;
         pthread_mutex_unlock(&lane->lock);
-        run_job(job);
+        run_job(job, is_last);
         pthread_mutex_lock(&lane->lock);
     }
     pthread_mutex_unlock(&lane->lock);

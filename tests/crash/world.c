@@ -217,7 +217,8 @@ static void commit(struct world *world, unsigned zone, bool must_succeed)
     world->newest[zone] = to;
     if (!restarts && zone == ROLE_UPDATE) {
         struct wish wish = {world, zone, to};
-        struct ledger_edit_options options = {.source = STORE_FROM_UPDATE};
+        struct ledger_edit_options options = {.source = STORE_FROM_UPDATE,
+                                              .may_write = to % 2 == 0};
         result = ledger_edit(world->in_ledger[zone], make, &wish, &options, on_done, asked, &err);
     } else {
         struct delta *deltas[MAX_STEP];

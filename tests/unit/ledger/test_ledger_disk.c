@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -33,6 +34,8 @@ struct scene {
     _Atomic unsigned failures;  /* commits of the database that failed */
     _Atomic unsigned fails, works, done;
     _Atomic bool is_slow; /* every sync takes 30 ms */
+    _Atomic unsigned done_here; /* by the test's own thread */
+    pthread_t test;
 };
 
 static int before_write(void *context, enum store_write what)
@@ -58,6 +61,7 @@ static void on_done(void *context, enum result result, const struct error *err)
     struct scene *scene = context;
     (void)err;
     assert_int_equal(result, OK);
+    atomic_fetch_add(&scene->done_here, pthread_equal(pthread_self(), scene->test) != 0);
     atomic_fetch_add(&scene->done, 1);
 }
 
@@ -186,6 +190,31 @@ static void ledger_says_once_that_the_database_fails_and_once_that_it_works(void
     assert_int_equal(scene->works, 1);
 }
 
+/* The writer may still be ending the group before, so not every one finds its place free. */
+static void ledger_lets_an_edit_that_is_alone_write_itself(void **state)
+{
+    struct scene *scene = *state;
+    struct ledger_edit_options options = {.source = STORE_FROM_UPDATE, .may_write = true};
+    scene->test = pthread_self();
+    begin_zone(scene, 0);
+    for (unsigned ms = 0; ms < LONG_ENOUGH_MS && atomic_load(&scene->done_here) < 3; ms++) {
+        unsigned before = atomic_load(&scene->done);
+        struct zone_version *served = zone_acquire(scene->zone);
+        struct serial serial = zone_version_serial(served);
+        zone_version_unref(served);
+        assert_int_equal(ledger_edit(scene->in_ledger, make, scene, &options, on_done, scene, NULL),
+                         OK);
+        await(&scene->done, before + 1);
+        served = zone_acquire(scene->zone);
+        assert_int_equal(zone_version_serial(served).value, serial.value + 1);
+        zone_version_unref(served);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    assert_int_equal(atomic_load(&scene->done_here), 3);
+    edit(scene); /* and the writer is back in its place */
+    assert_int_equal(atomic_load(&scene->done_here), 3);
+}
+
 static void ledger_keeps_to_a_bound_that_is_smaller_than_the_image(void **state)
 {
     struct scene *scene = *state;
@@ -241,6 +270,7 @@ int main(void)
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         SCENE(ledger_says_once_that_the_database_fails_and_once_that_it_works),
+        SCENE(ledger_lets_an_edit_that_is_alone_write_itself),
         SCENE(ledger_keeps_to_a_bound_that_is_smaller_than_the_image),
         SCENE(ledger_restores_what_a_removed_zone_has_shown),
     };

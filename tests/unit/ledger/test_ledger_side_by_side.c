@@ -141,7 +141,7 @@ static void *run_updates(void *context)
     struct scene *scene = context;
     for (unsigned i = 0; i < UPDATES; i++) {
         struct wish wish = {.scene = scene, .number = i};
-        struct ledger_edit_options options = {.source = STORE_FROM_UPDATE};
+        struct ledger_edit_options options = {.source = STORE_FROM_UPDATE, .may_write = i % 3 != 0};
         if (ledger_edit(scene->in_ledger, make_update, &wish, &options, on_done, scene, NULL) !=
             OK) {
             break; /* the count tells */
