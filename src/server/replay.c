@@ -2,9 +2,9 @@
 /*
  * A table of the first 10 octets of MACs, in rows of eight: as many as any key asks for (RFC 8945
  * 5.2.2.1), so that a copy whose MAC was cut on the way is known as well. A MAC is as random as a
- * hash, so its own octets choose the row. What has run out is overwritten first, then what would run out next: who
- * floods the row of a message needs the key for it. The memory is taken with the first signed
- * message; a server without keys has none.
+ * hash, so its own octets choose the row. What has run out is overwritten first, then what would run
+ * out next: who floods the row of a message needs the key for it. The memory is taken with the first
+ * signed message; a server without keys has none.
  *
  * It does not outlive the process: for the length of a fudge after a restart an UPDATE from before it
  * can be sent once more by who recorded it. TLS, or a prerequisite on the SOA, keeps that out.
