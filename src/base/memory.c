@@ -7,6 +7,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 enum { FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20 };
 
@@ -68,6 +71,13 @@ char *memory_strdup(const char *text)
 {
     size_t size = strlen(text) + 1;
     return memcpy(memory_new(size), text, size);
+}
+
+void memory_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 void arena_init(struct arena *arena, size_t budget_bytes)

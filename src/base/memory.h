@@ -19,6 +19,9 @@ void memory_free(void *block);
 char *memory_strdup(const char *text);
 /* The same at an address that is a multiple of `alignment`, a power of two. */
 void *memory_new_aligned(size_t alignment, size_t size);
+/* Gives what is free, and was touched before, back to the system. Any thread; milliseconds where much
+ * is free, and who allocates meanwhile waits: for quiet moments after a rush. */
+void memory_trim(void);
 /* The end, with a line that says how much was asked for: for who maps memory itself. */
 NORETURN COLD void memory_exhausted(size_t size);
 

@@ -20,6 +20,7 @@ enum {
     MEMORY_HISTORY_BYTES = 16 << 20,
     CHECKPOINT_BYTES = 4 << 20,
     CHECKPOINT_IDLE_MS = 10000,
+    RUSH_BYTES = 4 << 20, /* through the journal: memory is given back when it is over */
     KEEPER_TURN_MS = 1000,
     RETRY_MS = 2000,
     GROUP_REST_MS = 10,            /* from one group to the next, where nobody waits for it … */

@@ -293,16 +293,22 @@ static void job_free(struct keeper_job *job)
 }
 
 /* Returns when the journal is next due. */
-static struct instant look_after_journal(struct ledger *ledger, struct instant last)
+static struct instant look_after_journal(struct ledger *ledger, struct instant last,
+                                         uint64_t *moved_bytes)
 {
     struct error err = {0};
     struct instant now = clock_now();
     uint64_t bytes = store_journal_bytes(ledger->store);
+    if (bytes == 0 && *moved_bytes >= RUSH_BYTES) {
+        memory_trim(); /* what waited for the disk stands free between what stays */
+        *moved_bytes = 0;
+    }
     bool is_idle = instant_ms_until(instant_add_ms(last, CHECKPOINT_IDLE_MS), now) > 0;
     if (bytes == 0 || (bytes < ledger->checkpoint_bytes && !is_idle)) {
         return bytes == 0 ? now : last;
     }
     enum result result = store_checkpoint(ledger->store, &err);
+    *moved_bytes += result == OK ? bytes : 0;
     ledger_note_store(ledger, DISK_DATABASE, result, &err);
     return now;
 }
@@ -321,6 +327,7 @@ void *ledger_keeper_run(void *context)
     struct keeper_job *later = NULL; /* to be tried again */
     struct instant last_checkpoint = clock_now();
     struct instant last_retry = clock_now();
+    uint64_t moved_bytes = 0; /* since memory was given back */
     pthread_mutex_lock(&ledger->lock);
     for (;;) {
         struct keeper_job *job = take_job(ledger);
@@ -345,7 +352,7 @@ void *ledger_keeper_run(void *context)
             later = job;
             last_retry = clock_now();
         }
-        last_checkpoint = look_after_journal(ledger, last_checkpoint);
+        last_checkpoint = look_after_journal(ledger, last_checkpoint, &moved_bytes);
         pthread_mutex_lock(&ledger->lock);
     }
     pthread_mutex_unlock(&ledger->lock);
