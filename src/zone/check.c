@@ -26,6 +26,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "wire/message.h"
 #include "wire/name_octets.h"
 #include "wire/rdata.h"
 #include "zone/check_report_impl.h"
@@ -431,6 +432,25 @@ static void check_sender_policy(struct check *c, const struct owner *owner)
                       name_format(record.owner, at));
 }
 
+/* Each record with its owner's name compressed, behind the question. */
+static size_t octets_in_message(const struct owner *owner, const struct rrset *rrset)
+{
+    enum { QUESTION_FIXED = 4, RECORD_FIXED = 10 }; /* beside name, length and rdata */
+    return MESSAGE_HEADER_SIZE + owner->name_size + QUESTION_FIXED + rrset->records.size +
+           (size_t)RECORD_FIXED * rrset->count;
+}
+
+static void note_size(struct check *c, const struct owner *owner, const struct rrset *rrset)
+{
+    char at[NAMES_TEXT], type[16];
+    struct record record = {.owner = owner_name(owner), .type = rrset->type};
+    check_report_note(&c->report, FINDING_RRSET_TOO_LARGE, FINDING_WARNING, &record,
+                      "%s %s has %u records, %zu octets in a message of at most %d: questions for "
+                      "it get no answer, not even over TCP",
+                      name_format(record.owner, at), rrtype_format(record.type, type),
+                      (unsigned)rrset->count, octets_in_message(owner, rrset), MESSAGE_MAX_SIZE);
+}
+
 static void check_owner(struct check *c, const struct owner *owner)
 {
     bool is_below = find_occluder(c, owner);
@@ -448,6 +468,9 @@ static void check_owner(struct check *c, const struct owner *owner)
                               severity_of(c->options->wildcard), &record,
                               "%s has a label * that is not the first and matches nothing",
                               name_format(record.owner, at));
+        }
+        if (UNLIKELY(octets_in_message(owner, &rrset) > MESSAGE_MAX_SIZE)) {
+            note_size(c, owner, &rrset);
         }
         bool is_address = rrset.type == TYPE_A || rrset.type == TYPE_AAAA;
         bool is_proof =

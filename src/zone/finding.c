@@ -32,6 +32,7 @@ static const char *const code_names[FINDING_CODES] = {
     [FINDING_WILDCARD_IN_MIDDLE] = "wildcard-in-middle",
     [FINDING_SOA_TIMERS] = "soa-timers",
     [FINDING_TTL_TOO_LARGE] = "ttl-too-large",
+    [FINDING_RRSET_TOO_LARGE] = "rrset-too-large",
     [FINDING_LIMIT] = "limit",
     [FINDING_SERIAL] = "serial",
 };

@@ -33,6 +33,7 @@ enum finding_code {
     FINDING_WILDCARD_IN_MIDDLE, /* a "*" that is not the leftmost label (check-wildcard) */
     FINDING_SOA_TIMERS,         /* expire too short, retry >= refresh … (S8) */
     FINDING_TTL_TOO_LARGE,
+    FINDING_RRSET_TOO_LARGE, /* no message has room for it */
     FINDING_LIMIT,
     FINDING_SERIAL, /* content changed, serial did not; serial went back */
     FINDING_CODES

@@ -222,6 +222,27 @@ static void a_ttl_above_the_limit_is_an_error(void **state)
            "-:0: error: ttl-too-large\n");
 }
 
+static void an_rrset_that_no_message_holds_is_told(void **state)
+{
+    (void)state;
+    struct check_options options = check_options_default(true);
+    struct text text;
+    text_init(&text, 200000);
+    text_printf(&text, "%s", HEAD);
+    for (unsigned i = 0; i < 4200; i++) {
+        text_printf(&text, "big A 10.0.%u.%u\n", i / 256, i % 256);
+    }
+    expect(text_str(&text), &options, "-:0: warning: rrset-too-large\n");
+    text_deinit(&text);
+    text_init(&text, 200000);
+    text_printf(&text, "%s", HEAD);
+    for (unsigned i = 0; i < 4000; i++) {
+        text_printf(&text, "big A 10.0.%u.%u\n", i / 256, i % 256);
+    }
+    expect(text_str(&text), &options, "");
+    text_deinit(&text);
+}
+
 static void lines_come_from_the_file(void **state)
 {
     (void)state;
@@ -316,6 +337,7 @@ int main(void)
         cmocka_unit_test(host_names_are_told_alike_at_any_length),
         cmocka_unit_test(an_address_of_a_wildcard_is_an_address),
         cmocka_unit_test(a_ttl_above_the_limit_is_an_error),
+        cmocka_unit_test(an_rrset_that_no_message_holds_is_told),
         cmocka_unit_test(lines_come_from_the_file),
         cmocka_unit_test(findings_are_bounded),
         cmocka_unit_test(an_exchange_that_is_an_address_is_told),
