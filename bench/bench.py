@@ -115,7 +115,8 @@ class Suite(Answers, Changes, Crossing, Hardships, Transports):
         while time.monotonic() - begin < seconds:
             if server.process.poll() is not None:
                 raise RuntimeError(f"{server.name} ended:\n{server.log()[-2000:]}")
-            if test.serial(server, zone) == serial:
+            # Short, since nobody answers a question that came before the server had its sockets.
+            if test.serial(server, zone, timeout=0.05) == serial:
                 return time.monotonic() - begin
             time.sleep(0.002)
         raise RuntimeError(f"{server.name} does not answer serial {serial}:\n{server.log()[-2000:]}")

@@ -64,6 +64,25 @@ class Changes:
             before = now
             time.sleep(1)
 
+    def bare_sync(self, figure, folder):
+        """What the disk takes for a page written and synced, by itself: no durable server is below it."""
+        path = folder / "bare-sync"
+        took = []
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        os.write(fd, bytes(1 << 20))
+        os.fsync(fd)
+        for i in range(200):
+            time.sleep(0.002)
+            begin = time.monotonic()
+            os.pwrite(fd, bytes([i]) * 300, 4096 * i)
+            os.fdatasync(fd)
+            took.append(1000 * (time.monotonic() - begin))
+        os.close(fd)
+        path.unlink()
+        took.sort()
+        self.figures.add(f"{figure}, p50", "limit", took[len(took) // 2], "ms")
+        self.figures.add(f"{figure}, p99", "limit", took[len(took) * 99 // 100], "ms")
+
     def update(self):
         """One UPDATE at a time: acknowledged, and visible on a secondary of the same kind."""
         for label, path in (("small", self.small_zone()), ("big", self.generated("tld", self.options.size))):
@@ -75,6 +94,7 @@ class Changes:
                     server.start(wait=False)
                     self.until_serial(test, server, ZONE, 1)
                     self.until_quiet(server)
+                self.bare_sync(f"update, {label} zone: the disk's fdatasync", primary.home)
                 count = 20 if kind == "knot" else 500
                 got = self.tool("change_load", "latency", primary.address, primary.port, secondary.address, secondary.port,
                                 ZONE, count)

@@ -97,9 +97,9 @@ class Test:
         except (OSError, dns.exception.DNSException):
             return None
 
-    def serial(self, server, zone):
+    def serial(self, server, zone, timeout=1):
         """The serial that the server answers with authority, or None."""
-        response = self.ask(server, zone, "SOA", timeout=1)
+        response = self.ask(server, zone, "SOA", timeout=timeout)
         if response is None or response.rcode() != 0 or not response.flags & dns.flags.AA:
             return None
         for rrset in response.answer:
