@@ -165,6 +165,7 @@ static bool join(char out[PATH_MAX], const char *a, const char *b)
     if (left + right + 2 > PATH_MAX) {
         return false;
     }
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): more follows */
     memmove(out, a, left);
     out[left] = '/';
     memmove(out + left + 1, b, right + 1);

@@ -259,6 +259,7 @@ void zone_history_put_file(struct server_zone *zone, const struct file_mark *mar
     put_u32(bytes + 33, mark->pure);
     bytes[37] = mark->is_merged;
     size = size < sizeof(bytes) - FILE_SIZE ? size : 0;
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): the size is kept */
     memcpy(bytes + FILE_SIZE, path, size);
     ledger_put_meta(zone->history, LEDGER_META_FILE, slice_of(bytes, FILE_SIZE + size), NULL, NULL);
 }

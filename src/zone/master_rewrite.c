@@ -49,7 +49,7 @@ struct rewrite {
     const char *path;
     struct change *removed, *added; /* in canonical order: owner, type, rdata */
     size_t removed_count, added_count;
-    const struct record *old_soa, *new_soa;
+    struct record old_soa, new_soa;
     uint8_t *fates;          /* enum fate, by entry */
     struct change **instead; /* by entry: the added record that takes it over */
     size_t next;             /* the entry that layout_find goes on from */
@@ -342,8 +342,8 @@ static void add_name(struct rewrite *rewrite, const uint8_t *name)
 static void write_soa(struct rewrite *rewrite, const struct layout_entry *entry)
 {
     struct layout_record words;
-    struct soa old = soa_read(rewrite->old_soa->rdata), fresh = soa_read(rewrite->new_soa->rdata);
-    bool same_ttl = rewrite->old_soa->ttl == rewrite->new_soa->ttl;
+    struct soa old = soa_read(rewrite->old_soa.rdata), fresh = soa_read(rewrite->new_soa.rdata);
+    bool same_ttl = rewrite->old_soa.ttl == rewrite->new_soa.ttl;
     size_t at = write_front(rewrite, entry);
     if (!layout_record_read(&rewrite->layout, entry, &words) || words.word_count != SOA_WORDS ||
         (!same_ttl && !words.has_ttl)) {
@@ -357,7 +357,7 @@ static void write_soa(struct rewrite *rewrite, const struct layout_entry *entry)
     const uint8_t *old_names[] = {old.mname, old.rname}, *names[] = {fresh.mname, fresh.rname};
     if (!same_ttl) {
         copy(rewrite, at, words.ttl.start);
-        text_printf(rewrite->out, "%u", rewrite->new_soa->ttl);
+        text_printf(rewrite->out, "%u", rewrite->new_soa.ttl);
         at = words.ttl.end;
     }
     for (unsigned i = 0; i < SOA_WORDS; i++) {
@@ -478,11 +478,8 @@ static enum result edit_text(struct rewrite *rewrite, const char *directory,
                              const struct zone_version *version, const struct delta *delta,
                              struct error *err)
 {
-    struct record old_soa, new_soa;
-    delta_get_soa(delta, true, &old_soa);
-    delta_get_soa(delta, false, &new_soa);
-    rewrite->old_soa = &old_soa;
-    rewrite->new_soa = &new_soa;
+    delta_get_soa(delta, true, &rewrite->old_soa);
+    delta_get_soa(delta, false, &rewrite->new_soa);
     split_delta(rewrite, delta);
     enum result result = layout_read(rewrite->layout.text, &rewrite->layout, err);
     if (result != OK) {

@@ -33,7 +33,7 @@ struct scene {
     _Atomic int database_fails; /* errno of every commit of the database; 0: none */
     _Atomic unsigned failures;  /* commits of the database that failed */
     _Atomic unsigned fails, works, done;
-    _Atomic bool is_slow; /* every sync takes 30 ms */
+    _Atomic bool is_slow;       /* every sync takes 30 ms */
     _Atomic unsigned done_here; /* by the test's own thread */
     pthread_t test;
 };
