@@ -66,9 +66,10 @@ def we_lead(test, kind, algorithm, secret=SECRET):
 def we_follow(test, kind, algorithm, secret=SECRET):
     peer, ours = test.peer(kind), test.lockstep()
     follow(test, peer, ours, algorithm, secret)
+    test.wait_for("three transfers are logged", lambda: ours.log().count("Transfer completed: ") >= 3, 10)
     log = ours.log()
     done = [line for line in log.splitlines() if "Transfer completed: " in line]
-    assert len(done) >= 3 and all(f"key={KEY}" in line for line in done), done
+    assert all(f"key={KEY}" in line for line in done), done
     assert "invalid signature" not in log, log
 
 
