@@ -140,7 +140,7 @@ void control_client_new(struct control_door *door, int fd);
 void control_client_free(struct control_client *client);
 /* Queues one line; takes `object`. */
 void control_client_send(struct control_client *client, json_t *object);
-/* What it waits for now; NULL: nothing. */
+/* The client waits for this job; NULL: for none. */
 void control_client_job_started(struct control_client *client, struct control_job *job);
 /* Its job is done: the next request. The client may be gone when this returns. */
 void control_client_job_done(struct control_client *client);

@@ -62,17 +62,17 @@ def draw_questions(draw, names, count):
 def put(server, questions, seconds=120, window=64):
     """The responses in the questions' order; a question without one after three tries has None."""
     answers, tries = [None] * len(questions), {}
-    waiting, todo = {}, list(range(len(questions) - 1, -1, -1))
+    waiting, unsent = {}, list(range(len(questions) - 1, -1, -1))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         sock.connect((server.address, server.port))
         sock.setblocking(False)
         end = time.monotonic() + seconds
-        while (todo or waiting) and time.monotonic() < end:
-            while todo and len(waiting) < window:
-                index = todo.pop()
+        while (unsent or waiting) and time.monotonic() < end:
+            while unsent and len(waiting) < window:
+                index = unsent.pop()
                 if (index & 0xffff) in waiting:
-                    todo.insert(0, index)
+                    unsent.insert(0, index)
                     break
                 tries[index] = tries.get(index, 0) + 1
                 waiting[index & 0xffff] = (index, time.monotonic())
@@ -90,5 +90,5 @@ def put(server, questions, seconds=120, window=64):
             for index in late:
                 del waiting[index & 0xffff]
                 if tries[index] < 3:
-                    todo.append(index)
+                    unsent.append(index)
     return answers
