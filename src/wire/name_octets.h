@@ -125,4 +125,39 @@ static ALWAYS_INLINE bool octets_equal_likely(const uint8_t *a, const uint8_t *b
     return octets_equal(a, b, size);
 }
 
+/* Most copies are of a few octets, where a call costs more than the copy: eight or more are moved as
+ * two words that overlap, and so on down. */
+static ALWAYS_INLINE void octets_copy(uint8_t *out, const uint8_t *in, size_t size)
+{
+    struct pair {
+        uint64_t words[2];
+    } first, second, last;
+    if (size > 48) {
+        memcpy(out, in, size);
+    } else if (size >= 16) {
+        memcpy(&first, in, 16);
+        memcpy(&last, in + size - 16, 16);
+        if (size > 32) {
+            memcpy(&second, in + 16, 16);
+            memcpy(out + 16, &second, 16);
+        }
+        memcpy(out, &first, 16);
+        memcpy(out + size - 16, &last, 16);
+    } else if (size >= 8) {
+        uint64_t low = octets_load_u64(in);
+        uint64_t high = octets_load_u64(in + size - 8);
+        memcpy(out, &low, 8);
+        memcpy(out + size - 8, &high, 8);
+    } else if (size >= 4) {
+        uint32_t low = octets_load_u32(in);
+        uint32_t high = octets_load_u32(in + size - 4);
+        memcpy(out, &low, 4);
+        memcpy(out + size - 4, &high, 4);
+    } else if (size != 0) {
+        out[0] = in[0];
+        out[size / 2] = in[size / 2];
+        out[size - 1] = in[size - 1];
+    }
+}
+
 #endif

@@ -22,6 +22,7 @@
  */
 #include "xfr/record_writer_impl.h"
 
+#include "wire/name_octets.h"
 #include "wire/rrtype.h"
 
 enum {
@@ -34,54 +35,19 @@ enum {
     RDATA_NAMES_MAX = 4,
 };
 
-static ALWAYS_INLINE uint64_t load_u64(const uint8_t *p)
-{
-    uint64_t word;
-    memcpy(&word, p, sizeof(word));
-    return word;
-}
-
-static ALWAYS_INLINE uint32_t load_u32(const uint8_t *p)
-{
-    uint32_t word;
-    memcpy(&word, p, sizeof(word));
-    return word;
-}
-
-/* Most copies here are of a few octets, where a call costs more than the copy. */
-static ALWAYS_INLINE void copy(uint8_t *to, const uint8_t *from, size_t size)
-{
-    if (size > 16) {
-        memcpy(to, from, size);
-    } else if (size >= 8) {
-        uint64_t head = load_u64(from);
-        uint64_t tail = load_u64(from + size - 8);
-        memcpy(to, &head, 8);
-        memcpy(to + size - 8, &tail, 8);
-    } else if (size >= 4) {
-        uint32_t head = load_u32(from);
-        uint32_t tail = load_u32(from + size - 4);
-        memcpy(to, &head, 4);
-        memcpy(to + size - 4, &tail, 4);
-    } else if (size > 0) {
-        to[0] = from[0];
-        to[size / 2] = from[size / 2];
-        to[size - 1] = from[size - 1];
-    }
-}
-
 static ALWAYS_INLINE bool label_equal(const uint8_t *a, const uint8_t *b)
 {
     size_t size = 1u + *a;
     if (size >= 8) {
-        if (load_u64(a) != load_u64(b)) { /* the length is among them */
+        if (octets_load_u64(a) != octets_load_u64(b)) { /* the length is among them */
             return false;
         }
-        return size <= 16 ? load_u64(a + size - 8) == load_u64(b + size - 8)
+        return size <= 16 ? octets_load_u64(a + size - 8) == octets_load_u64(b + size - 8)
                           : memcmp(a + 8, b + 8, size - 8) == 0;
     }
     if (size >= 4) {
-        return load_u32(a) == load_u32(b) && load_u32(a + size - 4) == load_u32(b + size - 4);
+        return octets_load_u32(a) == octets_load_u32(b) &&
+               octets_load_u32(a + size - 4) == octets_load_u32(b + size - 4);
     }
     return *a == *b && a[1] == b[1] && a[size - 1] == b[size - 1];
 }
@@ -93,12 +59,12 @@ static ALWAYS_INLINE uint64_t edge_hash(unsigned from, const uint8_t *label)
     uint64_t hash = from * 0xd1b54a32d192ed03u;
     if (size >= 8) {
         for (size_t at = 0; at + 8 < size; at += 8) {
-            hash = (hash ^ load_u64(label + at)) * multiplier;
+            hash = (hash ^ octets_load_u64(label + at)) * multiplier;
             hash ^= hash >> 32;
         }
-        hash ^= load_u64(label + size - 8);
+        hash ^= octets_load_u64(label + size - 8);
     } else if (size >= 4) {
-        hash ^= load_u32(label) | (uint64_t)load_u32(label + size - 4) << 32;
+        hash ^= octets_load_u32(label) | (uint64_t)octets_load_u32(label + size - 4) << 32;
     } else {
         hash ^= label[0] | (uint64_t)label[1] << 8 | (uint64_t)label[size - 1] << 16;
     }
@@ -177,11 +143,11 @@ static ALWAYS_INLINE bool run_equal(const uint8_t *a, const uint8_t *b, size_t s
         return memcmp(a, b, size) == 0;
     }
     for (size_t at = 0; at + 8 < size; at += 8) {
-        if (load_u64(a + at) != load_u64(b + at)) {
+        if (octets_load_u64(a + at) != octets_load_u64(b + at)) {
             return false;
         }
     }
-    return load_u64(a + size - 8) == load_u64(b + size - 8);
+    return octets_load_u64(a + size - 8) == octets_load_u64(b + size - 8);
 }
 
 static ALWAYS_INLINE bool write_pointer(struct record_writer *w, unsigned place)
@@ -209,7 +175,7 @@ static ALWAYS_INLINE bool write_label(struct record_writer *w, const uint8_t *la
     if (UNLIKELY(w->limit - place < size + 2)) {
         return false;
     }
-    copy(w->data + place, label, size);
+    octets_copy(w->data + place, label, size);
     put_u16(w->data + place + size, (uint16_t)(0xc000u | from));
     w->size = place + size + 2;
     *out_place = place < PLACE_LIMIT ? (unsigned)place : 0;
@@ -248,7 +214,7 @@ static bool write_labels(struct record_writer *w, const uint8_t *name, size_t si
     if (UNLIKELY(w->limit - place < literal + (known != ROOT_PLACE ? 2 : 1))) {
         return false;
     }
-    copy(w->data + place, name, literal);
+    octets_copy(w->data + place, name, literal);
     w->size = place + literal;
     if (known != ROOT_PLACE) {
         put_u16(w->data + w->size, (uint16_t)(0xc000u | known));
@@ -393,7 +359,7 @@ static ALWAYS_INLINE bool write_record(struct record_writer *w, const struct rec
     unsigned place;
     switch (w->shape) {
     case RDATA_PLAIN:
-        copy(w->data + w->size, record->rdata.data, plain);
+        octets_copy(w->data + w->size, record->rdata.data, plain);
         w->size += plain;
         break;
     case RDATA_IS_NAME:
