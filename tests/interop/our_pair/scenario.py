@@ -12,6 +12,7 @@ import dns.message
 import dns.rcode
 
 from harness import Zone, simple_zone
+from scripted import ScriptedServer
 
 NAME = "example.com"
 
@@ -294,29 +295,12 @@ def test_cut_transfer_keeps_the_old_version(test):
         fake.end()
 
 
-class FakePrimary:
+class FakePrimary(ScriptedServer):
     """Answers SOA and AXFR by script over UDP and TCP."""
 
     def __init__(self, test):
-        self.name, self.address, self.port = "fake", "127.0.0.1", test.next_port()
+        super().__init__(test, "fake")
         self.serial, self.mode, self.transfers = 1, "good", 0
-        self.open = True
-
-    def begin(self):
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind((self.address, self.port))
-        self.tcp = socket.create_server((self.address, self.port))
-        for sock in (self.udp, self.tcp):
-            sock.settimeout(0.2)
-        self.threads = [threading.Thread(target=self.serve_udp), threading.Thread(target=self.serve_tcp)]
-        for thread in self.threads:
-            thread.start()
-
-    def end(self):
-        self.open = False
-        for thread in self.threads:
-            thread.join()
-        self.udp.close(), self.tcp.close()
 
     def soa(self, serial=None):
         return f"{NAME}. 300 IN SOA ns1.{NAME}. admin.{NAME}. {serial or self.serial} 3600 1 1209600 300"
@@ -329,30 +313,11 @@ class FakePrimary:
             response.answer.append(dns.rrset.from_text(owner, int(ttl), "IN", rdtype, rdata))
         return response.to_wire()
 
-    def serve_udp(self):
-        while self.open:
-            try:
-                data, peer = self.udp.recvfrom(4096)
-            except socket.timeout:
-                continue
-            query = dns.message.from_wire(data)
-            if not query.flags & dns.flags.QR:
-                self.udp.sendto(self.respond(query, [self.soa()]), peer)
+    def datagram(self, data):
+        query = dns.message.from_wire(data)
+        return None if query.flags & dns.flags.QR else self.respond(query, [self.soa()])
 
-    def serve_tcp(self):
-        while self.open:
-            try:
-                sock, _ = self.tcp.accept()
-            except socket.timeout:
-                continue
-            with sock:
-                sock.settimeout(5)
-                try:
-                    self.serve_connection(sock)
-                except OSError:
-                    pass
-
-    def serve_connection(self, sock):
+    def connection(self, sock):
         while True:
             size = sock.recv(2)
             if len(size) < 2:

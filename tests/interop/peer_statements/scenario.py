@@ -14,59 +14,32 @@ import dns.rdatatype
 import dns.rrset
 
 from harness import Zone, simple_zone
+from scripted import ScriptedServer
 
 NAME = "example.com"
 
 
-class Listener:
+class Listener(ScriptedServer):
     """A name server that answers nothing, or NOTIFY alone, and keeps what it was asked, with the time."""
 
-    kind = "listener"
+    patience = 2
 
     def __init__(self, test, answers_notify=False):
-        self.name, self.address, self.port = "listener", "127.0.0.1", test.next_port()
-        self.answers_notify, self.open = answers_notify, True
+        super().__init__(test, "listener")
+        self.answers_notify = answers_notify
         self.udp_seen, self.tcp_seen = [], []
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind((self.address, self.port))
-        self.tcp = socket.create_server((self.address, self.port))
-        self.udp.settimeout(0.1)
-        self.tcp.settimeout(0.1)
-        self.threads = [threading.Thread(target=f, daemon=True) for f in (self.serve_udp, self.serve_tcp)]
-        for thread in self.threads:
-            thread.start()
+        self.begin()
 
-    def end(self):
-        self.open = False
-        for thread in self.threads:
-            thread.join()
-        self.udp.close()
-        self.tcp.close()
+    def datagram(self, data):
+        message = dns.message.from_wire(data)
+        self.udp_seen.append((time.monotonic(), message))
+        answers = self.answers_notify and message.opcode() == dns.opcode.NOTIFY
+        return dns.message.make_response(message).to_wire() if answers else None
 
-    def serve_udp(self):
-        while self.open:
-            try:
-                wire, peer = self.udp.recvfrom(65535)
-            except socket.timeout:
-                continue
-            message = dns.message.from_wire(wire)
-            self.udp_seen.append((time.monotonic(), message))
-            if self.answers_notify and message.opcode() == dns.opcode.NOTIFY:
-                self.udp.sendto(dns.message.make_response(message).to_wire(), peer)
-
-    def serve_tcp(self):
-        while self.open:
-            try:
-                sock, _ = self.tcp.accept()
-            except socket.timeout:
-                continue
-            with sock:
-                sock.settimeout(2)
-                try:
-                    size = struct.unpack("!H", sock.recv(2))[0]
-                    self.tcp_seen.append((time.monotonic(), dns.message.from_wire(sock.recv(size))))
-                except (OSError, struct.error):
-                    pass
+    def connection(self, sock):
+        size = sock.recv(2)
+        if len(size) == 2:
+            self.tcp_seen.append((time.monotonic(), dns.message.from_wire(sock.recv(struct.unpack("!H", size)[0]))))
 
 
 def secondary_with_copy(test, options="", server="", suffix=""):

@@ -4,7 +4,6 @@ import json
 import socket
 import struct
 import subprocess
-import threading
 
 import dns.edns
 import dns.flags
@@ -15,6 +14,7 @@ import dns.rdatatype
 import dns.rrset
 
 from harness import Zone, simple_zone
+from scripted import ScriptedServer
 
 NAME = "example.com"
 FINGERPRINT = 65242  # docs/formats.md
@@ -225,28 +225,14 @@ def test_healing_that_does_not_help_ends(test):
         primary.end()
 
 
-class MiscountingPrimary:
+class MiscountingPrimary(ScriptedServer):
     """Serves one version over UDP and TCP, and shows a digest that is not its own."""
 
+    patience = 1
+
     def __init__(self, test):
-        self.name, self.address, self.port = "miscounting", "127.0.0.1", test.next_port()
-        self.digest, self.transfers, self.open = bytes(32), 0, True
-
-    def begin(self):
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind((self.address, self.port))
-        self.tcp = socket.create_server((self.address, self.port))
-        for sock in (self.udp, self.tcp):
-            sock.settimeout(0.2)
-        self.threads = [threading.Thread(target=self.serve_udp), threading.Thread(target=self.serve_tcp)]
-        for thread in self.threads:
-            thread.start()
-
-    def end(self):
-        self.open = False
-        for thread in self.threads:
-            thread.join()
-        self.udp.close(), self.tcp.close()
+        super().__init__(test, "miscounting")
+        self.digest, self.transfers = bytes(32), 0
 
     def respond(self, data):
         query = dns.message.from_wire(data)
@@ -270,25 +256,10 @@ class MiscountingPrimary:
         count = struct.unpack("!H", wire[6:8])[0]
         return wire[:6] + struct.pack("!H", count + 1) + wire[8:] + tail
 
-    def serve_udp(self):
-        while self.open:
-            try:
-                data, peer = self.udp.recvfrom(4096)
-            except socket.timeout:
-                continue
-            self.udp.sendto(self.respond(data), peer)
+    def datagram(self, data):
+        return self.respond(data)
 
-    def serve_tcp(self):
-        while self.open:
-            try:
-                sock, _ = self.tcp.accept()
-            except socket.timeout:
-                continue
-            with sock:
-                sock.settimeout(1)
-                try:
-                    while self.open and len(size := sock.recv(2)) == 2:
-                        wire = self.respond(sock.recv(struct.unpack("!H", size)[0]))
-                        sock.sendall(struct.pack("!H", len(wire)) + wire)
-                except OSError:
-                    pass
+    def connection(self, sock):
+        while self.open and len(size := sock.recv(2)) == 2:
+            wire = self.respond(sock.recv(struct.unpack("!H", size)[0]))
+            sock.sendall(struct.pack("!H", len(wire)) + wire)
