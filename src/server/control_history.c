@@ -340,6 +340,17 @@ static void edit_zone(struct control_job *job, ledger_make *make,
     }
 }
 
+/* The step from one serial to the next, which any edit has. */
+static json_t *step_answer(struct control_job *job)
+{
+    const struct control_past *past = job->past;
+    json_t *answer = zone_answer(job);
+    put_number(answer, "from", past->from.value);
+    put_number(answer, "serial", past->to.value);
+    json_object_set_new(answer, "changed", json_boolean(past->changes));
+    return answer;
+}
+
 /* ---- rollback ---- */
 
 static void rolled_back(struct control_job *job)
@@ -348,11 +359,8 @@ static void rolled_back(struct control_job *job)
         return;
     }
     struct control_past *past = job->past;
-    json_t *answer = zone_answer(job);
-    put_number(answer, "from", past->from.value);
-    put_number(answer, "serial", past->to.value);
+    json_t *answer = step_answer(job);
     put_number(answer, "content_of", job->asked[0].value);
-    json_object_set_new(answer, "changed", json_boolean(past->changes));
     put_number(answer, "removed", past->removed);
     put_number(answer, "added", past->added);
     control_job_done(job, answer);
@@ -402,11 +410,8 @@ static void adopted(struct control_job *job)
         return;
     }
     struct control_past *past = job->past;
-    json_t *answer = zone_answer(job);
-    put_number(answer, "from", past->from.value);
-    put_number(answer, "serial", past->to.value);
+    json_t *answer = step_answer(job);
     put_number(answer, "wanted", job->asked[0].value);
-    json_object_set_new(answer, "changed", json_boolean(past->changes));
     put_number(answer, "steps_left", past->steps_left);
     if (past->steps_left != 0) {
         char text[500];
