@@ -12,105 +12,10 @@
  * label is written and a pointer; nothing longer can have stood in the message, as names in an RRset
  * differ and the question is looked at as well (docs/decisions/answer-path.md has the figures).
  */
-#include "answer/answer_impl.h"
-
-#include <endian.h>
+#include "answer/quick_impl.h"
 
 #include "wire/rdata.h"
 #include "wire/rrtype.h"
-
-enum {
-    OPT_BARE_SIZE = 11,
-    NAMES_MAX = 13,   /* in an RRset, for the short way */
-    NAMES_END = 8192, /* where the last RRset with names may begin: all can be pointed at */
-    SOA_NUMBERS_SIZE = 20,
-    TTL_TYPE_CLASS_SIZE = 8,
-    POINTER_SIZE = 2,
-};
-
-struct quick {
-    struct response response;
-    const struct zone_version *version;
-    const struct answer_options *options;
-    const struct query *query;
-    bool dnssec;
-    bool knows_question; /* names are compared with it */
-    bool starts_whole;   /* the RRset's first name was written whole, without a search */
-    uint8_t searches;    /* names that did not end in the rest, so far */
-    /* A tail that stands in the message, in which names are likely to end; size 0: none. */
-    const uint8_t *rest;
-    size_t rest_size;
-    uint16_t rest_place;
-};
-
-static ALWAYS_INLINE uint16_t question_place(const struct quick *q, const struct owner *ancestor)
-{
-    return response_question_owner(&q->response, owner_name(ancestor), ancestor->name_size).offset;
-}
-
-/* Room for the RRset at its largest: every record with a pointer for its owner. */
-static ALWAYS_INLINE bool has_room(const struct quick *q, const struct rrset *rrset)
-{
-    size_t most = rrset->records.size + (size_t)rrset->count * (POINTER_SIZE + TTL_TYPE_CLASS_SIZE);
-    return most <= q->response.limit - q->response.size;
-}
-
-/* What all records of an RRset begin with: `owner` as pointer_to() gave it. */
-static ALWAYS_INLINE uint8_t *put_fixed(uint8_t *p, uint16_t owner, uint64_t fixed)
-{
-    memcpy(p, &owner, sizeof(owner));
-    memcpy(p + POINTER_SIZE, &fixed, sizeof(fixed));
-    return p + POINTER_SIZE + TTL_TYPE_CLASS_SIZE;
-}
-
-static ALWAYS_INLINE uint16_t pointer_to(uint16_t place)
-{
-    return htobe16((uint16_t)(0xc000 | place));
-}
-
-/* Type, class IN and TTL, as they stand in a record. */
-static ALWAYS_INLINE uint64_t fixed_octets(uint16_t type, uint32_t ttl)
-{
-    return htobe64((uint64_t)type << 48 | (uint64_t)CLASS_IN << 32 | ttl);
-}
-
-static ALWAYS_INLINE void count_records(struct quick *q, enum section section, unsigned count)
-{
-    q->response.counts[section] = (uint16_t)(q->response.counts[section] + count);
-}
-
-/* Records as they are. The owner is a name of the message. */
-static ALWAYS_INLINE bool put_plain(struct quick *q, enum section section, uint16_t owner,
-                                    const struct rrset *rrset, uint32_t ttl)
-{
-    if (UNLIKELY(!has_room(q, rrset))) {
-        return false;
-    }
-    uint64_t fixed = fixed_octets(rrset->type, ttl);
-    uint16_t pointer = pointer_to(owner);
-    const uint8_t *in = rrset->records.data;
-    const uint8_t *end = in + rrset->records.size;
-    uint8_t *p = q->response.data + q->response.size;
-    while (in != end) {
-        size_t size = 2 + (size_t)get_u16(in);
-        p = put_fixed(p, pointer, fixed);
-        octets_copy(p, in, size);
-        p += size;
-        in += size;
-    }
-    q->response.size = (size_t)(p - q->response.data);
-    count_records(q, section, rrset->count);
-    return true;
-}
-
-/* The search is about to be used for the first time. */
-static ALWAYS_INLINE void know_question(struct quick *q)
-{
-    if (!q->knows_question) { /* there is one, and it is not the root */
-        q->knows_question = true;
-        response_know_question(&q->response);
-    }
-}
 
 /* It gets to know the names of the records from `in` to `end`, which is the n-th, too. */
 static void know_names(struct quick *q, const uint8_t *in, const uint8_t *end, unsigned n,
@@ -218,18 +123,6 @@ static ALWAYS_INLINE bool put_names(struct quick *q, enum section section, uint1
     return true;
 }
 
-/* With DO, the signatures of the RRset just written. */
-static ALWAYS_INLINE bool put_signatures(struct quick *q, enum section section, uint16_t owner,
-                                         const struct owner *from, const struct rrset *rrset)
-{
-    struct rrset signatures;
-    if (!q->dnssec || !owner_find_rrsig(from, rrset->type, &signatures)) {
-        return true;
-    }
-    return put_plain(q, section, owner, &signatures,
-                     rrset->ttl < signatures.ttl ? rrset->ttl : signatures.ttl);
-}
-
 /* No names that are compressed. */
 static ALWAYS_INLINE bool is_plain(const struct rrtype *type)
 {
@@ -252,11 +145,6 @@ static ALWAYS_INLINE bool put_answer(struct quick *q, uint16_t as, const struct 
     return type->fields[1] == FIELD_END &&
            put_names(q, SECTION_ANSWER, as, rrset, rrset->ttl, places) &&
            put_signatures(q, SECTION_ANSWER, as, owner, rrset);
-}
-
-static ALWAYS_INLINE bool is_unsigned(const struct quick *q)
-{
-    return !q->dnssec || !zone_version_has_denial(q->version);
 }
 
 static ALWAYS_INLINE bool is_equal(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
