@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
-#include "server/settings.h"
-#include "server/zone_lint.h"
+#include "settings/settings.h"
+#include "settings/zone_lint.h"
 #include "zone/check.h"
 #include "zone/zonemd.h"
 

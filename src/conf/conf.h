@@ -584,7 +584,7 @@ void conf_report_unused(const struct conf *conf, conf_report *report, void *cont
  * What is legal and probably a mistake of the operator's, as notices: each with its place, a name in
  * brackets, and what to write instead. At most CONF_LINT_MAX, one for each place and name; the last
  * says where there are more. Looks at the permissions of the files that were read. What only the
- * zones' contents show is not seen here (server/zone_lint.h).
+ * zones' contents show is not seen here (settings/zone_lint.h).
  */
 enum { CONF_LINT_MAX = 200 };
 void conf_lint(const struct conf *conf, conf_report *report, void *context);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "server/control_impl.h"
-#include "server/prefix_count.h"
+#include "settings/prefix_count.h"
 #include "server/server_impl.h"
 #include "server/update.h"
 

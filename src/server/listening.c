@@ -18,7 +18,7 @@
 #include "net/interface_watch.h"
 #include "net/port.h"
 #include "server/answer_counts.h"
-#include "server/privileges.h"
+#include "process/privileges.h"
 #include "server/server_impl.h"
 #include "server/stream_worker.h"
 #include "server/udp_worker.h"

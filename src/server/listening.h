@@ -6,7 +6,7 @@
 #ifndef SERVER_LISTENING_H
 #define SERVER_LISTENING_H
 
-#include "server/settings.h"
+#include "settings/settings.h"
 
 struct server;
 struct listening;

@@ -5,7 +5,7 @@
 
 #include "net/proxy_header.h"
 #include "net/udp.h"
-#include "server/settings.h"
+#include "settings/settings.h"
 
 struct server;
 

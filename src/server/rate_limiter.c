@@ -14,7 +14,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "server/prefix_count.h"
+#include "settings/prefix_count.h"
 #include "server/server_impl.h"
 
 static void tell(const struct request_scope *scope, const struct answer_query *query,

@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "server/access.h"
+#include "settings/access.h"
 #include "server/replay.h"
 #include "server/server_impl.h"
 #include "server/signature.h"

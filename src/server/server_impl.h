@@ -9,9 +9,9 @@
 #include "answer/answer.h"
 #include "base/address.h"
 #include "base/error.h"
-#include "server/logging.h"
+#include "logging/logging.h"
 #include "server/server.h"
-#include "server/settings.h"
+#include "settings/settings.h"
 #include "zone/zone_set.h"
 
 struct axfr_cache;

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "server/server_impl.h"
-#include "server/zone_lint.h"
+#include "settings/zone_lint.h"
 #include "server/zones.h"
 
 enum { TOLD = 30, MOST_ZONES = 10000 };

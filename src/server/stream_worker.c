@@ -23,7 +23,7 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/stream.h"
-#include "server/prefix_count.h"
+#include "settings/prefix_count.h"
 #include "server/proxy.h"
 #include "server/request.h"
 #include "server/server_impl.h"

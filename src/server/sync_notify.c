@@ -13,7 +13,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/rcu.h"
-#include "server/access.h"
+#include "settings/access.h"
 #include "server/key_usage.h"
 #include "server/resolver.h"
 #include "server/server_impl.h"

@@ -13,8 +13,8 @@
 #include <stdio.h>
 
 #include "base/memory.h"
-#include "server/access.h"
-#include "server/prefix_count.h"
+#include "settings/access.h"
+#include "settings/prefix_count.h"
 #include "server/server_impl.h"
 #include "server/signature.h"
 #include "server/sync.h"

@@ -28,7 +28,7 @@
 #include "server/server_impl.h"
 #include "server/signature.h"
 #include "server/stream_worker.h"
-#include "server/update_access.h"
+#include "settings/update_access.h"
 #include "server/update_forward.h"
 #include "server/zones.h"
 #include "wire/rdata.h"

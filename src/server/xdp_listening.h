@@ -3,7 +3,7 @@
 #ifndef SERVER_XDP_LISTENING_H
 #define SERVER_XDP_LISTENING_H
 
-#include "server/own_addresses.h"
+#include "settings/own_addresses.h"
 
 struct server;
 struct udp_worker;

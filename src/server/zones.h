@@ -11,7 +11,7 @@
 
 #include "net/loop.h"
 #include "server/included_files.h"
-#include "server/settings.h"
+#include "settings/settings.h"
 #include "server/sync.h"
 #include "server/watch_table.h"
 #include "server/zone_history.h"

@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
-/* The system's log. A file of its own, because <syslog.h> has macros named as our levels are. */
-#ifndef SERVER_SYSLOG_SINK_H
-#define SERVER_SYSLOG_SINK_H
-
-/* level  enum log_level; facility  as <syslog.h> numbers them. Any thread. */
-void syslog_sink_write(int facility, int level, const char *line, int size);
-
-#endif
