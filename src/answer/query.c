@@ -9,7 +9,9 @@
  * - Records behind the question are stepped over by their lengths, pointers not followed. What is
  *   cut short, or has octets behind its last record, is FORMERR.
  * - OPT: once, in the additional section, owned by the root (RFC 6891 6.1.1), else FORMERR. An
- *   unknown version is BADVERS, decided last so that a broken message stays FORMERR.
+ *   unknown version is BADVERS, decided last so that a broken message stays FORMERR. Errors too are
+ *   answered with OPT where one was found, also where its options are what is wrong (RFC 6891 7),
+ *   and where the opcode is not ours.
  * - A COOKIE option has 8 octets, or 16 to 40, else FORMERR (RFC 7873 5.2.2).
  * - TSIG must be the last record (RFC 8945 5.1); checking it is the caller's.
  * - An error carries the question back only where that could be read; so an error is never longer
@@ -125,11 +127,8 @@ static bool read_opt(const uint8_t *fixed, uint16_t size, struct query *q)
     if (edns.udp_size < 512) {
         edns.udp_size = 512;
     }
-    if (!read_options(edns.options, q)) {
-        return false;
-    }
     q->edns = edns;
-    return true;
+    return read_options(edns.options, q);
 }
 
 /* The records from `at` to the end; `counts` are those of the three sections. */
@@ -154,7 +153,6 @@ static bool read_records(struct slice message, size_t at, const uint16_t counts[
         if (type == TYPE_OPT) {
             if (!additional || q->edns.present || message.data[begin] != 0 ||
                 !read_opt(fixed, size, q)) {
-                q->edns.present = false;
                 return false;
             }
         } else if (type == TYPE_TSIG) {
@@ -177,12 +175,23 @@ static void fail(struct query *q, uint16_t rcode)
 static COLD bool asks_for_cookie(struct slice message, unsigned opcode, const uint16_t counts[3],
                                  struct query *q)
 {
-    if (opcode == OPCODE_QUERY && read_records(message, MESSAGE_HEADER_SIZE, counts, q) &&
-        q->edns.present && q->edns.version == 0 && q->cookie.data != NULL && q->tsig_offset == 0) {
-        return true;
+    return read_records(message, MESSAGE_HEADER_SIZE, counts, q) && opcode == OPCODE_QUERY &&
+           q->edns.present && q->edns.version == 0 && q->cookie.data != NULL && q->tsig_offset == 0;
+}
+
+/* The OPT record of a message whose opcode is not ours; whether it is laid out as a question, who
+ * knows. */
+static COLD void look_for_opt(struct slice message, uint16_t question_count,
+                              const uint16_t counts[3], struct query *q)
+{
+    size_t at = MESSAGE_HEADER_SIZE;
+    if (question_count == 1) {
+        at = skip_name(message, at);
+        at = at == 0 || message.size - at < 4 ? 0 : at + 4;
     }
-    q->edns.present = false;
-    return false;
+    if (question_count <= 1 && at != 0) {
+        (void)read_records(message, at, counts, q);
+    }
 }
 
 /* Whatever is not a question and nothing else; id and flags are known. */
@@ -195,6 +204,7 @@ static NOINLINE void parse_at_length(struct slice message, uint64_t hash_key,
     unsigned opcode = header_opcode(out->flags);
     if (opcode != OPCODE_QUERY && opcode != OPCODE_NOTIFY && opcode != OPCODE_UPDATE) {
         fail(out, RCODE_NOTIMP);
+        look_for_opt(message, question_count, counts, out);
     } else if (UNLIKELY(question_count == 0) && asks_for_cookie(message, opcode, counts, out)) {
         out->kind = QUERY_COOKIE;
     } else if (question_count != 1 || !read_question(message, hash_key, name, out) ||

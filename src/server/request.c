@@ -99,14 +99,25 @@ static struct access_subject subject_of(const struct answer_query *query,
                                    .local_port = origin->local.port};
 }
 
+struct xfr_request request_echo(const struct answer_query *query)
+{
+    const struct query *read = &query->query;
+    struct xfr_request request = {.id = read->id,
+                                  .flags = read->flags,
+                                  .has_edns = read->edns.present,
+                                  .dnssec_ok = read->edns.dnssec_ok,
+                                  .udp_size = read->edns.udp_size};
+    if (read->has_question) {
+        name_copy(&request.question.name, read->qname);
+        request.question.type = read->qtype;
+        request.question.class = read->qclass;
+    }
+    return request;
+}
+
 static void reply_rcode(struct answer_query *query, unsigned rcode)
 {
-    struct xfr_request request = {.id = query->query.id, .flags = query->query.flags};
-    if (query->query.has_question) {
-        name_copy(&request.question.name, query->query.qname);
-        request.question.type = query->query.qtype;
-        request.question.class = query->query.qclass;
-    }
+    struct xfr_request request = request_echo(query);
     query->rcode = (uint16_t)rcode;
     query->response_size = xfr_refusal_write(&request, rcode, EDE_NONE, "", query->out,
                                              query->out_size, query->reserve);

@@ -9,6 +9,7 @@
 #include "answer/answer.h"
 #include "net/tls.h"
 #include "net/udp.h"
+#include "xfr/xfr_request.h"
 
 struct client;
 struct server;
@@ -24,6 +25,9 @@ struct request_scope {
 };
 
 struct request_scope request_scope_begin(struct server *server);
+
+/* What a reply without records echoes of a query: header, question, that there was EDNS. */
+struct xfr_request request_echo(const struct answer_query *query);
 
 /* Puts allow-query into the answer options of settings that are not in use yet. */
 void request_prepare_settings(struct settings *settings);

@@ -56,13 +56,10 @@ static void refuse(const struct request_scope *scope, struct answer_query *query
                    struct tsig_request *request)
 {
     unsigned rcode = tsig_status_rcode(request->status);
-    struct xfr_request echo = {.id = query->query.id, .flags = query->query.flags};
+    struct xfr_request echo = request_echo(query);
     query->response_size = 0;
     query->rcode = (uint16_t)rcode;
     if (query->query.has_question) {
-        name_copy(&echo.question.name, query->query.qname);
-        echo.question.type = query->query.qtype;
-        echo.question.class = query->query.qclass;
         size_t size = xfr_refusal_write(&echo, rcode, EDE_NONE, "", query->out, query->out_size,
                                         tsig_refusal_room(request));
         if (size != 0) {

@@ -404,11 +404,7 @@ static struct job *job_new(const struct request_scope *scope, struct server_zone
         .updates = scope->server->updates,
         .zone = server_zone_ref(zone),
         .settings = server_zone_settings(zone),
-        .request = {.id = query->query.id,
-                    .flags = query->query.flags,
-                    .has_edns = query->query.edns.present,
-                    .dnssec_ok = query->query.edns.dnssec_ok,
-                    .udp_size = query->query.edns.udp_size},
+        .request = request_echo(query),
         .tsig = *tsig,
         .peer = origin->peer,
         .reply_to = origin->reply_to,
@@ -417,9 +413,6 @@ static struct job *job_new(const struct request_scope *scope, struct server_zone
         .stream = origin->client == NULL ? NULL : stream_answer_new(origin->client),
         .size = query->message.size,
     };
-    name_copy(&job->request.question.name, query->query.qname);
-    job->request.question.type = query->query.qtype;
-    job->request.question.class = query->query.qclass;
     if (tsig->key != NULL) {
         tsig_key_ref(tsig->key);
         memcpy(job->mac, tsig->mac, tsig->mac_size);

@@ -310,10 +310,7 @@ static struct forward *forward_new(struct forwards *forwards, struct server_zone
         .forwards = forwards,
         .zone = server_zone_ref(zone),
         .settings = server_zone_settings(zone),
-        .request = {.id = query->query.id,
-                    .flags = query->query.flags,
-                    .has_edns = query->query.edns.present,
-                    .udp_size = query->query.edns.udp_size},
+        .request = request_echo(query),
         .tsig = *tsig,
         .peer = origin->peer,
         .reply_to = origin->reply_to,
@@ -321,9 +318,6 @@ static struct forward *forward_new(struct forwards *forwards, struct server_zone
         .answer = origin->client == NULL ? NULL : stream_answer_new(origin->client),
         .size = query->message.size,
     };
-    name_copy(&forward->request.question.name, query->query.qname);
-    forward->request.question.type = query->query.qtype;
-    forward->request.question.class = query->query.qclass;
     if (tsig->key != NULL) {
         tsig_key_ref(tsig->key);
     }

@@ -153,3 +153,42 @@ def test_mutated_packets(test):
     assert server.process.poll() is None, f"the server died; seed {seed}"
     assert test.serial(server, NAME) == 1
     assert min(counts) > 500, counts
+
+
+def test_what_has_opt_is_answered_with_opt(test):
+    """RFC 6891 6.1.1 and 7: refusals of every kind too, and no answer has one where the question had none."""
+    server = test.lockstep("primary", options="recursion no;")
+    server.add(Zone(NAME, simple_zone(NAME, 1), extra="allow-update { none; };"))
+    server.start()
+    test.wait_serial(server, NAME, 1)
+    name = b"\7example\3com\0"
+    no_key = struct.pack("!HHIH", 250, 255, 0, 13 + 16) + b"\x0bhmac-sha256\0" + b"\0" * 6 + b"\1\x2c\0\0" + b"\0" * 6
+    option = {"nothing": b"", "cut option": b"\0\3\0\1", "bad cookie": b"\0\x0a\0\1x", "NSID": b"\0\3\0\0"}
+    cases = [(f"opcode {opcode}, {what}", opcode, 6, value, b"") for opcode in range(16) for what, value in option.items()]
+    cases += [(f"type {rdtype}", 0, rdtype, b"", b"") for rdtype in (0, 41, 128, 249, 250, 251, 252, 254, 255, 65535)]
+    cases += [(f"unknown key, opcode {opcode}", opcode, 6, b"", b"\5nokey\0" + no_key) for opcode in (0, 4, 5)]
+    for what, opcode, rdtype, value, behind in cases:
+        for version in (0, 1, None):
+            records = (version is not None) + bool(behind)
+            wire = struct.pack("!6H", 7, opcode << 11, 1, 0, 0, records) + name + struct.pack("!HH", rdtype, 1)
+            if version is not None:
+                wire += struct.pack("!BHHBBHH", 0, 41, 1232, 0, version, 0, len(value)) + value
+            wire += behind
+            for over in (dns.query.udp, dns.query.tcp):
+                reply = exchange(over, server, wire)
+                has = b"\0\0\x29\4\xd0" in reply  # root, OPT, 1232 octets
+                assert has == (version is not None), f"{what}, EDNS {version}, {over.__name__}: {reply.hex()}"
+
+
+def exchange(over, server, wire):
+    """The reply's octets to `wire`."""
+    kind = socket.SOCK_DGRAM if over is dns.query.udp else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.settimeout(5)
+        sock.connect((server.address, server.port))
+        if kind == socket.SOCK_DGRAM:
+            sock.send(wire)
+            return sock.recv(65535)
+        sock.sendall(struct.pack("!H", len(wire)) + wire)
+        with sock.makefile("rb") as file:
+            return file.read(struct.unpack("!H", file.read(2))[0])

@@ -160,7 +160,6 @@ static void query_parse_refuses_bad_opt_records(void **state)
     assert_int_equal(parse(message, end).kind, QUERY_ASK);
     end = append(message, end, 0, TYPE_OPT, "", 0);
     assert_int_equal(parse(message, end).rcode, RCODE_FORMERR);
-    assert_false(parse(message, end).edns.present);
 
     size = query_from_text("a. A", message);
     end = append(message, size, 'x', TYPE_OPT, "", 0);
@@ -175,6 +174,36 @@ static void query_parse_refuses_bad_opt_records(void **state)
     put_u16(message + 10, 0);
     put_u16(message + 8, 1); /* in the authority section */
     assert_int_equal(parse(message, end).rcode, RCODE_FORMERR);
+    assert_false(parse(message, end).edns.present);
+}
+
+/* RFC 6891 6.1.1 and 7: what has OPT is answered with OPT, errors as well. */
+static void query_parse_keeps_the_opt_of_what_it_refuses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *options;
+        size_t size;
+    } bad[] = {{"\0\3\0\1", 4}, {"\0\3\0", 3}, {"\0\x0a\0\7cookies", 11}, {"\0\x0a\0\0", 4}};
+    uint8_t message[QUERY_TEXT_SIZE];
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        size_t size = query_from_text("a. A", message);
+        size_t end = append(message, size, 0, TYPE_OPT, bad[i].options, bad[i].size);
+        struct query query = parse(message, end);
+        assert_int_equal(query.rcode, RCODE_FORMERR);
+        assert_true(query.edns.present);
+    }
+    for (unsigned opcode = 1; opcode < 16; opcode++) {
+        size_t size = query_from_text("a. A +do", message);
+        put_u16(message + 2, (uint16_t)(opcode << 11));
+        assert_true(parse(message, size).edns.present);
+        put_u16(message + 4, 2); /* then nobody knows where it stands */
+        assert_false(parse(message, size).edns.present);
+    }
+    memcpy(message, "\0\1\0\0\0\0\0\0\0\0\0\1\0\0\x29\4\xd0\0\0\0\0\0\0", 23);
+    struct query query = parse(message, 23); /* no question */
+    assert_int_equal(query.rcode, RCODE_FORMERR);
+    assert_true(query.edns.present);
 }
 
 static void query_parse_finds_tsig_only_at_the_end(void **state)
@@ -222,6 +251,7 @@ int main(void)
         cmocka_unit_test(query_parse_refuses_a_compressed_question),
         cmocka_unit_test(query_parse_knows_opcodes),
         cmocka_unit_test(query_parse_refuses_bad_opt_records),
+        cmocka_unit_test(query_parse_keeps_the_opt_of_what_it_refuses),
         cmocka_unit_test(query_parse_finds_tsig_only_at_the_end),
         cmocka_unit_test(query_parse_never_reads_past_random_bytes),
     };
