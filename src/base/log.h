@@ -46,6 +46,7 @@ struct log_event {
     const char *phrase; /* the sentence for people, in BIND's words where it has them */
     const struct log_key *keys;
     unsigned key_count;
+    bool phrase_says_all; /* the text form leaves the keys out: programs read the phrase */
 };
 
 #define LOG_KEY(key, value) ((struct log_key){.name = (key), .text = (value)})

@@ -78,7 +78,7 @@ enum conf_id {
     CONF_MULTI_PRIMARY,
     CONF_NOTIFY_TO_SOA,
     CONF_PROVIDE_IXFR,
-    CONF_QUERYLOG,
+    CONF_QUERYLOG, /* without a default: as conf_logging.names_queries */
     CONF_REQUEST_EXPIRE,
     CONF_REQUEST_IXFR,
     CONF_REQUEST_NSID,
@@ -440,6 +440,7 @@ struct conf_logging {
     /* Channels of each category as bits (by index), `default` filled in; channels beyond 32 are
      * refused at load. */
     uint32_t categories[LOG_CATEGORIES];
+    bool names_queries; /* there is a `category queries` */
 };
 
 struct conf_control {

@@ -415,6 +415,7 @@ void loader_resolve_logging(struct loader *loader)
     for (int i = 0; i < LOG_CATEGORIES; i++) {
         logging->categories[i] = is_given[i] ? given[i] : otherwise;
     }
+    logging->names_queries = is_given[LOG_QUERIES];
     logging->channels = channels;
     logging->channel_count = count < CHANNELS_MAX ? count : CHANNELS_MAX;
 }

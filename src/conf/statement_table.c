@@ -386,7 +386,7 @@ const struct row statement_table[] = {
     {"qps-scale", R, conf_parse_number, CONF_RATE_QPS_SCALE, WORKS},
     {"query-source", O | V, parse_source4, CONF_QUERY_SOURCE, WORKS, .fallback = "*"},
     {"query-source-v6", O | V, parse_source6, CONF_QUERY_SOURCE_V6, WORKS, .fallback = "*"},
-    {"querylog", O, parse_bool, CONF_QUERYLOG, LATER, .fallback = "no"},
+    {"querylog", O, parse_bool, CONF_QUERYLOG, WORKS},
     {"random-device", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"rate-limit", O, parse_rate_limit, CONF_RATE_LIMIT, WORKS},
     {"recursing-file", O, parse_anything, CONF_NONE, UNUSED_HERE},

@@ -151,7 +151,8 @@ static void format_text(const struct log_event *event, const struct log_channel 
     for (const char *p = event->phrase; *p != '\0'; p++) {
         text_add_char(out, (unsigned char)*p < 0x20 ? ' ' : *p);
     }
-    for (unsigned i = 0; i < event->key_count; i++) {
+    unsigned key_count = event->phrase_says_all ? 0 : event->key_count;
+    for (unsigned i = 0; i < key_count; i++) {
         text_printf(out, "%s%s=", i == 0 ? " (" : " ", event->keys[i].name);
         if (event->keys[i].text != NULL) {
             add_value(out, event->keys[i].text);
@@ -159,7 +160,7 @@ static void format_text(const struct log_event *event, const struct log_channel 
             text_printf(out, "%lld", (long long)event->keys[i].number);
         }
     }
-    if (event->key_count != 0) {
+    if (key_count != 0) {
         text_add_char(out, ')');
     }
 }
@@ -469,6 +470,14 @@ void logging_emit(struct logging *logging, const struct log_event *event)
     pthread_mutex_lock(&logging->lock);
     emit_locked(logging, event);
     pthread_mutex_unlock(&logging->lock);
+}
+
+bool logging_has_room(struct logging *logging)
+{
+    pthread_mutex_lock(&logging->lock);
+    bool has_room = logging->used < QUEUE_LINES / 2;
+    pthread_mutex_unlock(&logging->lock);
+    return has_room;
 }
 
 /* The bucket of an event name; names are string literals, a few dozen in all. */

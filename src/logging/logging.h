@@ -46,6 +46,9 @@ void logging_reopen(struct logging *logging);
 
 /* Any thread; queues, never waits for the disk. A NULL logging writes nothing. */
 void logging_emit(struct logging *logging, const struct log_event *event);
+/* Is half of the queue free? Who has many lines and can wait asks first, and leaves the other half
+ * to everybody else. */
+bool logging_has_room(struct logging *logging);
 /* For what outsiders can trigger: at most 10 lines a second of this event name; the next line let
  * through tells how many were left out. */
 void logging_emit_limited(struct logging *logging, const struct log_event *event);

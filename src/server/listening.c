@@ -19,6 +19,7 @@
 #include "net/port.h"
 #include "server/answer_counts.h"
 #include "process/privileges.h"
+#include "server/query_log.h"
 #include "server/server_impl.h"
 #include "server/stream_worker.h"
 #include "server/udp_worker.h"
@@ -157,6 +158,7 @@ enum result listening_open(struct listening *listening, const struct settings *s
                                                   : 1;
     count = count < MAX_WORKERS ? count : MAX_WORKERS;
     server->answer_counts = answer_counts_new(2 * count);
+    server->query_log = query_log_new(server->logging, 2 * count);
     enum result result = OK;
     for (; listening->worker_count < count && result == OK; listening->worker_count++) {
         unsigned i = listening->worker_count;

@@ -34,6 +34,7 @@
 #include "server/replay.h"
 #include "settings/prefix_count.h"
 #include "process/privileges.h"
+#include "server/query_log.h"
 #include "server/request.h"
 #include "server/server_impl.h"
 #include "process/service.h"
@@ -208,6 +209,19 @@ static void settings_unref_later(void *context)
     settings_unref(context);
 }
 
+void server_switch_query_log(struct server *server, bool on, const char *asked_by)
+{
+    struct error err = {0};
+    if (query_log_switch(server->query_log, on, &err) != OK) {
+        LOG_EVENT(server->logging, LOG_ERROR, LOG_GENERAL, "query_log_failed", err.text,
+                  LOG_KEY("action", "queries are not logged"));
+        return;
+    }
+    LOG_EVENT(server->logging, LOG_INFO, LOG_GENERAL, "query_log",
+              on ? "query logging is now on" : "query logging is now off",
+              LOG_KEY("asked_by", asked_by));
+}
+
 void server_log_reloaded(struct server *server)
 {
     sync_zones_loaded(server->sync);
@@ -247,6 +261,9 @@ enum result server_reload(struct server *server, const char *why, void (*loaded)
     if (logging_configure(server->logging, &logging, &log_err) != OK) {
         LOG_EVENT(server->logging, LOG_ERROR, LOG_GENERAL, "logging_failed", log_err.text,
                   LOG_KEY("action", "keeping the log channels as they were"));
+    }
+    if (fresh->logs_queries != old->logs_queries) {
+        server_switch_query_log(server, fresh->logs_queries, "configuration");
     }
     use_session_key(server, session_key);
     request_prepare_settings(fresh);
@@ -441,6 +458,9 @@ static enum result start(struct process *process, struct error *err)
         return result;
     }
     use_session_key(server, session_key);
+    if (settings->logs_queries && (result = query_log_switch(server->query_log, true, err)) != OK) {
+        return result;
+    }
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned threads = cores > 1 ? (unsigned)cores : 1;
     LOG_EVENT(server->logging, LOG_NOTICE, LOG_GENERAL, "starting",
@@ -497,6 +517,7 @@ static void finish(struct process *process)
     listening_free(server->listening);
     answer_counts_free(server->answer_counts);
     server->answer_counts = NULL;
+    query_log_free(server->query_log);
     updates_free(server->updates);
     forwards_free(server->forwards);
     write_back_flush(server);

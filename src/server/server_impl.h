@@ -23,6 +23,7 @@ struct file_watch;
 struct forwards;
 struct loader;
 struct prefix_count;
+struct query_log;
 struct sync;
 struct transfers;
 struct updates;
@@ -63,6 +64,7 @@ struct server {
     _Atomic(struct settings *) settings; /* RCU; replaced whole by a reload */
     _Atomic(struct zone_set *) zone_set; /* RCU; replaced by zones.c */
     struct server_counters counters;
+    struct query_log *query_log;         /* of the same threads */
     struct answer_counts *answer_counts; /* of the UDP workers, then of the stream workers */
     struct loop *main_loop;
     struct loader *loader;
@@ -107,6 +109,9 @@ MUST_CHECK enum result server_reload(struct server *server, const char *why,
                                      void (*loaded)(void *context), void *context,
                                      struct error *err);
 void server_log_reloaded(struct server *server);
+/* Any thread: questions are logged or not, until the configuration says otherwise anew. The log
+ * tells. */
+void server_switch_query_log(struct server *server, bool on, const char *asked_by);
 /* Any thread: the server ends in order. */
 void server_stop(struct server *server);
 

@@ -25,6 +25,7 @@
 #include "net/stream.h"
 #include "settings/prefix_count.h"
 #include "server/proxy.h"
+#include "server/query_log.h"
 #include "server/request.h"
 #include "server/server_impl.h"
 #include "server/transfer_out.h"
@@ -281,6 +282,14 @@ static void client_asked(struct client *client, const struct limits *limits,
     }
 }
 
+static void note_answer(struct stream_worker *worker, const struct answer_query *query)
+{
+    answer_counts_add(worker->counts, worker->number, query);
+    if (UNLIKELY(query_log_is_on(worker->server->query_log))) {
+        query_log_add(worker->server->query_log, worker->number, query, 1);
+    }
+}
+
 static void stream_message(void *context, struct slice message)
 {
     struct client *client = context;
@@ -304,7 +313,7 @@ static void stream_message(void *context, struct slice message)
     if (query.disposition == ANSWER_SEND) {
         query.response_size =
             message_pad(query.out, query.response_size, query.out_size, 0, query.padding);
-        answer_counts_add(worker->counts, worker->number, &query);
+        note_answer(worker, &query);
     } else {
         struct request_origin origin = {.peer = *stream_peer(client->stream),
                                         .local = *stream_local(client->stream),
@@ -313,14 +322,14 @@ static void stream_message(void *context, struct slice message)
         if (query.disposition == ANSWER_XFR) {
             struct transfer_out *transfer = transfer_out_begin(&scope, &query, &origin);
             if (transfer != NULL) {
-                answer_counts_add(worker->counts, worker->number, &query);
+                note_answer(worker, &query);
                 take_transfer(client, transfer);
                 return;
             }
         } else {
             request_handle(&scope, &query, &origin);
         }
-        answer_counts_add(worker->counts, worker->number, &query);
+        note_answer(worker, &query);
     }
     if (query.response_size != 0 &&
         stream_send(client->stream, slice_of(worker->buffer, query.response_size)) == ERR_LIMIT) {

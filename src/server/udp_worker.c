@@ -19,6 +19,7 @@
 #endif
 #include "server/answer_counts.h"
 #include "server/proxy.h"
+#include "server/query_log.h"
 #include "server/rate_limiter.h"
 #include "server/request.h"
 #include "server/server_impl.h"
@@ -104,6 +105,9 @@ static void answer_slots(struct udp_worker *worker, struct udp_port *port, struc
         }
     }
     answer_counts_add_batch(worker->counts, worker->number, worker->queries, count);
+    if (UNLIKELY(query_log_is_on(worker->server->query_log))) {
+        query_log_add(worker->server->query_log, worker->number, worker->queries, count);
+    }
 }
 
 static void port_ready(void *context, unsigned events)

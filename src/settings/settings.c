@@ -411,6 +411,8 @@ enum result settings_new(const struct settings_input *input, struct settings **o
                         : input->default_port;
     settings->default_port = port;
     settings->interface_interval_s = clamp_u32(conf_number(conf, NULL, CONF_INTERFACE_INTERVAL));
+    const struct conf_setting *querylog = conf_find(conf, NULL, CONF_QUERYLOG);
+    settings->logs_queries = querylog != NULL ? querylog->number != 0 : conf->logging.names_queries;
     settings->ipv4 = input->ipv4;
     settings->ipv6 = input->ipv6;
     want_certificates(settings);

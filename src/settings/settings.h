@@ -125,6 +125,7 @@ struct settings {
     const struct acl *allow_proxy, *allow_proxy_on; /* NULL: no proxy; any address of ours */
     struct rate_limit *rates;                       /* owned; NULL: responses are not limited */
     uint32_t notify_rate, startup_notify_rate, serial_query_rate; /* a second, to all peers */
+    bool logs_queries;                                            /* unless an operator switched */
     uint64_t generation;                                          /* 1 for the first */
 };
 
