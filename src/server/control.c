@@ -45,13 +45,13 @@ json_t *control_text(const char *text)
 
 void control_job_start(struct control *control, const struct control_command *command,
                        const struct control_request *request, struct server_zone *zone,
-                       struct control_client *client)
+                       struct control_asker *asker)
 {
     struct control_job *job = memory_new_zeroed(1, sizeof(*job));
     job->control = control;
     job->command = command;
     job->zone = zone;
-    job->client = client;
+    job->asker = asker;
     job->asked[0] = request->serial;
     job->asked[1] = request->to_serial;
     job->asked_count = request->has_to_serial ? 2 : request->has_serial ? 1 : 0;
@@ -61,7 +61,7 @@ void control_job_start(struct control *control, const struct control_command *co
         job->next->link = &job->next;
     }
     control->jobs = job;
-    control_client_job_started(client, job);
+    asker->job = job;
     command->run(job);
 }
 
@@ -76,6 +76,11 @@ void control_job_free(struct control_job *job)
     sync_report_deinit(&job->report);
     server_zone_unref(job->zone);
     memory_free(job);
+}
+
+bool control_job_has_room(const struct control_job *job)
+{
+    return job->asker != NULL && job->asker->has_room(job->asker);
 }
 
 static void come_home(void *context)
@@ -95,22 +100,23 @@ void control_job_home(struct control_job *job, void (*step)(struct control_job *
 void control_job_part(struct control_job *job, json_t *members)
 {
     json_object_set_new(members, "done", json_false());
-    if (job->client == NULL) {
+    if (job->asker == NULL) {
         json_decref(members);
     } else {
-        control_client_send(job->client, members);
+        job->asker->send(job->asker, members);
     }
 }
 
 static void finish_job(struct control_job *job, json_t *last)
 {
-    struct control_client *client = job->client;
+    struct control_asker *asker = job->asker;
     control_job_free(job);
-    if (client == NULL) {
+    if (asker == NULL) {
         json_decref(last);
     } else {
-        control_client_send(client, last);
-        control_client_job_done(client);
+        asker->send(asker, last);
+        asker->job = NULL;
+        asker->done(asker);
     }
 }
 
@@ -328,8 +334,8 @@ void control_free(struct control *control)
     control_stop(control);
     while (control->jobs != NULL) {
         struct control_job *job = control->jobs;
-        if (job->client != NULL) {
-            control_client_job_started(job->client, NULL);
+        if (job->asker != NULL) {
+            job->asker->job = NULL;
         }
         control_job_free(job);
     }

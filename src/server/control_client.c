@@ -29,6 +29,7 @@ enum {
 };
 
 struct control_client {
+    struct control_asker asker;
     struct control *control;
     struct control_door *door;
     struct control_client *next, **link;
@@ -37,8 +38,7 @@ struct control_client {
     struct loop_watch watch;
     struct loop_timer timer;
     struct text in, out;
-    size_t sent; /* of out */
-    struct control_job *job;
+    size_t sent;          /* of out */
     struct instant since; /* of the state that the timer watches over */
     bool in_request;      /* the timer watches a request that is not complete */
     bool ended;           /* it sends no more */
@@ -72,7 +72,7 @@ static void write_out(struct control_client *client)
     }
 }
 
-void control_client_send(struct control_client *client, json_t *object)
+static void send_line(struct control_client *client, json_t *object)
 {
     char *line = json_dumps(object, JSON_COMPACT);
     json_decref(object);
@@ -92,7 +92,7 @@ void control_client_send(struct control_client *client, json_t *object)
     watch_state(client);
 }
 
-bool control_client_has_room(const struct control_client *client)
+static bool has_room(const struct control_client *client)
 {
     return client->out.size - client->sent < LOW_BYTES;
 }
@@ -102,7 +102,7 @@ static void send_failure(struct control_client *client, const char *error, const
     json_t *object = json_pack("{s:i, s:b, s:b, s:s}", "version", CONTROL_VERSION, "done", 1, "ok",
                                0, "error", error);
     json_object_set_new(object, "text", control_text(text));
-    control_client_send(client, object);
+    send_line(client, object);
 }
 
 /* ---- requests ---- */
@@ -177,7 +177,7 @@ static void start_command(struct control_client *client, const struct control_re
         }
     }
     log_command(client, command, request, zone);
-    control_job_start(client->control, command, request, zone, client);
+    control_job_start(client->control, command, request, zone, &client->asker);
 }
 
 static void take_line(struct control_client *client, struct slice line)
@@ -227,20 +227,20 @@ static bool is_over(const struct control_client *client)
 {
     bool drained = client->out.size == 0;
     return client->broken || (client->closing && drained) ||
-           (client->ended && client->job == NULL && drained);
+           (client->ended && client->asker.job == NULL && drained);
 }
 
 static void watch_time(struct control_client *client)
 {
     struct instant due = INSTANT_NEVER;
-    bool in_request = client->job == NULL && client->in.size != 0;
+    bool in_request = client->asker.job == NULL && client->in.size != 0;
     if (in_request && !client->in_request) {
         client->since = clock_now();
     }
     client->in_request = in_request;
     if (client->out.size != 0) {
         due = instant_add_ms(client->since, WRITE_MS);
-    } else if (client->job == NULL) {
+    } else if (client->asker.job == NULL) {
         due = instant_add_ms(client->since, in_request ? REQUEST_MS : IDLE_MS);
     }
     loop_timer_set(client->control->loop, &client->timer, due);
@@ -261,8 +261,8 @@ static void settle(struct control_client *client)
         return;
     }
     client->busy = true;
-    while (client->job == NULL && !client->broken && !client->closing &&
-           control_client_has_room(client) && next_line(client)) {
+    while (client->asker.job == NULL && !client->broken && !client->closing && has_room(client) &&
+           next_line(client)) {
     }
     client->busy = false;
     if (is_over(client)) {
@@ -299,9 +299,9 @@ static void client_ready(void *context, unsigned events)
     if ((events & LOOP_WRITE) != 0) {
         write_out(client);
     }
-    if (client->job != NULL && !client->broken && control_client_has_room(client)) {
+    if (client->asker.job != NULL && !client->broken && has_room(client)) {
         client->busy = true; /* it may end in there; the connection must not, yet */
-        control_job_want_more(client->job);
+        control_job_want_more(client->asker.job);
         client->busy = false;
     }
     settle(client);
@@ -320,14 +320,26 @@ static void client_late(void *context)
     settle(client);
 }
 
-void control_client_job_started(struct control_client *client, struct control_job *job)
+/* ---- as jobs see it ---- */
+
+static struct control_client *client_of(struct control_asker *asker)
 {
-    client->job = job;
+    return (struct control_client *)((char *)asker - offsetof(struct control_client, asker));
 }
 
-void control_client_job_done(struct control_client *client)
+static void asker_send(struct control_asker *asker, json_t *object)
 {
-    client->job = NULL;
+    send_line(client_of(asker), object);
+}
+
+static bool asker_has_room(struct control_asker *asker)
+{
+    return has_room(client_of(asker));
+}
+
+static void asker_done(struct control_asker *asker)
+{
+    struct control_client *client = client_of(asker);
     client->since = clock_now();
     settle(client);
 }
@@ -352,6 +364,8 @@ void control_client_new(struct control_door *door, int fd)
     struct control *control = door->control;
     struct control_client *client = memory_new_zeroed(1, sizeof(*client));
     client->control = control;
+    client->asker =
+        (struct control_asker){.send = asker_send, .has_room = asker_has_room, .done = asker_done};
     client->door = door;
     client->fd = fd;
     client->since = clock_now();
@@ -381,9 +395,9 @@ void control_client_new(struct control_door *door, int fd)
 
 void control_client_free(struct control_client *client)
 {
-    if (client->job != NULL) {
-        client->job->client = NULL;
-        control_job_want_more(client->job);
+    if (client->asker.job != NULL) {
+        client->asker.job->asker = NULL;
+        control_job_want_more(client->asker.job);
     }
     loop_watch_remove(client->control->loop, &client->watch);
     loop_timer_stop(client->control->loop, &client->timer);

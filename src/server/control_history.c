@@ -121,7 +121,7 @@ static void posted_more(struct control_job *job)
 /* After a batch: the next one behind what others ask for meanwhile. */
 static void tell_on(struct control_job *job)
 {
-    if (control_client_has_room(job->client)) {
+    if (control_job_has_room(job)) {
         job->past->posted = true;
         control_job_home(job, posted_more);
     }
@@ -152,7 +152,7 @@ static void more_entries(struct control_job *job)
     if (past->posted) {
         return;
     }
-    if (job->client == NULL || past->at == past->entry_count) {
+    if (job->asker == NULL || past->at == past->entry_count) {
         json_t *answer = zone_answer(job);
         put_number(answer, "versions", past->entry_count);
         put_number(answer, "not_listed",
@@ -203,7 +203,7 @@ static void more_lines(struct control_job *job)
         return;
     }
     size_t count = delta_count(past->delta);
-    if (job->client == NULL || past->at == count) {
+    if (job->asker == NULL || past->at == count) {
         json_t *answer = zone_answer(job);
         put_number(answer, "from", past->from.value);
         put_number(answer, "to", past->to.value);

@@ -20,6 +20,17 @@
 struct control_client;
 struct control_job;
 
+/* Who asked and waits for the answer: a connection of one kind or another. */
+struct control_asker {
+    struct control_job *job; /* that runs for it; or NULL */
+    /* One line of the answer; takes `object`. */
+    void (*send)(struct control_asker *asker, json_t *object);
+    /* Is there room for further parts? */
+    bool (*has_room)(struct control_asker *asker);
+    /* The job is done. The asker may be gone when this returns. */
+    void (*done)(struct control_asker *asker);
+};
+
 enum { CONTROL_SOCKETS_MAX = 8, CONTROL_CLIENTS_MAX = 32 };
 
 /* A socket that listens. */
@@ -76,14 +87,14 @@ void control_reload_zone(struct control_job *job);
 struct control_job {
     struct control *control;
     const struct control_command *command;
-    struct server_zone *zone;      /* a reference, or NULL */
-    struct control_client *client; /* NULL: it has gone, nobody wants the answer */
+    struct server_zone *zone;    /* a reference, or NULL */
+    struct control_asker *asker; /* NULL: it has gone, nobody wants the answer */
     struct control_job *next, **link;
     struct serial asked[2]; /* serials that the request names */
     unsigned asked_count;
 
     /* Of the command that runs. */
-    void (*more)(struct control_job *job); /* called when the client has taken what waits */
+    void (*more)(struct control_job *job); /* called when the asker has taken what waits */
     void (*step)(struct control_job *job); /* where control_job_home leads */
     struct control_walk *walk;
     struct control_past *past;
@@ -93,10 +104,12 @@ struct control_job {
     bool had_serial;
 };
 
-/* Runs the request for the client; it may be done with when this returns. `zone` is taken. */
+/* Runs the request for the asker; it may be done with when this returns. `zone` is taken. */
 void control_job_start(struct control *control, const struct control_command *command,
                        const struct control_request *request, struct server_zone *zone,
-                       struct control_client *client);
+                       struct control_asker *asker);
+/* Where somebody waits for more parts of the answer. */
+bool control_job_has_room(const struct control_job *job);
 /* Any thread: `step` runs in the control thread. Where that has ended, the job waits for
  * control_free. */
 void control_job_home(struct control_job *job, void (*step)(struct control_job *job));
@@ -107,7 +120,7 @@ void control_job_done(struct control_job *job, json_t *members);
 /* error  a word for programs (docs/control.md) */
 void control_job_fail(struct control_job *job, const char *error, const char *format, ...)
     PRINTF_LIKE(3, 4);
-/* The client has room again, or has gone (then the job ends soon). */
+/* The asker has room again, or has gone (then the job ends soon). */
 void control_job_want_more(struct control_job *job);
 void control_job_free(struct control_job *job);
 
@@ -138,12 +151,5 @@ json_t *control_text(const char *text);
 /* Takes the descriptor. */
 void control_client_new(struct control_door *door, int fd);
 void control_client_free(struct control_client *client);
-/* Queues one line; takes `object`. */
-void control_client_send(struct control_client *client, json_t *object);
-/* The client waits for this job; NULL: for none. */
-void control_client_job_started(struct control_client *client, struct control_job *job);
-/* Its job is done: the next request. The client may be gone when this returns. */
-void control_client_job_done(struct control_client *client);
-bool control_client_has_room(const struct control_client *client);
 
 #endif

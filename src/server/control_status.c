@@ -427,10 +427,10 @@ static void batch_filled(void *context)
 static void want_batch(struct control_job *job)
 {
     struct control_walk *walk = job->walk;
-    if (walk->waiting || (job->client != NULL && !control_client_has_room(job->client))) {
+    if (walk->waiting || (job->asker != NULL && !control_job_has_room(job))) {
         return;
     }
-    if (job->client == NULL || walk->at == walk->count) {
+    if (job->asker == NULL || walk->at == walk->count) {
         control_job_done(job, json_pack("{s:I, s:I}", "now_s", (json_int_t)clock_wall_s(), "zones",
                                         (json_int_t)walk->count));
         return;
