@@ -4,7 +4,7 @@
 
 usage: bench.py [--build DIR] [--size N] [--zones N] [--rounds N] [--servers LIST] [NAME...]
 
-Names: load, axfr_out, axfr_in, axfr_tsig, floods, answer, signed, tcp, while_loading, many, many_transfer,
+Names: load, axfr_out, axfr_in, axfr_tsig, floods, answer, instructions, signed, tcp, while_loading, many, many_transfer,
 update, update_rate, ixfr_in, ixfr_out, restart, tls, xdp (default: all). Figures are medians with the least and
 the largest beside them; `ratio` compares medians with the best peer's (above 1: ours is better).
 Results go to bench/results/ as JSON with machine, commit and versions.
@@ -31,6 +31,7 @@ from changes import Changes  # noqa: E402
 from crossing import Crossing  # noqa: E402
 from hardships import Hardships  # noqa: E402
 from harness import PEERS, Test, Zone  # noqa: E402
+from instructions import Instructions  # noqa: E402
 from processes import cpu_seconds, memory_bytes, peak_bytes  # noqa: E402
 from transports import Transports  # noqa: E402
 
@@ -63,7 +64,7 @@ class Figures:
                 print(line)
 
 
-class Suite(Answers, Changes, Crossing, Hardships, Transports):
+class Suite(Answers, Changes, Crossing, Hardships, Instructions, Transports):
     cpu_seconds = staticmethod(cpu_seconds)
 
     def __init__(self, options):
@@ -108,6 +109,20 @@ class Suite(Answers, Changes, Crossing, Hardships, Transports):
             os.link(path, target)
         except OSError:
             shutil.copy(path, target)
+        return server
+
+    def many_folder(self, n):
+        """Zone files of `n` small zones."""
+        folder = self.data / f"many-{n}"
+        if not folder.exists():
+            folder.mkdir()
+            subprocess.run([self.build / "bench" / "gen_zone", "many", str(n), folder], check=True)
+        return folder
+
+    def many_server(self, test, kind, folder, n):
+        server = self.server(test, kind)
+        server.zones = [Zone(f"z{i}.test") for i in range(n)]
+        server.zone_path = lambda name: folder / f"{name}.zone"
         return server
 
     def until_serial(self, test, server, zone, serial, seconds=300):
@@ -217,16 +232,10 @@ class Suite(Answers, Changes, Crossing, Hardships, Transports):
     def many(self):
         """Many small zones: loading, memory, answering."""
         n = self.options.zones
-        folder = self.data / f"many-{n}"
-        if not folder.exists():
-            folder.mkdir()
-            subprocess.run([self.build / "bench" / "gen_zone", "many", str(n), folder], check=True)
-        questions = self.questions("many", n)
+        folder, questions = self.many_folder(n), self.questions("many", n)
 
         def body(test, kind):
-            server = self.server(test, kind)
-            server.zones = [Zone(f"z{i}.test") for i in range(n)]
-            server.zone_path = lambda name: folder / f"{name}.zone"
+            server = self.many_server(test, kind, folder, n)
             begin = time.monotonic()
             server.start(wait=False)
             for zone in (f"z{n - 1}.test", f"z{n // 2}.test", "z0.test"):
@@ -247,10 +256,7 @@ class Suite(Answers, Changes, Crossing, Hardships, Transports):
     def many_transfer(self):
         """Many small zones from one primary (ours) to an empty secondary; the secondary restarts."""
         n = self.options.zones
-        folder = self.data / f"many-{n}"
-        if not folder.exists():
-            folder.mkdir()
-            subprocess.run([self.build / "bench" / "gen_zone", "many", str(n), folder], check=True)
+        folder = self.many_folder(n)
 
         def start(test, server, label, kind):
             server.configure()
@@ -303,7 +309,7 @@ def main():
     options.servers = [s for s in options.servers.split(",") if s == "lockstep" or os.path.exists(BINARIES.get(s, ""))]
     suite = Suite(options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    for name in options.names or ["load", "axfr_out", "axfr_in", "axfr_tsig", "floods", "answer", "signed", "tcp", "while_loading", "many", "many_transfer", "update", "update_rate",
+    for name in options.names or ["load", "axfr_out", "axfr_in", "axfr_tsig", "floods", "answer", "instructions", "signed", "tcp", "while_loading", "many", "many_transfer", "update", "update_rate",
                                   "ixfr_in", "ixfr_out", "restart", "tls", "xdp"]:
         print(f"== {name}: {getattr(Suite, name).__doc__}", flush=True)
         getattr(suite, name)()
