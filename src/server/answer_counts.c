@@ -10,7 +10,7 @@
 #include "server/answer_counts.h"
 
 #include "base/memory.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/zones.h"
 
 enum { SIZE_FIRST_BITS = 5 };

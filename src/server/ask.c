@@ -15,7 +15,7 @@
 #include "base/memory.h"
 #include "net/stream.h"
 #include "net/udp.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/transfer_in.h"
 #include "wire/record.h"
 

@@ -19,7 +19,7 @@
 
 #include "base/memory.h"
 #include "server/control_impl.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/zones.h"
 
 enum { ACCEPT_BATCH = 16, PAUSE_MS = 200 };

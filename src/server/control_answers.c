@@ -7,7 +7,7 @@
 
 #include "server/answer_counts.h"
 #include "server/control_impl.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/zones.h"
 #include "wire/message.h"
 #include "wire/rrtype.h"

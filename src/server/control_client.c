@@ -17,7 +17,7 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "server/control_impl.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/zones.h"
 
 enum {

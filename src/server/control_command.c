@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "server/control_impl.h"
-#include "server/server_impl.h"
+#include "server/server.h"
 #include "server/zone_load.h"
 #include "server/zones.h"
 

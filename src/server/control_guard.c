@@ -8,8 +8,8 @@
  */
 #include "base/memory.h"
 #include "server/control_impl.h"
-#include "server/loader.h"
-#include "server/server_impl.h"
+#include "hub/loader.h"
+#include "hub/server.h"
 #include "server/zone_guard.h"
 #include "server/zones.h"
 

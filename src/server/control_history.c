@@ -16,8 +16,8 @@
 #include "base/memory.h"
 #include "edit/serial.h"
 #include "server/control_impl.h"
-#include "server/loader.h"
-#include "server/server_impl.h"
+#include "hub/loader.h"
+#include "hub/server.h"
 #include "server/zones.h"
 #include "zone/master.h"
 

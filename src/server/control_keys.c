@@ -7,8 +7,8 @@
 
 #include "base/memory.h"
 #include "server/control_impl.h"
-#include "server/key_usage.h"
-#include "server/server_impl.h"
+#include "accounts/key_usage.h"
+#include "hub/server.h"
 
 struct listing {
     struct key_use *uses;

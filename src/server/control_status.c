@@ -14,7 +14,7 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "server/control_impl.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/zone_guard.h"
 #include "server/zones.h"
 #include "store/store.h"

@@ -29,7 +29,7 @@
 #include "base/memory.h"
 #include "net/loop.h"
 #include "server/included_files.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/watch_table.h"
 #include "server/zone_load.h"
 #include "server/zones.h"

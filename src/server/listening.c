@@ -20,7 +20,7 @@
 #include "server/answer_counts.h"
 #include "process/privileges.h"
 #include "server/query_log.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/stream_worker.h"
 #include "server/udp_worker.h"
 #include "server/xdp_listening.h"

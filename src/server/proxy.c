@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-#include "server/server_impl.h"
+#include "hub/server.h"
 
 const char proxy_not_listed[] = "it is not in allow-proxy, or asks where allow-proxy-on has no "
                                 "address";

@@ -27,7 +27,7 @@
 #include <time.h>
 
 #include "base/memory.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "wire/message.h"
 #include "wire/name.h"
 #include "wire/rrtype.h"

@@ -14,8 +14,8 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "settings/prefix_count.h"
-#include "server/server_impl.h"
+#include "accounts/prefix_count.h"
+#include "hub/server.h"
 
 static void tell(const struct request_scope *scope, const struct answer_query *query,
                  enum rate_kind kind)

@@ -13,8 +13,8 @@
 
 #include "base/clock.h"
 #include "settings/access.h"
-#include "server/replay.h"
-#include "server/server_impl.h"
+#include "accounts/replay.h"
+#include "hub/server.h"
 #include "server/signature.h"
 #include "server/sync.h"
 #include "server/update.h"

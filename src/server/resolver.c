@@ -6,7 +6,7 @@
 #include <pthread.h>
 
 #include "base/memory.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 
 enum { MAX_WAITING = 10000 };
 

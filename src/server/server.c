@@ -15,7 +15,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -28,15 +27,14 @@
 #include "process/background.h"
 #include "server/control.h"
 #include "server/file_watch.h"
-#include "server/key_usage.h"
+#include "accounts/key_usage.h"
 #include "server/listening.h"
-#include "server/loader.h"
-#include "server/replay.h"
-#include "settings/prefix_count.h"
+#include "hub/loader.h"
+#include "accounts/replay.h"
+#include "accounts/prefix_count.h"
 #include "process/privileges.h"
 #include "server/query_log.h"
 #include "server/request.h"
-#include "server/server_impl.h"
 #include "process/service.h"
 #include "settings/session_key.h"
 #include "server/start_lint.h"
@@ -62,49 +60,6 @@ struct process {
     char *pid_path;    /* NULL: not written */
     char *config_path; /* absolute: a reload runs in another directory */
 };
-
-void server_thread_begin(const char *name)
-{
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, NULL);
-    (void)prctl(PR_SET_NAME, name);
-    privileges_limit_worker();
-}
-
-static void hook_quiescent(void *context)
-{
-    (void)context;
-    rcu_quiescent();
-}
-
-static void hook_offline(void *context)
-{
-    (void)context;
-    rcu_offline();
-}
-
-static void hook_online(void *context)
-{
-    (void)context;
-    rcu_online();
-}
-
-void server_set_rcu_hooks(struct loop *loop)
-{
-    static const struct loop_hooks hooks = {
-        .turn_done = hook_quiescent, .before_wait = hook_offline, .after_wait = hook_online};
-    loop_set_hooks(loop, &hooks);
-}
-
-struct settings *server_settings(struct server *server)
-{
-    rcu_read_begin();
-    struct settings *settings =
-        settings_ref(atomic_load_explicit(&server->settings, memory_order_acquire));
-    rcu_read_end();
-    return settings;
-}
 
 /* ---- configuration ---- */
 

@@ -3,23 +3,25 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-struct server_options {
-    const char *config_path;
-    const char *user;     /* -u: run as; NULL: stay who we are */
-    uint16_t port;        /* -p: instead of 53 where the configuration names none; 0: not given */
-    unsigned threads;     /* -n: answer workers; 0: one a core */
-    bool ipv4_only;       /* -4 */
-    bool ipv6_only;       /* -6 */
-    bool foreground;      /* -f, -g: do not detach */
-    bool log_to_stderr;   /* -g: everything to standard error, whatever `logging` says */
-    unsigned debug_level; /* -d */
-};
+#include "hub/server.h"
 
 /* Runs until SIGTERM or SIGINT. The exit status of the process: 0 after a clean end, 1 where it
  * could not start (the reason has been logged or written to standard error). */
 int server_run(const struct server_options *options);
+
+/*
+ * Main thread: reads configuration and changed zone files again; `why` is the log's phrase. OK: the
+ * configuration is taken, and `loaded` is called in the main thread when all zones have been looked
+ * at, server_log_reloaded says so. Otherwise nothing changed, and the log has the reason.
+ */
+MUST_CHECK enum result server_reload(struct server *server, const char *why,
+                                     void (*loaded)(void *context), void *context,
+                                     struct error *err);
+void server_log_reloaded(struct server *server);
+/* Any thread: questions are logged or not, until the configuration says otherwise anew. The log
+ * tells. */
+void server_switch_query_log(struct server *server, bool on, const char *asked_by);
+/* Any thread: the server ends in order. */
+void server_stop(struct server *server);
 
 #endif

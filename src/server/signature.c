@@ -9,8 +9,8 @@
 
 #include <stdio.h>
 
-#include "server/key_usage.h"
-#include "server/server_impl.h"
+#include "accounts/key_usage.h"
+#include "hub/server.h"
 #include "server/update_forward.h"
 #include "xfr/xfr_request.h"
 

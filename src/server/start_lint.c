@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "settings/zone_lint.h"
 #include "server/zones.h"
 

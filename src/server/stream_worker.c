@@ -23,11 +23,11 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/stream.h"
-#include "settings/prefix_count.h"
+#include "accounts/prefix_count.h"
 #include "server/proxy.h"
 #include "server/query_log.h"
 #include "server/request.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/transfer_out.h"
 #include "wire/message.h"
 

@@ -20,7 +20,7 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "server/resolver.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/sync_impl.h"
 #include "server/sync_proof.h"
 #include "server/zone_copy.h"

@@ -4,8 +4,8 @@
 #define SERVER_SYNC_IMPL_H
 
 #include "server/ask.h"
-#include "server/notify_pace.h"
-#include "server/send_rate.h"
+#include "accounts/notify_pace.h"
+#include "accounts/send_rate.h"
 #include "server/sync.h"
 #include "server/zones.h"
 #include "xfr/notify_out.h"

@@ -14,9 +14,9 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "settings/access.h"
-#include "server/key_usage.h"
+#include "accounts/key_usage.h"
 #include "server/resolver.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/sync_impl.h"
 
 enum {

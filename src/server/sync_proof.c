@@ -25,7 +25,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/zones.h"
 
 enum { FIRST_LOOK_MS = 10, LAST_LOOK_MS = 2000 };

@@ -8,8 +8,8 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
-#include "server/key_usage.h"
-#include "server/server_impl.h"
+#include "accounts/key_usage.h"
+#include "hub/server.h"
 #include "server/sync_impl.h"
 #include "server/sync_proof.h"
 #include "server/transfer_in.h"

@@ -11,7 +11,7 @@
  */
 #include "base/hash.h"
 #include "base/memory.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/transfer_in.h"
 #include "server/transfer_in_impl.h"
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "base/memory.h"
-#include "server/key_usage.h"
-#include "server/server_impl.h"
+#include "accounts/key_usage.h"
+#include "hub/server.h"
 #include "server/sync.h"
 #include "server/transfer_in_impl.h"
 #include "server/zones.h"

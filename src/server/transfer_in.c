@@ -29,7 +29,7 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "net/stream.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/sync.h"
 #include "server/transfer_in_impl.h"
 #include "server/zones.h"

@@ -14,8 +14,8 @@
 
 #include "base/memory.h"
 #include "settings/access.h"
-#include "settings/prefix_count.h"
-#include "server/server_impl.h"
+#include "accounts/prefix_count.h"
+#include "hub/server.h"
 #include "server/signature.h"
 #include "server/sync.h"
 #include "server/zones.h"

@@ -22,7 +22,7 @@
 #include "server/query_log.h"
 #include "server/rate_limiter.h"
 #include "server/request.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 
 enum { BATCHES_PER_TURN = 8, DATAGRAM_SIZE = 4096, ANSWER_SIZE = 4096 + 512 };
 

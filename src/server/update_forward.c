@@ -25,7 +25,7 @@
 #include "base/memory.h"
 #include "net/stream.h"
 #include "net/udp.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/stream_worker.h"
 #include "server/update.h"
 #include "server/zones.h"

@@ -21,7 +21,7 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "net/loop.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/zone_file.h"
 #include "server/zone_load.h"
 #include "server/zone_merge.h"

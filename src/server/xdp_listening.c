@@ -16,7 +16,7 @@
 
 #include "base/memory.h"
 #include "net/interfaces.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/udp_worker.h"
 #if LOCKSTEP_XDP
 #include "net/xdp.h"

@@ -26,8 +26,8 @@
 
 #include "base/clock.h"
 #include "base/rcu.h"
-#include "server/loader.h"
-#include "server/server_impl.h"
+#include "hub/loader.h"
+#include "hub/server.h"
 #include "server/zones.h"
 #include "zone/master.h"
 

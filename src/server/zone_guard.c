@@ -33,8 +33,8 @@
 
 #include "base/memory.h"
 #include "server/checker.h"
-#include "server/loader.h"
-#include "server/server_impl.h"
+#include "hub/loader.h"
+#include "hub/server.h"
 #include "server/sync.h"
 #include "zone/zonemd.h"
 

@@ -13,7 +13,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/sync.h"
 #include "server/write_back.h"
 #include "server/zone_copy.h"

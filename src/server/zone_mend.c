@@ -19,7 +19,7 @@
 
 #include "base/memory.h"
 #include "edit/serial.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/zones.h"
 #include "zone/delta.h"
 

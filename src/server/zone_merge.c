@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "edit/merge.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 #include "server/zones.h"
 #include "wire/rrtype.h"
 

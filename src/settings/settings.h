@@ -18,7 +18,7 @@
 #include "settings/limits.h"
 #include "logging/logging.h"
 #include "settings/own_addresses.h"
-#include "settings/rate_limit.h"
+#include "accounts/rate_limit.h"
 #include "settings/tls_table.h"
 #include "xfr/axfr_in.h"
 #include "xfr/refresh.h"

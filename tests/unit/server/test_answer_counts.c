@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "server/server_impl.h"
+#include "hub/server.h"
 
 static struct answer_query query_of(uint16_t qtype, uint16_t rcode, size_t response_size)
 {

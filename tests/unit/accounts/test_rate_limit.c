@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Response rate limiting: what is counted together, when it is limited, when it is free again. */
-#include "settings/rate_limit.h"
+#include "accounts/rate_limit.h"
 
 #include <pthread.h>
 

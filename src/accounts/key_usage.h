@@ -3,8 +3,8 @@
  * Who has used which TSIG key, for what, since when: what a rollover needs to know before the old
  * key is taken away. Since the start of the server. Any thread, no locks.
  */
-#ifndef SERVER_KEY_USAGE_H
-#define SERVER_KEY_USAGE_H
+#ifndef ACCOUNTS_KEY_USAGE_H
+#define ACCOUNTS_KEY_USAGE_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

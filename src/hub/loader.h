@@ -3,8 +3,8 @@
  * A few threads for work that takes long and may wait for the disk: zone files, copies, restores.
  * Jobs run in the order they came, several at a time, at a lower priority than answering.
  */
-#ifndef SERVER_LOADER_H
-#define SERVER_LOADER_H
+#ifndef HUB_LOADER_H
+#define HUB_LOADER_H
 
 #include "base/error.h"
 

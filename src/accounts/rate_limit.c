@@ -20,13 +20,13 @@
  * would each have an account of their own), a referral by the delegation, an error by nothing but
  * the network. all-per-second counts everything of a network, and never slips.
  */
-#include "settings/rate_limit.h"
+#include "accounts/rate_limit.h"
 
 #include <stdatomic.h>
 
 #include "base/hash.h"
 #include "base/memory.h"
-#include "settings/prefix_count.h"
+#include "accounts/prefix_count.h"
 
 enum {
     LINE = 8,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* So many a second and no more: a bucket of turns that fills by the clock. A value; one thread. */
-#ifndef SERVER_SEND_RATE_H
-#define SERVER_SEND_RATE_H
+#ifndef ACCOUNTS_SEND_RATE_H
+#define ACCOUNTS_SEND_RATE_H
 
 #include <stdint.h>
 

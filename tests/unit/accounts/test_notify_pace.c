@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "server/notify_pace.h"
+#include "accounts/notify_pace.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,7 +5,7 @@
  *
  * Invariants: held <= slots, except just after slots fell; nobody is in line while a slot is free.
  */
-#include "server/notify_pace.h"
+#include "accounts/notify_pace.h"
 
 #include "base/hash.h"
 #include "base/memory.h"

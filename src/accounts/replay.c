@@ -9,7 +9,7 @@
  * It does not outlive the process: for the length of a fudge after a restart an UPDATE from before it
  * can be sent once more by who recorded it. TLS, or a prerequisite on the SOA, keeps that out.
  */
-#include "server/replay.h"
+#include "accounts/replay.h"
 
 #include <pthread.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  * notes a signed query never waits. It has as many places as there is room, looked for from the
  * hash on; keys are configured and peers hold them, so nobody can fill it who has no key.
  */
-#include "server/key_usage.h"
+#include "accounts/key_usage.h"
 
 #include <string.h>
 

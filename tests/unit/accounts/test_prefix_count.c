@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Counting by network: limits, release, and that nothing is left behind. */
-#include "settings/prefix_count.h"
+#include "accounts/prefix_count.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
  * or ends, never on the way of a question. It doubles as networks come and keeps its size after.
  * The hash is keyed, so that nobody can choose addresses that share a chain.
  */
-#include "settings/prefix_count.h"
+#include "accounts/prefix_count.h"
 
 #include <pthread.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "server/replay.h"
+#include "accounts/replay.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

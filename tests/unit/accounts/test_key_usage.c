@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "server/key_usage.h"
+#include "accounts/key_usage.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,8 +4,8 @@
  * source address is anybody's to write. A table of fixed size that all answer workers share without
  * locks; nothing is allocated for a packet.
  */
-#ifndef SETTINGS_RATE_LIMIT_H
-#define SETTINGS_RATE_LIMIT_H
+#ifndef ACCOUNTS_RATE_LIMIT_H
+#define ACCOUNTS_RATE_LIMIT_H
 
 #include "answer/answer.h"
 #include "conf/conf.h"

@@ -4,7 +4,7 @@
  * turn takes to come back; a turn is left while the moment is less than the burst ahead. No tick,
  * nothing to lose by rounding, and no state that a change of the rate makes wrong.
  */
-#include "server/send_rate.h"
+#include "accounts/send_rate.h"
 
 enum { NS_PER_SECOND = 1000000000, BURST_NS = NS_PER_SECOND / 10 };
 

@@ -4,8 +4,8 @@
  * signed message verifies as well as the message; here it is told from it by its MAC, answered, and
  * not acted upon again (RFC 8945 10.1). Any thread.
  */
-#ifndef SERVER_REPLAY_H
-#define SERVER_REPLAY_H
+#ifndef ACCOUNTS_REPLAY_H
+#define ACCOUNTS_REPLAY_H
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
  * How many of something each network has: TCP connections by address prefix, transfers by client.
  * Bounded by what is counted, since a network with none has no place in it. Any thread.
  */
-#ifndef SETTINGS_PREFIX_COUNT_H
-#define SETTINGS_PREFIX_COUNT_H
+#ifndef ACCOUNTS_PREFIX_COUNT_H
+#define ACCOUNTS_PREFIX_COUNT_H
 
 #include "base/address.h"
 

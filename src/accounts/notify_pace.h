@@ -5,8 +5,8 @@
  * more slots, one that does not gets few: a dead peer of a hundred thousand zones costs a handful
  * of packets a second, and no burst of connections. All in the sync thread.
  */
-#ifndef SERVER_NOTIFY_PACE_H
-#define SERVER_NOTIFY_PACE_H
+#ifndef ACCOUNTS_NOTIFY_PACE_H
+#define ACCOUNTS_NOTIFY_PACE_H
 
 #include <stdbool.h>
 #include <stddef.h>

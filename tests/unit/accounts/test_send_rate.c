@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "server/send_rate.h"
+#include "accounts/send_rate.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

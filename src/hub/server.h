@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the files of this room share: the server, and small things every thread needs. */
-#ifndef SERVER_SERVER_IMPL_H
-#define SERVER_SERVER_IMPL_H
+/*
+ * The server that all machines belong to, and the small things every thread needs. The pointers to
+ * machines are how those above find one another; this room follows none of them.
+ */
+#ifndef HUB_SERVER_H
+#define HUB_SERVER_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -10,7 +13,6 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "logging/logging.h"
-#include "server/server.h"
 #include "settings/settings.h"
 #include "zone/zone_set.h"
 
@@ -58,6 +60,19 @@ struct server_counters {
     _Atomic uint32_t notifies_waiting; /* for the sync thread */
 };
 
+/* As the command line has it. */
+struct server_options {
+    const char *config_path;
+    const char *user;     /* -u: run as; NULL: stay who we are */
+    uint16_t port;        /* -p: instead of 53 where the configuration names none; 0: not given */
+    unsigned threads;     /* -n: answer workers; 0: one a core */
+    bool ipv4_only;       /* -4 */
+    bool ipv6_only;       /* -6 */
+    bool foreground;      /* -f, -g: do not detach */
+    bool log_to_stderr;   /* -g: everything to standard error, whatever `logging` says */
+    unsigned debug_level; /* -d */
+};
+
 struct server {
     struct server_options options;
     struct logging *logging;
@@ -99,20 +114,5 @@ void server_thread_begin(const char *name);
 void server_set_rcu_hooks(struct loop *loop);
 /* The settings with a reference, from any thread; settings_unref. */
 struct settings *server_settings(struct server *server);
-
-/*
- * Main thread: reads configuration and changed zone files again; `why` is the log's phrase. OK: the
- * configuration is taken, and `loaded` is called in the main thread when all zones have been looked
- * at, server_log_reloaded says so. Otherwise nothing changed, and the log has the reason.
- */
-MUST_CHECK enum result server_reload(struct server *server, const char *why,
-                                     void (*loaded)(void *context), void *context,
-                                     struct error *err);
-void server_log_reloaded(struct server *server);
-/* Any thread: questions are logged or not, until the configuration says otherwise anew. The log
- * tells. */
-void server_switch_query_log(struct server *server, bool on, const char *asked_by);
-/* Any thread: the server ends in order. */
-void server_stop(struct server *server);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A queue, a lock, a few threads. Jobs talk back by loop_post or through the ledger. */
-#include "server/loader.h"
+#include "hub/loader.h"
 
 #include <pthread.h>
 #include <sys/resource.h>
@@ -9,7 +9,7 @@
 
 #include "base/memory.h"
 #include "base/rcu.h"
-#include "server/server_impl.h"
+#include "hub/server.h"
 
 enum { MAX_THREADS = 16, LOADER_NICE = 5 };
 
