@@ -343,7 +343,7 @@ static ALWAYS_INLINE void assemble(struct group *group, struct answer_query *ask
     asked->by_wildcard = group->plans[i] == PLAN_ZONE && group->items[i].result.wildcard != NULL;
     if (UNLIKELY(group->plans[i] != PLAN_ZONE) ||
         UNLIKELY(!quick_answer(group->options, group->items[i].version, &group->items[i].result,
-                               asked, limit))) {
+                               &group->memo, asked, limit))) {
         assemble_at_length(group, asked, i, limit);
     }
 }
@@ -374,7 +374,7 @@ void answer_batch(const struct answer_options *options, const struct zone_set *z
     group.options = options;
     group.zones = zones;
     group.now_s = now_s;
-    group.memo.encloser = NULL;
+    group.memo.version = NULL;
     while (count != 0) {
         size_t here = count < GROUP ? count : GROUP;
         answer_group(&group, queries, here);
@@ -389,7 +389,7 @@ void answer_cut(const struct answer_options *options, int64_t now_s, struct answ
     group.options = options;
     group.zones = NULL;
     group.now_s = now_s;
-    group.memo.encloser = NULL;
+    group.memo.version = NULL;
     group.plans[0] = PLAN_RCODE;
     group.errors[0].set = false;
     group.items[0].version = NULL;

@@ -32,19 +32,26 @@ struct extended_error {
     const char *text;
 };
 
+/* An RRset that proves something, with its signatures; owner NULL: none. */
+struct proof {
+    const struct owner *owner;
+    struct rrset rrset;
+    struct rrset signatures; /* count 0: none */
+};
+
 /*
- * What was found for the last closest encloser, kept for the questions of one batch: in a zone
- * without deep names it is the apex for nearly all that do not exist, and half of their proof is
- * the same. `encloser` is an owner of `version`; NULL: nothing is kept.
+ * What the questions of one batch share (denial_memo.c): how the version they are answered from
+ * denies, and what was found for the last closest encloser. In a zone without deep names that is
+ * the apex for nearly all that do not exist, and half of their proof is the same.
  */
 struct denial_memo {
-    const struct zone_version *version;
-    const struct owner *encloser;
-    const struct owner *nsec3_match; /* NSEC3 of the encloser */
-    const struct owner
-        *wildcard; /* NSEC or NSEC3 that covers the wildcard, or matches it; or NULL */
-    struct rrset nsec3_match_rrset;
-    struct rrset wildcard_rrset;
+    const struct zone_version *version; /* NULL: nothing is kept */
+    enum denial denial;                 /* never DENIAL_UNKNOWN or DENIAL_NONE by want of DO */
+    bool too_many_iterations;           /* of the chain that is not used */
+    struct nsec3_params nsec3;          /* DENIAL_NSEC3 */
+    const struct owner *encloser;       /* NULL: nothing is kept of any */
+    struct proof match;                 /* NSEC3 of the encloser itself */
+    struct proof wildcard; /* NSEC or NSEC3 that covers the wildcard below it, or matches it */
 };
 
 struct answering {
@@ -64,7 +71,6 @@ struct answering {
     bool dnssec;    /* DO is set: signatures and proofs go along */
     struct denial_memo *memo;
     enum denial denial;
-    struct nsec3_params nsec3; /* DENIAL_NSEC3 */
     struct extended_error error;
     const struct owner *answered; /* a positive answer to the type asked for, or NULL */
     struct rrset answered_rrset;
@@ -146,6 +152,22 @@ void deny_name(struct answering *a, const uint8_t *name, const struct owner *enc
 void deny_type(struct answering *a, const uint8_t *name);
 void deny_wildcard_type(struct answering *a, const uint8_t *name, const struct owner *encloser);
 void deny_closer_match(struct answering *a, const uint8_t *name, const struct owner *encloser);
+/* denial_memo.c: the memo knows `version`. */
+void denial_memo_version(struct denial_memo *memo, const struct zone_version *version);
+/* denial_memo.c: the memo of a version with proofs knows `encloser`. False: it has no NSEC3 of its
+ * own. */
+MUST_CHECK bool denial_memo_encloser(struct denial_memo *memo, const struct owner *encloser);
+/* denial_memo.c: takes the RRset of `type` of an owner, where it has one. */
+bool proof_take(struct proof *out, const struct owner *owner, uint16_t type);
+
+/* What was found for a hash in the chain of `params`. */
+struct nsec3_found {
+    struct proof proof;
+    bool matches; /* else covers */
+};
+/* nsec3_chain.c: for `name`, in or below the zone. Costs a hash and a search. */
+void nsec3_find(const struct zone_version *version, const struct nsec3_params *params,
+                const uint8_t *name, struct nsec3_found *out);
 /* denial_nsec3.c: the same four with hashes; a->denial is DENIAL_NSEC3. */
 void nsec3_deny_name(struct answering *a, const uint8_t *name, const struct owner *encloser);
 void nsec3_deny_type(struct answering *a, const uint8_t *name);
@@ -163,11 +185,12 @@ void chaos_answer(struct answering *a);
 
 /*
  * quick.c: the answer to what is asked nearly always, as the other files would write it, octet for
- * octet; `lookup` is what the question met. False: not by this way, and nothing of `asked` but the
+ * octet; `lookup` is what the question met, `memo` that of its batch. False: not by this way, and nothing of `asked` but the
  * octets at `out` was touched.
  */
 bool quick_answer(const struct answer_options *options, const struct zone_version *version,
-                  const struct zone_lookup *lookup, struct answer_query *asked, size_t limit);
+                  const struct zone_lookup *lookup, struct denial_memo *memo,
+                  struct answer_query *asked, size_t limit);
 
 /* The largest UDP response, also what OPT offers. */
 static ALWAYS_INLINE uint16_t edns_udp_size(const struct answer_options *options)

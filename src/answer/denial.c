@@ -18,42 +18,19 @@
  */
 #include "answer/answer_impl.h"
 
-static bool choose_nsec3(struct answering *a, const struct rrset *params)
-{
-    size_t offset = 0;
-    struct slice rdata;
-    bool too_many = false;
-    while (rrset_next_rdata(params, &offset, &rdata)) {
-        struct nsec3_params read = nsec3_params_read(rdata);
-        if (read.algorithm != NSEC3_ALGORITHM_SHA1 || read.flags != 0) {
-            continue;
-        }
-        if (read.iterations <= NSEC3_MAX_ITERATIONS) {
-            a->nsec3 = read;
-            return true;
-        }
-        too_many = true;
-    }
-    if (too_many) {
-        answering_explain(a, EDE_NSEC3_ITERATIONS, "NSEC3 iterations above 150: no proof given");
-    }
-    return false;
-}
-
 void denial_choose(struct answering *a)
 {
-    struct rrset params;
     if (a->denial != DENIAL_UNKNOWN) {
         return;
     }
     if (!a->dnssec) {
         a->denial = DENIAL_NONE;
-    } else if (!owner_find_rrset(a->apex, TYPE_NSEC3PARAM, &params)) {
-        a->denial = DENIAL_NSEC;
-    } else if (choose_nsec3(a, &params)) {
-        a->denial = DENIAL_NSEC3;
-    } else {
-        a->denial = (a->apex->flags & OWNER_NSEC) != 0 ? DENIAL_NSEC : DENIAL_NONE;
+        return;
+    }
+    denial_memo_version(a->memo, a->version);
+    a->denial = a->memo->denial;
+    if (a->memo->too_many_iterations) {
+        answering_explain(a, EDE_NSEC3_ITERATIONS, "NSEC3 iterations above 150: no proof given");
     }
 }
 
@@ -99,30 +76,17 @@ void write_proof(struct answering *a, const struct owner *owner, const struct rr
 
 static void write_nsec_for(struct answering *a, const uint8_t *name)
 {
-    struct rrset nsec;
-    const struct owner *owner = zone_version_nsec_before(a->version, name);
-    if (owner != NULL && owner_find_rrset(owner, TYPE_NSEC, &nsec)) {
-        write_proof(a, owner, &nsec);
+    struct proof nsec;
+    if (proof_take(&nsec, zone_version_nsec_before(a->version, name), TYPE_NSEC)) {
+        write_proof(a, nsec.owner, &nsec.rrset);
     }
 }
 
 static void write_nsec_for_wildcard(struct answering *a, const struct owner *encloser)
 {
-    struct denial_memo *memo = a->memo;
-    if (memo->encloser != encloser || memo->version != a->version) {
-        struct name wildcard;
-        wildcard_of(owner_name(encloser), &wildcard);
-        memo->version = a->version;
-        memo->encloser = encloser;
-        memo->wildcard =
-            wildcard.size == 0 ? NULL : zone_version_nsec_before(a->version, wildcard.wire);
-        if (memo->wildcard != NULL &&
-            !owner_find_rrset(memo->wildcard, TYPE_NSEC, &memo->wildcard_rrset)) {
-            memo->wildcard = NULL;
-        }
-    }
-    if (memo->wildcard != NULL) {
-        write_proof(a, memo->wildcard, &memo->wildcard_rrset);
+    const struct proof *nsec = &a->memo->wildcard;
+    if (denial_memo_encloser(a->memo, encloser) && nsec->owner != NULL) {
+        write_proof(a, nsec->owner, &nsec->rrset);
     }
 }
 

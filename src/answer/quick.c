@@ -3,7 +3,7 @@
  * The short way for what is asked nearly always: an RRset of the name, one CNAME and what it leads
  * to, a referral, a plain "no". It writes the very octets that zone_answer() writes for the same
  * question (the model tests compare the two), and knows nothing else: no truncation, no chains, no
- * DNAME, no ANY, no denial proofs, no options. Where it meets one of those, or is not sure that
+ * DNAME, no ANY, no options. Where it meets one of those, or is not sure that
  * everything fits, it gives up, and the long way begins from the start. So it needs no way back,
  * and room is checked once an RRset, for the size without compression.
  *
@@ -129,9 +129,9 @@ static ALWAYS_INLINE bool is_plain(const struct rrtype *type)
     return type->fields[0] != FIELD_NAME_COMPRESS && type->fields[1] != FIELD_NAME_COMPRESS;
 }
 
-/* The type asked for, of `owner`, under the name at `as`. */
-static ALWAYS_INLINE bool put_answer(struct quick *q, uint16_t as, const struct owner *owner,
-                                     const struct rrset *rrset)
+/* The type asked for, of the owner at `as`. */
+static ALWAYS_INLINE bool put_answer(struct quick *q, uint16_t as, const struct rrset *rrset,
+                                     const struct rrset *signatures)
 {
     const struct rrtype *type = rrtype_get(rrset->type);
     uint16_t places[NAMES_MAX];
@@ -140,11 +140,11 @@ static ALWAYS_INLINE bool put_answer(struct quick *q, uint16_t as, const struct 
     }
     if (LIKELY(is_plain(type))) {
         return put_plain(q, SECTION_ANSWER, as, rrset, rrset->ttl) &&
-               put_signatures(q, SECTION_ANSWER, as, owner, rrset);
+               put_signatures(q, SECTION_ANSWER, as, rrset->ttl, signatures);
     }
     return type->fields[1] == FIELD_END &&
            put_names(q, SECTION_ANSWER, as, rrset, rrset->ttl, places) &&
-           put_signatures(q, SECTION_ANSWER, as, owner, rrset);
+           put_signatures(q, SECTION_ANSWER, as, rrset->ttl, signatures);
 }
 
 static ALWAYS_INLINE bool is_equal(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
@@ -171,12 +171,14 @@ static ALWAYS_INLINE bool put_below(struct quick *q, const struct owner *owner, 
     return true;
 }
 
-/* The SOA of a negative answer. Its names are compared as those of put_names() are. */
-static bool put_negative(struct quick *q, const struct owner *apex)
+/* The SOA of a negative answer, with its names known where a proof follows. They are compared as
+ * those of put_names() are. */
+static ALWAYS_INLINE bool put_soa(struct quick *q, const struct owner *apex, bool is_proof_next)
 {
     struct response *r = &q->response;
     struct rrset soa;
-    if (!is_unsigned(q) || apex->name_size == 1 || !owner_find_rrset(apex, TYPE_SOA, &soa) ||
+    struct rrset signatures;
+    if (apex->name_size == 1 || !find_signed(q, apex, TYPE_SOA, &soa, &signatures) ||
         soa.count != 1 || !has_room(q, &soa)) {
         return false;
     }
@@ -194,16 +196,34 @@ static bool put_negative(struct quick *q, const struct owner *apex)
         know_question(q);
         response_put_name(r, rdata, mname_size);
         response_put_name(r, rname, rname_size);
-    } else if (!put_below(q, apex, owner, rname, rname_size)) {
-        know_question(q);
-        response_know_name(r, rdata, mname_size, 1u + rdata[0], (size_t)(length + 2 - r->data));
-        response_put_name(r, rname, rname_size);
+    } else {
+        size_t rname_place = r->size;
+        bool is_below = put_below(q, apex, owner, rname, rname_size);
+        if (!is_below || is_proof_next) {
+            know_question(q);
+            response_know_name(r, rdata, mname_size, 1u + rdata[0], (size_t)(length + 2 - r->data));
+        }
+        if (!is_below) {
+            response_put_name(r, rname, rname_size);
+        } else if (is_proof_next) {
+            response_know_name(r, rname, rname_size, 1u + rname[0], rname_place);
+        }
     }
     memcpy(r->data + r->size, minimum + 4 - SOA_NUMBERS_SIZE, SOA_NUMBERS_SIZE);
     r->size += SOA_NUMBERS_SIZE;
     put_u16(length, (uint16_t)(r->data + r->size - length - 2));
     count_records(q, SECTION_AUTHORITY, 1);
-    return !q->dnssec || !owner_find_rrsig(apex, TYPE_SOA, &soa);
+    return put_signatures(q, SECTION_AUTHORITY, owner, ttl, &signatures);
+}
+
+/* "No", and where there is a proof that: of `what` about `name`. */
+static bool put_negative(struct quick *q, const struct owner *apex, enum denied what,
+                         const struct denied_name *name)
+{
+    if (is_unsigned(q)) {
+        return put_soa(q, apex, false);
+    }
+    return put_soa(q, apex, true) && quick_denial(q, what, name);
 }
 
 /* A CNAME, and the type asked for of its target, where that is in the zone. */
@@ -212,6 +232,7 @@ static bool put_alias(struct quick *q, const struct owner *apex, uint16_t as,
 {
     struct rrset cname;
     struct rrset rrset;
+    struct rrset signatures;
     struct slice target;
     uint16_t place[NAMES_MAX];
     size_t offset = 0;
@@ -220,9 +241,9 @@ static bool put_alias(struct quick *q, const struct owner *apex, uint16_t as,
         q->rest_size = apex->name_size;
         q->rest_place = question_place(q, apex);
     }
-    if (!owner_find_rrset(owner, TYPE_CNAME, &cname) || cname.count != 1 ||
+    if (!find_signed(q, owner, TYPE_CNAME, &cname, &signatures) || cname.count != 1 ||
         !put_names(q, SECTION_ANSWER, as, &cname, cname.ttl, place) ||
-        !put_signatures(q, SECTION_ANSWER, as, owner, &cname) ||
+        !put_signatures(q, SECTION_ANSWER, as, cname.ttl, &signatures) ||
         !rrset_next_rdata(&cname, &offset, &target)) {
         return false;
     }
@@ -237,21 +258,26 @@ static bool put_alias(struct quick *q, const struct owner *apex, uint16_t as,
         (lookup.match->flags & OWNER_CNAME) != 0 || place[0] == 0) {
         return false;
     }
-    bool is_found = owner_find_rrset(lookup.match, q->query->qtype, &rrset);
+    bool is_found = find_signed(q, lookup.match, q->query->qtype, &rrset, &signatures);
     if (!q->knows_question && !(is_found && is_plain(rrtype_get(rrset.type)))) {
         know_names(q, cname.records.data, cname.records.data + cname.records.size, 1, place);
     }
-    return is_found ? put_answer(q, place[0], lookup.match, &rrset) : put_negative(q, apex);
+    if (is_found) {
+        return put_answer(q, place[0], &rrset, &signatures);
+    }
+    struct denied_name denied = {target.data, target.size, place[0], lookup.match};
+    return put_negative(q, apex, DENIED_TYPE, &denied);
 }
 
 static bool put_addresses(struct quick *q, uint16_t as, const struct owner *owner)
 {
     static const uint16_t types[] = {TYPE_A, TYPE_AAAA};
     struct rrset rrset;
+    struct rrset signatures;
     for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
-        if (owner_find_rrset(owner, types[i], &rrset) &&
+        if (find_signed(q, owner, types[i], &rrset, &signatures) &&
             !(put_plain(q, SECTION_ADDITIONAL, as, &rrset, rrset.ttl) &&
-              put_signatures(q, SECTION_ADDITIONAL, as, owner, &rrset))) {
+              put_signatures(q, SECTION_ADDITIONAL, as, rrset.ttl, &signatures))) {
             return false;
         }
     }
@@ -312,32 +338,40 @@ static ALWAYS_INLINE bool put_near_glue(struct quick *q, const struct owner *cut
     return true;
 }
 
+/* With DO, behind the name servers: DS, or the proof that there is none. */
+static ALWAYS_INLINE bool put_security(struct quick *q, const struct owner *cut, uint16_t as,
+                                       const struct rrset *ns, const uint16_t *places)
+{
+    struct rrset ds;
+    struct rrset signatures;
+    if (owner_find_signed(cut, TYPE_DS, &ds, &signatures) && signatures.count != 0) {
+        return put_plain(q, SECTION_AUTHORITY, as, &ds, ds.ttl) &&
+               put_signatures(q, SECTION_AUTHORITY, as, ds.ttl, &signatures);
+    }
+    if (is_unsigned(q)) {
+        return true;
+    }
+    know_names(q, ns->records.data, ns->records.data + ns->records.size, ns->count, places);
+    struct denied_name denied = {owner_name(cut), cut->name_size, as, cut};
+    return quick_denial(q, DENIED_TYPE, &denied);
+}
+
 static bool put_referral(struct quick *q, const struct owner *apex, const struct owner *cut)
 {
     uint16_t as = question_place(q, cut);
     uint16_t places[NAMES_MAX];
     struct rrset ns;
-    struct rrset ds;
-    if (!owner_find_rrset(cut, TYPE_NS, &ns)) {
+    struct rrset signatures;
+    if (!find_signed(q, cut, TYPE_NS, &ns, &signatures)) {
         return false;
     }
     q->rest = owner_name(cut);
     q->rest_size = cut->name_size;
     q->rest_place = as;
     if (!put_names(q, SECTION_AUTHORITY, as, &ns, ns.ttl, places) ||
-        !put_signatures(q, SECTION_AUTHORITY, as, cut, &ns)) {
+        !put_signatures(q, SECTION_AUTHORITY, as, ns.ttl, &signatures) ||
+        (q->dnssec && !put_security(q, cut, as, &ns, places))) {
         return false;
-    }
-    if (q->dnssec) {
-        struct rrset signatures;
-        if (owner_find_rrset(cut, TYPE_DS, &ds) && owner_find_rrsig(cut, TYPE_DS, &signatures)) {
-            if (!put_plain(q, SECTION_AUTHORITY, as, &ds, ds.ttl) ||
-                !put_signatures(q, SECTION_AUTHORITY, as, cut, &ds)) {
-                return false;
-            }
-        } else if (!is_unsigned(q)) {
-            return false;
-        }
     }
     if (q->searches == 0) { /* all of them are directly below the cut */
         return put_near_glue(q, cut, &ns, places);
@@ -353,45 +387,75 @@ static ALWAYS_INLINE bool is_special(uint16_t qtype)
     return qtype == TYPE_ANY || qtype == TYPE_RRSIG || qtype == TYPE_NSEC || qtype == TYPE_CNAME;
 }
 
+/* What the wildcard has of the type asked for; with proofs, that it was right to look there. */
+static bool put_synthesized(struct quick *q, const struct owner *apex,
+                            const struct zone_lookup *lookup)
+{
+    const struct owner *owner = lookup->wildcard;
+    struct denied_name name = {q->query->qname, q->query->qname_size, MESSAGE_HEADER_SIZE,
+                               lookup->encloser};
+    struct rrset rrset;
+    struct rrset signatures;
+    if ((owner->flags & OWNER_CNAME) != 0) {
+        return is_unsigned(q) && put_alias(q, apex, MESSAGE_HEADER_SIZE, owner);
+    }
+    if (!find_signed(q, owner, q->query->qtype, &rrset, &signatures)) {
+        return put_negative(q, apex, DENIED_WILDCARD_TYPE, &name);
+    }
+    if (is_unsigned(q)) {
+        return put_answer(q, MESSAGE_HEADER_SIZE, &rrset, &signatures);
+    }
+    if (!is_plain(rrtype_get(rrset.type))) {
+        return false;
+    }
+    know_question(q);
+    return put_answer(q, MESSAGE_HEADER_SIZE, &rrset, &signatures) &&
+           quick_denial(q, DENIED_CLOSER_MATCH, &name);
+}
+
 /* Everything but OPT. */
 static ALWAYS_INLINE bool put_sections(struct quick *q, const struct owner *apex,
-                                       const struct zone_lookup *lookup, uint16_t *rcode)
+                                       const struct zone_lookup *lookup, uint16_t *flags)
 {
     uint16_t qtype = q->query->qtype;
-    if (lookup->cut != NULL) {
-        return (lookup->cut != lookup->match || qtype != TYPE_DS) &&
-               put_referral(q, apex, lookup->cut);
+    struct denied_name name = {q->query->qname, q->query->qname_size, MESSAGE_HEADER_SIZE,
+                               lookup->encloser};
+    if (lookup->cut != NULL && (lookup->cut != lookup->match || qtype != TYPE_DS)) {
+        return put_referral(q, apex, lookup->cut);
     }
+    *flags |= FLAG_AA;
     const struct owner *owner = lookup->match;
-    struct rrset rrset;
-    if (owner == NULL) {
-        if (lookup->dname != NULL || !is_unsigned(q)) {
-            return false;
-        }
-        owner = lookup->wildcard;
-        if (owner == NULL) {
-            *rcode = RCODE_NXDOMAIN;
-            return put_negative(q, apex);
-        }
+    if (owner == NULL && lookup->dname != NULL) {
+        return false;
+    }
+    if (owner == NULL && lookup->wildcard == NULL) {
+        *flags |= RCODE_NXDOMAIN;
+        return put_negative(q, apex, DENIED_NAME, &name);
     }
     if (UNLIKELY(is_special(qtype))) {
         return false;
     }
+    if (owner == NULL) {
+        return put_synthesized(q, apex, lookup);
+    }
     if ((owner->flags & OWNER_CNAME) != 0) {
         return put_alias(q, apex, MESSAGE_HEADER_SIZE, owner);
     }
-    return owner_find_rrset(owner, qtype, &rrset)
-               ? put_answer(q, MESSAGE_HEADER_SIZE, owner, &rrset)
-               : put_negative(q, apex);
+    struct rrset rrset;
+    struct rrset signatures;
+    return find_signed(q, owner, qtype, &rrset, &signatures)
+               ? put_answer(q, MESSAGE_HEADER_SIZE, &rrset, &signatures)
+               : put_negative(q, apex, DENIED_TYPE, &name);
 }
 
 HOT bool quick_answer(const struct answer_options *options, const struct zone_version *version,
-                      const struct zone_lookup *lookup, struct answer_query *asked, size_t limit)
+                      const struct zone_lookup *lookup, struct denial_memo *memo,
+                      struct answer_query *asked, size_t limit)
 {
     const struct query *query = &asked->query;
     const struct owner *apex = zone_version_apex(version);
     size_t opt_size = query->edns.present ? OPT_BARE_SIZE : 0;
-    uint16_t rcode = RCODE_NOERROR;
+    uint16_t flags = (query->flags & (FLAG_RD | FLAG_CD)) | FLAG_QR;
     if (query->wants != 0 || asked->zone->class != CLASS_IN || query->qname_size == 1 ||
         options->extras == ANSWER_FULL || options->long_way) {
         return false;
@@ -400,6 +464,7 @@ HOT bool quick_answer(const struct answer_options *options, const struct zone_ve
     q.version = version;
     q.options = options;
     q.query = query;
+    q.memo = memo;
     q.dnssec = query->edns.dnssec_ok;
     q.knows_question = false;
     q.starts_whole = false;
@@ -407,15 +472,13 @@ HOT bool quick_answer(const struct answer_options *options, const struct zone_ve
     q.rest_size = 0;
     q.rest_place = 0;
     response_begin(&q.response, asked->out, limit - opt_size, query);
-    if (!put_sections(&q, apex, lookup, &rcode)) {
+    if (!put_sections(&q, apex, lookup, &flags)) {
         return false;
     }
     if (opt_size != 0) {
         write_bare_opt(&q.response, options, q.dnssec);
     }
-    uint16_t flags = (uint16_t)((query->flags & (FLAG_RD | FLAG_CD)) | FLAG_QR |
-                                (lookup->cut == NULL ? FLAG_AA : 0) | rcode);
-    asked->rcode = rcode;
+    asked->rcode = flags & 15;
     asked->response_size = response_finish(&q.response, query->id, flags);
     return true;
 }

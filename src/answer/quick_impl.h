@@ -21,6 +21,7 @@ struct quick {
     const struct zone_version *version;
     const struct answer_options *options;
     const struct query *query;
+    struct denial_memo *memo;
     bool dnssec;
     bool knows_question; /* names are compared with it */
     bool starts_whole;   /* the RRset's first name was written whole, without a search */
@@ -100,21 +101,42 @@ static ALWAYS_INLINE void know_question(struct quick *q)
     }
 }
 
-/* With DO, the signatures of the RRset just written. */
+/* The signatures of an RRset that was just written. */
 static ALWAYS_INLINE bool put_signatures(struct quick *q, enum section section, uint16_t owner,
-                                         const struct owner *from, const struct rrset *rrset)
+                                         uint32_t ttl, const struct rrset *signatures)
 {
-    struct rrset signatures;
-    if (!q->dnssec || !owner_find_rrsig(from, rrset->type, &signatures)) {
-        return true;
+    return signatures->count == 0 ||
+           put_plain(q, section, owner, signatures, ttl < signatures->ttl ? ttl : signatures->ttl);
+}
+
+/* The RRset of a type, and with DO its signatures; their count is 0 where there are none. */
+static ALWAYS_INLINE bool find_signed(const struct quick *q, const struct owner *owner,
+                                      uint16_t type, struct rrset *out, struct rrset *signatures)
+{
+    if (q->dnssec) {
+        return owner_find_signed(owner, type, out, signatures);
     }
-    return put_plain(q, section, owner, &signatures,
-                     rrset->ttl < signatures.ttl ? rrset->ttl : signatures.ttl);
+    signatures->count = 0;
+    return owner_find_rrset(owner, type, out);
 }
 
 static ALWAYS_INLINE bool is_unsigned(const struct quick *q)
 {
     return !q->dnssec || !zone_version_has_denial(q->version);
 }
+
+/* What a proof says of a name. `owner` is the name's own where it exists (DENIED_TYPE), else that of
+ * its closest encloser. */
+enum denied { DENIED_NAME, DENIED_TYPE, DENIED_WILDCARD_TYPE, DENIED_CLOSER_MATCH };
+struct denied_name {
+    const uint8_t *wire;
+    size_t size;
+    uint16_t place; /* of the name in the message */
+    const struct owner *owner;
+};
+
+/* quick_denial.c: the proof, as denial.c writes it; the version has proofs. Names of the message are
+ * known to the search. False: not by this way. */
+bool quick_denial(struct quick *q, enum denied what, const struct denied_name *name);
 
 #endif

@@ -6,6 +6,11 @@
  */
 #include "base/encode.h"
 
+#include <endian.h>
+#include <string.h>
+
+#include "base/attr.h"
+
 static const char hex_lower[] = "0123456789abcdef";
 static const char hex_upper[] = "0123456789ABCDEF";
 static const char base64_alphabet[] =
@@ -119,6 +124,18 @@ size_t base64_encode(struct slice bytes, char *out)
     return (size_t)(p - out);
 }
 
+/* Forty bits as eight characters, the first one in the top octet: halves are moved apart until each
+ * octet has five bits, and then becomes a digit, or a letter where adding carries into its top bit. */
+static ALWAYS_INLINE uint64_t base32hex_group(uint64_t bits)
+{
+    const uint64_t each = 0x0101010101010101u;
+    bits = (bits & 0xfffff00000u) << 12 | (bits & 0xfffffu);
+    bits = (bits & 0x000ffc00000ffc00u) << 6 | (bits & 0x000003ff000003ffu);
+    bits = (bits & 0x03e003e003e003e0u) << 3 | (bits & 0x001f001f001f001fu);
+    uint64_t letters = (bits + (0x80 - 10) * each) >> 7 & each;
+    return bits + '0' * each + letters * ('A' - '0' - 10);
+}
+
 size_t base32hex_encode(struct slice bytes, char *out)
 {
     char *p = out;
@@ -129,9 +146,8 @@ size_t base32hex_encode(struct slice bytes, char *out)
         const uint8_t *in = bytes.data + i;
         uint64_t group = (uint64_t)in[0] << 32 | (uint64_t)in[1] << 24 | (uint64_t)in[2] << 16 |
                          (uint64_t)in[3] << 8 | in[4];
-        for (unsigned n = 0; n < 8; n++) {
-            p[n] = base32hex_alphabet[group >> (35 - 5 * n) & 31];
-        }
+        uint64_t text = htobe64(base32hex_group(group));
+        memcpy(p, &text, sizeof(text));
         p += 8;
     }
     for (size_t i = whole; i < bytes.size; i++) {

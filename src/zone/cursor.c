@@ -100,9 +100,9 @@ const struct owner *zone_version_nsec_before(const struct zone_version *version,
 }
 
 const struct owner *zone_version_nsec3_before(const struct zone_version *version, struct slice hash,
-                                              bool *exact)
+                                              enum nsec3_place *out_place)
 {
-    *exact = false;
+    *out_place = NSEC3_WRAPPED;
     const struct tree_node *root = version->trees[TREE_NSEC3];
     if (root == NULL || hash.size * 8 > LABEL_MAX_SIZE * 5) {
         return NULL;
@@ -118,9 +118,11 @@ const struct owner *zone_version_nsec3_before(const struct zone_version *version
     tree_key_init(&key, name, version->apex_labels);
     struct zone_cursor_step path[TREE_DEPTH_MAX];
     uint8_t depth;
-    *exact = tree_path_seek(root, &key, path, &depth);
-    if (depth == 0) {
+    bool is_equal = tree_path_seek(root, &key, path, &depth);
+    if (UNLIKELY(depth == 0)) {
         tree_path_last(root, path, &depth);
+    } else {
+        *out_place = is_equal ? NSEC3_EQUAL : NSEC3_BEFORE;
     }
     return tree_path_owner(path, depth);
 }

@@ -44,6 +44,11 @@ static ALWAYS_INLINE const uint8_t *rrset_skip(const uint8_t *p)
                              : p + RRSET_LONG_SIZE + read_u32(p + 10);
 }
 
+static ALWAYS_INLINE const uint8_t *rrset_records(const uint8_t *p)
+{
+    return p + (LIKELY(p[2] != 0) ? RRSET_SHORT_SIZE : RRSET_LONG_SIZE);
+}
+
 static ALWAYS_INLINE unsigned rrset_count(const uint8_t *p)
 {
     return LIKELY(p[2] != 0) ? p[2] : read_u16(p + 4);
@@ -108,6 +113,43 @@ HOT bool owner_find_rrsig(const struct owner *owner, uint16_t covered, struct rr
         }
     }
     return false;
+}
+
+/* Signatures stand before the types above RRSIG (NSEC, NSEC3, DNSKEY …) and behind all others. */
+HOT bool owner_find_signed(const struct owner *owner, uint16_t type, struct rrset *out,
+                           struct rrset *signatures)
+{
+    const uint8_t *end = rrsets_end(owner);
+    const uint8_t *found = NULL;
+    const uint8_t *signature = NULL;
+    for (const uint8_t *p = first_rrset(owner); p < end; p = rrset_skip(p)) {
+        uint16_t here = read_u16(p);
+        if (here == TYPE_RRSIG) {
+            if (get_u16(rrset_records(p) + 2) == type) {
+                signature = p;
+                if (found != NULL) {
+                    break;
+                }
+            }
+        } else if (here == type) {
+            found = p;
+            if (type > TYPE_RRSIG) {
+                break;
+            }
+        }
+        if (here > type && (found == NULL || here > TYPE_RRSIG)) {
+            break;
+        }
+    }
+    signatures->count = 0;
+    if (found == NULL) {
+        return false;
+    }
+    rrset_read(found, out);
+    if (signature != NULL) {
+        rrset_read(signature, signatures);
+    }
+    return true;
 }
 
 bool owner_next_record(const struct owner *owner, struct owner_walk *walk, struct record *out)

@@ -84,6 +84,10 @@ static inline bool owner_same(const struct owner *a, const struct owner *b)
 bool owner_next_rrset(const struct owner *owner, size_t *offset, struct rrset *out);
 /* The RRset of `type` (not RRSIG). O(RRsets). */
 bool owner_find_rrset(const struct owner *owner, uint16_t type, struct rrset *out);
+/* Both in one pass: the RRset of `type` (not RRSIG) and its RRSIGs; signatures->count is 0 where it
+ * has none. */
+bool owner_find_signed(const struct owner *owner, uint16_t type, struct rrset *out,
+                       struct rrset *signatures);
 /* The RRSIGs over `covered`. */
 bool owner_find_rrsig(const struct owner *owner, uint16_t covered, struct rrset *out);
 /* Records in order: start with *offset = 0; false at the end. */

@@ -100,8 +100,9 @@ void zone_cursor_next(struct zone_cursor *cursor);
 const struct owner *zone_version_nsec_before(const struct zone_version *version,
                                              const uint8_t *name);
 /* The last NSEC3-only owner whose hash label (`hash`, 20 octets or whatever the chain uses, raw) is
- * equal or before; wraps. NULL: no NSEC3. Sets *exact. */
+ * equal or before; wraps to the last of the zone. NULL: no NSEC3. */
+enum nsec3_place { NSEC3_EQUAL, NSEC3_BEFORE, NSEC3_WRAPPED };
 const struct owner *zone_version_nsec3_before(const struct zone_version *version, struct slice hash,
-                                              bool *exact);
+                                              enum nsec3_place *out_place);
 
 #endif

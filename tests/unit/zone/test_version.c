@@ -294,16 +294,16 @@ static void version_nsec3_before_finds_the_hash_or_the_one_before(void **state)
     assert_true(zone_version_has_nsec3(version));
     for (unsigned octet = 0; octet < 256; octet++) {
         uint8_t hash[20] = {(uint8_t)octet};
-        bool exact;
+        enum nsec3_place place;
         const struct owner *owner =
-            zone_version_nsec3_before(version, slice_of(hash, sizeof(hash)), &exact);
+            zone_version_nsec3_before(version, slice_of(hash, sizeof(hash)), &place);
         assert_non_null(owner);
         assert_int_equal(owner->bytes[1], digits[octet / 16 * 2]);
-        assert_int_equal(exact, octet % 16 == 0);
+        assert_int_equal(place, octet % 16 == 0 ? NSEC3_EQUAL : NSEC3_BEFORE);
         hash[19] = 1;
-        owner = zone_version_nsec3_before(version, slice_of(hash, sizeof(hash)), &exact);
+        owner = zone_version_nsec3_before(version, slice_of(hash, sizeof(hash)), &place);
         assert_int_equal(owner->bytes[1], digits[octet / 16 * 2]);
-        assert_false(exact);
+        assert_int_equal(place, NSEC3_BEFORE);
     }
     zone_version_unref(version);
     /* Wraps to the last where the hash is before the first. */
@@ -315,11 +315,11 @@ static void version_nsec3_before_finds_the_hash_or_the_one_before(void **state)
     }
     version = naive_build(&zone, NULL);
     uint8_t hash[20] = {0};
-    bool exact = true;
+    enum nsec3_place place;
     const struct owner *last =
-        zone_version_nsec3_before(version, slice_of(hash, sizeof(hash)), &exact);
+        zone_version_nsec3_before(version, slice_of(hash, sizeof(hash)), &place);
     assert_int_equal(last->bytes[1], 'u');
-    assert_false(exact);
+    assert_int_equal(place, NSEC3_WRAPPED);
     zone_version_unref(version);
     naive_free(&zone);
 }

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Proofs by the short way: what denial.c and denial_nsec3.c write for the name that ends the chain,
+ * in the same order, octet for octet.
+ *
+ * A proof is one record and its signatures. Rdata of NSEC, NSEC3 and RRSIG is never compressed, so
+ * all there is to compress is the owner, and that is nearly always one label below the apex, which
+ * ends the question. Then one label is written and a pointer, unless the whole name ends another
+ * one of this message: each of these is looked at, and where one does, the search decides.
+ * Everything that was written out is made known to the search beforehand, so it may be asked at any
+ * time.
+ *
+ * Given up, for the long way: RRsets of several records (chains that are being replaced), names
+ * below enclosers that have no NSEC3 of their own, proofs for names that a CNAME led to and that do
+ * not exist, chains with too many iterations.
+ */
+#include "answer/quick_impl.h"
+
+/* The name of `size` octets ends one that stands in the message. */
+static ALWAYS_INLINE bool stands(const struct response *r, const uint8_t *name, size_t size)
+{
+    for (unsigned i = 0; i < r->name_count; i++) {
+        const struct response_name *known = &r->names[i];
+        if (known->size >= size && octets_equal(known->wire + known->size - size, name, size)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The owner's name; returns where it stands, 0: nowhere that can be pointed at. */
+static ALWAYS_INLINE uint16_t put_owner(struct quick *q, const struct owner *owner)
+{
+    struct response *r = &q->response;
+    const uint8_t *name = owner_name(owner);
+    const struct owner *apex = zone_version_apex(q->version);
+    size_t label = 1u + name[0];
+    if (owner == apex) {
+        uint16_t place = question_place(q, apex);
+        if (place != 0) {
+            put_u16(r->data + r->size, (uint16_t)(0xc000 | place));
+            r->size += POINTER_SIZE;
+            return place;
+        }
+    }
+    if (LIKELY(owner->name_size == label + apex->name_size && apex->name_size != 1) &&
+        LIKELY(!stands(r, name, owner->name_size))) {
+        uint16_t place = (uint16_t)r->size;
+        response_know_name(r, name, owner->name_size, label, place);
+        octets_copy(r->data + place, name, label);
+        put_u16(r->data + place + label, (uint16_t)(0xc000 | question_place(q, apex)));
+        r->size += label + POINTER_SIZE;
+        return place;
+    }
+    response_put_name(r, name, owner->name_size);
+    return r->last_name;
+}
+
+/* A record and its signatures; `place`: of its owner, 0: where that stands is not known. */
+static ALWAYS_INLINE bool put_proof_at(struct quick *q, const struct proof *proof, uint16_t place)
+{
+    struct response *r = &q->response;
+    const struct rrset *rrset = &proof->rrset;
+    size_t most = proof->owner->name_size + TTL_TYPE_CLASS_SIZE + rrset->records.size;
+    if (UNLIKELY(rrset->count != 1 || most > r->limit - r->size || r->size > NAMES_END)) {
+        return false;
+    }
+    if (place != 0) {
+        put_u16(r->data + r->size, (uint16_t)(0xc000 | place));
+        r->size += POINTER_SIZE;
+    } else {
+        place = put_owner(q, proof->owner);
+    }
+    uint64_t fixed = fixed_octets(rrset->type, rrset->ttl);
+    uint8_t *p = r->data + r->size;
+    memcpy(p, &fixed, sizeof(fixed));
+    octets_copy(p + sizeof(fixed), rrset->records.data, rrset->records.size);
+    r->size += sizeof(fixed) + rrset->records.size;
+    count_records(q, SECTION_AUTHORITY, 1);
+    if (UNLIKELY(proof->signatures.count == 0)) {
+        return true;
+    }
+    return place != 0 &&
+           put_plain(q, SECTION_AUTHORITY, place, &proof->signatures,
+                     rrset->ttl < proof->signatures.ttl ? rrset->ttl : proof->signatures.ttl);
+}
+
+static bool put_proof(struct quick *q, const struct proof *proof)
+{
+    return put_proof_at(q, proof, 0);
+}
+
+/* The second and third proofs of a name: nothing where there is none, or it was the one before. */
+static bool put_other_proof(struct quick *q, const struct proof *proof, const struct proof *before)
+{
+    return proof->owner == NULL || proof->owner == before->owner || put_proof(q, proof);
+}
+
+static bool put_nsec(struct quick *q, enum denied what, const struct denied_name *name)
+{
+    struct denial_memo *memo = q->memo;
+    struct proof proof;
+    if (what == DENIED_TYPE && (name->owner->flags & OWNER_NSEC) != 0) {
+        return proof_take(&proof, name->owner, TYPE_NSEC) && put_proof_at(q, &proof, name->place);
+    }
+    if (!proof_take(&proof, zone_version_nsec_before(q->version, name->wire), TYPE_NSEC) ||
+        !put_proof(q, &proof)) {
+        return false;
+    }
+    if (what == DENIED_TYPE || what == DENIED_CLOSER_MATCH) {
+        return true;
+    }
+    return denial_memo_encloser(memo, name->owner) && put_other_proof(q, &memo->wildcard, &proof);
+}
+
+/* `name` without the labels that are not those of the encloser and one more. */
+static ALWAYS_INLINE const uint8_t *next_closer(const struct denied_name *name)
+{
+    const uint8_t *closer = name->wire;
+    const uint8_t *end = name->wire + name->size - name->owner->name_size;
+    while (closer + 1 + closer[0] != end) {
+        closer += 1 + closer[0];
+    }
+    return closer;
+}
+
+/* The owner has no NSEC3 of its own (opt-out); `found` covers it. */
+static bool put_opted_out(struct quick *q, const struct denied_name *name,
+                          const struct proof *found)
+{
+    const struct owner *apex = zone_version_apex(q->version);
+    struct denial_memo *memo = q->memo;
+    return name->size == 1u + name->wire[0] + apex->name_size && denial_memo_encloser(memo, apex) &&
+           put_proof(q, &memo->match) && put_other_proof(q, found, &memo->match);
+}
+
+static bool put_nsec3(struct quick *q, enum denied what, const struct denied_name *name)
+{
+    struct denial_memo *memo = q->memo;
+    struct nsec3_found found;
+    if (what == DENIED_TYPE) {
+        nsec3_find(q->version, &memo->nsec3, name->wire, &found);
+        return found.matches ? put_proof(q, &found.proof) : put_opted_out(q, name, &found.proof);
+    }
+    nsec3_find(q->version, &memo->nsec3, next_closer(name), &found);
+    if (what == DENIED_CLOSER_MATCH) {
+        return found.proof.owner != NULL && put_proof(q, &found.proof);
+    }
+    return denial_memo_encloser(memo, name->owner) && put_proof(q, &memo->match) &&
+           put_other_proof(q, &found.proof, &memo->match) &&
+           (memo->wildcard.owner == memo->match.owner ||
+            put_other_proof(q, &memo->wildcard, &found.proof));
+}
+
+bool quick_denial(struct quick *q, enum denied what, const struct denied_name *name)
+{
+    denial_memo_version(q->memo, q->version);
+    switch (q->memo->denial) {
+    case DENIAL_NSEC:
+        return put_nsec(q, what, name);
+    case DENIAL_NSEC3:
+        return put_nsec3(q, what, name);
+    case DENIAL_UNKNOWN:
+    case DENIAL_NONE:
+        break;
+    }
+    return false;
+}
