@@ -18,15 +18,33 @@
 #include "base/attr.h"
 #include "base/memory.h"
 
-enum { SHORT_RUN = 8, MANY_WINS = 8 };
+/* Few items, as an owner's records or a small zone's owners, are sorted without any allocation. */
+enum { SHORT_RUN = 8, MANY_WINS = 8, FEW_RUNS = 32, FEW_BYTES = 512 };
 
 struct sorter {
     size_t size;
     sort_compare *compare;
     void *context;
-    uint8_t *held; /* items that others take the place of */
+    uint8_t *held; /* items that others take the place of; starts as `few` */
     size_t held_room;
+    ALIGNED(16) uint8_t few[FEW_BYTES];
 };
+
+static void sorter_init(struct sorter *s, size_t size, sort_compare *compare, void *context)
+{
+    s->size = size;
+    s->compare = compare;
+    s->context = context;
+    s->held = s->few;
+    s->held_room = sizeof(s->few) / size;
+}
+
+static void sorter_deinit(struct sorter *s)
+{
+    if (s->held != s->few) {
+        memory_free(s->held);
+    }
+}
 
 static inline uint8_t *item(uint8_t *items, size_t index, size_t size)
 {
@@ -89,7 +107,7 @@ static size_t count_before(const struct sorter *s, const uint8_t *items, size_t 
 static uint8_t *held_room(struct sorter *s, size_t count)
 {
     if (count > s->held_room) {
-        memory_free(s->held);
+        sorter_deinit(s);
         s->held_room = count;
         s->held = memory_new(count * s->size);
     }
@@ -150,26 +168,29 @@ static void merge_all(struct sorter *s, uint8_t *items, size_t *ends, size_t run
         }
         run_count = merged;
     }
-    memory_free(s->held);
 }
 
 void sort_runs(void *items, size_t *ends, size_t run_count, size_t size, sort_compare *compare,
                void *context)
 {
-    struct sorter s = {.size = size, .compare = compare, .context = context};
+    struct sorter s;
+    sorter_init(&s, size, compare, context);
     merge_all(&s, items, ends, run_count);
+    sorter_deinit(&s);
 }
 
 void sort_stable(void *items, size_t count, size_t size, sort_compare *compare, void *context)
 {
-    struct sorter s = {.size = size, .compare = compare, .context = context};
+    struct sorter s;
+    sorter_init(&s, size, compare, context);
     if (count < 2 || run_length(&s, items, count) == count) {
         return;
     }
     uint8_t *held = held_room(&s, 1);
-    size_t capacity = 64;
+    size_t few_ends[FEW_RUNS];
+    size_t *ends = few_ends; /* where each run ends */
+    size_t capacity = FEW_RUNS;
     size_t run_count = 0;
-    size_t *ends = memory_new(capacity * sizeof(*ends)); /* where each run ends */
     for (size_t at = 0; at < count;) {
         uint8_t *run = item(items, at, size);
         size_t length = run_length(&s, run, count - at);
@@ -179,12 +200,20 @@ void sort_stable(void *items, size_t count, size_t size, sort_compare *compare, 
             length = longer;
         }
         if (run_count == capacity) {
+            size_t *more = memory_new(2 * capacity * sizeof(*ends));
+            memcpy(more, ends, capacity * sizeof(*ends));
+            if (ends != few_ends) {
+                memory_free(ends);
+            }
+            ends = more;
             capacity *= 2;
-            ends = memory_resize(ends, capacity * sizeof(*ends));
         }
         at += length;
         ends[run_count++] = at;
     }
     merge_all(&s, items, ends, run_count);
-    memory_free(ends);
+    sorter_deinit(&s);
+    if (ends != few_ends) {
+        memory_free(ends);
+    }
 }

@@ -70,10 +70,16 @@ void text_vprintf(struct text *text, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
-    int size = vsnprintf(NULL, 0, format, args);
+    /* Written once where it fits, which it mostly does. */
+    size_t room = text->capacity - text->size;
+    int size = vsnprintf(room == 0 ? NULL : text->bytes + text->size, room, format, args);
     if (size >= 0 && make_room(text, (size_t)size)) {
-        vsnprintf(text->bytes + text->size, (size_t)size + 1, format, again);
+        if ((size_t)size >= room) {
+            vsnprintf(text->bytes + text->size, (size_t)size + 1, format, again);
+        }
         text->size += (size_t)size;
+    } else if (room != 0) {
+        text->bytes[text->size] = '\0';
     }
     va_end(again);
 }

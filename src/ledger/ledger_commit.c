@@ -22,9 +22,10 @@ void commit_queue_add(struct commit_queue *queue, struct commit *commit)
     queue->last = commit;
 }
 
-struct commit *commit_new(struct ledger_zone *zone, enum commit_kind kind)
+struct commit *commit_new(struct ledger_zone *zone, enum commit_kind kind, size_t meta_size)
 {
-    struct commit *commit = memory_new_zeroed(1, sizeof(*commit));
+    struct commit *commit = memory_new_zeroed(1, sizeof(*commit) + meta_size);
+    commit->meta_size = (uint32_t)meta_size;
     commit->zone = ledger_zone_ref(zone);
     commit->kind = kind;
     return commit;
@@ -36,7 +37,6 @@ void commit_free(struct commit *commit)
         chunk_unref(commit->chunks[i]);
     }
     memory_free(commit->chunks);
-    memory_free(commit->meta);
     zone_version_unref(commit->version);
     ledger_zone_unref(commit->zone);
     memory_free(commit);
@@ -245,7 +245,7 @@ enum result ledger_commit(struct ledger_zone *zone, const struct ledger_change *
         return result;
     }
     struct commit *commit =
-        commit_new(zone, change->delta_count == 0 ? COMMIT_RESTART : COMMIT_DELTAS);
+        commit_new(zone, change->delta_count == 0 ? COMMIT_RESTART : COMMIT_DELTAS, 0);
     commit->order = change->order;
     commit->source = change->source;
     commit->version = change->version;
@@ -256,7 +256,9 @@ enum result ledger_commit(struct ledger_zone *zone, const struct ledger_change *
     result = enter(commit, epoch, err);
     if (result == OK) {
         /* After publishing: the larger the change, the more a secondary's clients gain. */
-        commit->chunks = memory_new_zeroed(change->delta_count + 1, sizeof(struct chunk *));
+        if (change->delta_count != 0) {
+            commit->chunks = memory_new(change->delta_count * sizeof(struct chunk *));
+        }
         for (size_t i = 0; i < change->delta_count; i++) {
             commit->chunks[commit->chunk_count++] = chunk_of_delta(change->deltas[i]);
         }
@@ -297,7 +299,7 @@ static enum result edit_under_lock(struct ledger_zone *zone, ledger_make *make, 
         }
     }
     if (result == OK) {
-        struct commit *commit = commit_new(zone, delta == NULL ? COMMIT_BARRIER : COMMIT_DELTAS);
+        struct commit *commit = commit_new(zone, delta == NULL ? COMMIT_BARRIER : COMMIT_DELTAS, 0);
         commit->order = LEDGER_PERSIST_FIRST;
         commit->source = options->source;
         commit->version = version;
@@ -338,12 +340,12 @@ enum result ledger_edit(struct ledger_zone *zone, ledger_make *make, void *conte
 void ledger_put_meta(struct ledger_zone *zone, uint32_t number, struct slice value,
                      ledger_done *done, void *done_context)
 {
-    struct commit *commit = commit_new(zone, COMMIT_META);
     REQUIRE(value.size <= STORE_META_MAX);
+    struct commit *commit = commit_new(zone, COMMIT_META, value.size);
     commit->meta_number = number;
-    commit->meta = memory_new(value.size + 1);
-    memcpy(commit->meta, value.data, value.size);
-    commit->meta_size = value.size;
+    if (value.size != 0) {
+        memcpy(commit->meta, value.data, value.size);
+    }
     commit->done = done;
     commit->done_context = done_context;
     (void)hand_over(commit, false);

@@ -57,12 +57,12 @@ struct commit {
     struct serial to;
     struct chunk **chunks; /* references */
     size_t chunk_count;
-    uint32_t meta_number;
-    uint8_t *meta;
-    size_t meta_size;
     uint64_t step; /* the last one that the store gave it */
     ledger_done *done;
     void *done_context;
+    uint32_t meta_number;
+    uint32_t meta_size;
+    uint8_t meta[];
 };
 
 struct commit_queue {
@@ -177,7 +177,8 @@ struct ledger {
 };
 
 void commit_queue_add(struct commit_queue *queue, struct commit *commit);
-struct commit *commit_new(struct ledger_zone *zone, enum commit_kind kind);
+/* `meta_size`: room for the value of a COMMIT_META. */
+struct commit *commit_new(struct ledger_zone *zone, enum commit_kind kind, size_t meta_size);
 void commit_free(struct commit *commit);
 /* Calls done, counts it off, frees. */
 void commit_end(struct commit *commit, enum result result, const struct error *err);

@@ -30,27 +30,22 @@ struct gathered {
     struct store_txn *txn; /* NULL: no store */
     struct commit_queue commits;
     struct commit_queue stale;
-};
-
-struct bytes {
-    struct text text;
-    bool is_large;
+    struct text image; /* of one zone after the other */
 };
 
 static enum result add_record(void *context, const struct record *record, struct error *err)
 {
-    struct bytes *bytes = context;
+    struct text *image = context;
     uint8_t head[NAME_MAX_SIZE + 10];
     struct record without_data = *record;
-    if (bytes->text.size + wire_record_size(record) > STORE_SMALL_IMAGE) {
-        bytes->is_large = true;
+    if (image->size + wire_record_size(record) > STORE_SMALL_IMAGE) {
         return error_set(err, ERR_LIMIT, "the image is large");
     }
     without_data.rdata.size = 0;
     size_t size = wire_record_write(&without_data, head);
     put_u16(head + size - 2, (uint16_t)record->rdata.size);
-    text_add(&bytes->text, head, size);
-    text_add(&bytes->text, record->rdata.data, record->rdata.size);
+    text_add(image, head, size);
+    text_add(image, record->rdata.data, record->rdata.size);
     return OK;
 }
 
@@ -112,7 +107,6 @@ static void gather_deltas(struct gathered *gathered, struct commit *commit)
 static bool gather_restart(struct gathered *gathered, struct commit *commit)
 {
     struct ledger_zone *zone = commit->zone;
-    struct bytes bytes = {.is_large = false};
     struct error err = {0};
     struct store_entry entry = {
         .from = commit->to,
@@ -128,13 +122,12 @@ static bool gather_restart(struct gathered *gathered, struct commit *commit)
     if (gathered->txn == NULL) {
         return true;
     }
-    text_init(&bytes.text, 0);
-    enum result result = ledger_each_record(commit->version, add_record, &bytes, &err);
+    text_reset(&gathered->image);
+    enum result result = ledger_each_record(commit->version, add_record, &gathered->image, &err);
     if (result == OK) {
-        store_txn_image(gathered->txn, zone->stored, &entry, text_slice(&bytes.text));
+        store_txn_image(gathered->txn, zone->stored, &entry, text_slice(&gathered->image));
         commit->step = entry.step;
     }
-    text_deinit(&bytes.text);
     if (result != OK) {
         pthread_mutex_lock(&zone->lock);
         zone->image_running = true;
@@ -316,6 +309,7 @@ static void group_failed(struct ledger *ledger, struct commit_queue *commits, en
 void ledger_process(struct ledger *ledger, struct commit_queue *queue)
 {
     struct gathered gathered = {0};
+    text_init(&gathered.image, 0);
     struct error err = {0};
     enum result result = OK;
     uint64_t count = 0;
@@ -353,6 +347,7 @@ void ledger_process(struct ledger *ledger, struct commit_queue *queue)
         (void)error_set(&err, ERR_IO, "a change that this one stood on could not be saved");
         end_all(&gathered.stale, err.code, &err);
     }
+    text_deinit(&gathered.image);
 }
 
 /* Under the lock, with something in the queue: whether it may wait for more. Waits a part of it. */

@@ -4,8 +4,7 @@
  *
  * Any thread hands over an event; the line is formatted there, queued under one lock and written by
  * one thread, so nobody who answers or transfers waits for a disk. The queue is bounded: a flood
- * loses lines, and the next line that finds room says how many. Three forms: BIND's text with the
- * further keys in parentheses behind it, key=value, and one JSON object a line.
+ * loses lines, and the next line that finds room says how many. What a line looks like: log_line.c.
  */
 #include "logging/logging.h"
 
@@ -21,8 +20,9 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "process/privileges.h"
+#include "logging/log_line.h"
 #include "logging/syslog_sink.h"
+#include "process/privileges.h"
 
 enum {
     QUEUE_LINES = 8192,
@@ -66,6 +66,7 @@ struct logging {
     unsigned head; /* next to write */
     unsigned used;
     uint64_t lost;
+    struct log_stamps stamps; /* of the lines before */
     struct limit limits[LIMIT_NAMES];
     bool writing;  /* the thread is outside the lock with the channels' state */
     bool sleeping; /* the thread waits for the first line of a batch */
@@ -77,143 +78,6 @@ static int64_t wall_ms_now(void)
     struct timespec ts;
     clock_gettime(CLOCK_REALTIME, &ts);
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/* ---- formatting ---- */
-
-static void add_json_string(struct text *out, const char *string)
-{
-    text_add_char(out, '"');
-    for (const unsigned char *p = (const unsigned char *)string; *p != '\0'; p++) {
-        if (*p == '"' || *p == '\\') {
-            text_add_char(out, '\\');
-            text_add_char(out, (char)*p);
-        } else if (*p < 0x20 || *p == 0x7f) {
-            text_printf(out, "\\u%04x", *p);
-        } else {
-            text_add_char(out, (char)*p);
-        }
-    }
-    text_add_char(out, '"');
-}
-
-/* Quoted where a reader of key=value pairs would otherwise split it. Line breaks never pass. */
-static void add_value(struct text *out, const char *value)
-{
-    bool quote = *value == '\0' || strpbrk(value, " \"=\t\r\n()") != NULL;
-    if (!quote) {
-        text_add_str(out, value);
-        return;
-    }
-    text_add_char(out, '"');
-    for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++) {
-        if (*p == '"' || *p == '\\') {
-            text_add_char(out, '\\');
-            text_add_char(out, (char)*p);
-        } else if (*p < 0x20 || *p == 0x7f) {
-            text_printf(out, "\\x%02x", *p);
-        } else {
-            text_add_char(out, (char)*p);
-        }
-    }
-    text_add_char(out, '"');
-}
-
-static void add_time(struct text *out, int64_t wall_ms, bool iso)
-{
-    time_t seconds = (time_t)(wall_ms / 1000);
-    struct tm tm;
-    char stamp[40];
-    if (iso) {
-        gmtime_r(&seconds, &tm);
-        strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-        text_printf(out, "%s.%03dZ", stamp, (int)(wall_ms % 1000));
-    } else {
-        localtime_r(&seconds, &tm);
-        strftime(stamp, sizeof(stamp), "%d-%b-%Y %H:%M:%S", &tm);
-        text_printf(out, "%s.%03d", stamp, (int)(wall_ms % 1000));
-    }
-}
-
-static void format_text(const struct log_event *event, const struct log_channel *channel,
-                        int64_t wall_ms, struct text *out)
-{
-    if (channel->print_time) {
-        add_time(out, wall_ms, false);
-        text_add_char(out, ' ');
-    }
-    if (channel->print_category) {
-        text_printf(out, "%s: ", log_category_name(event->category));
-    }
-    if (channel->print_severity) {
-        text_printf(out, "%s: ", log_level_name(event->level));
-    }
-    for (const char *p = event->phrase; *p != '\0'; p++) {
-        text_add_char(out, (unsigned char)*p < 0x20 ? ' ' : *p);
-    }
-    unsigned key_count = event->phrase_says_all ? 0 : event->key_count;
-    for (unsigned i = 0; i < key_count; i++) {
-        text_printf(out, "%s%s=", i == 0 ? " (" : " ", event->keys[i].name);
-        if (event->keys[i].text != NULL) {
-            add_value(out, event->keys[i].text);
-        } else {
-            text_printf(out, "%lld", (long long)event->keys[i].number);
-        }
-    }
-    if (key_count != 0) {
-        text_add_char(out, ')');
-    }
-}
-
-static void format_keyvalue(const struct log_event *event, int64_t wall_ms, struct text *out)
-{
-    text_add_str(out, "time=");
-    add_time(out, wall_ms, true);
-    text_printf(out, " level=%s category=%s event=%s message=", log_level_name(event->level),
-                log_category_name(event->category), event->name);
-    add_value(out, event->phrase);
-    for (unsigned i = 0; i < event->key_count; i++) {
-        text_printf(out, " %s=", event->keys[i].name);
-        if (event->keys[i].text != NULL) {
-            add_value(out, event->keys[i].text);
-        } else {
-            text_printf(out, "%lld", (long long)event->keys[i].number);
-        }
-    }
-}
-
-static void format_json(const struct log_event *event, int64_t wall_ms, struct text *out)
-{
-    text_add_str(out, "{\"time\":\"");
-    add_time(out, wall_ms, true);
-    text_printf(out, "\",\"level\":\"%s\",\"category\":\"%s\",\"event\":\"%s\",\"message\":",
-                log_level_name(event->level), log_category_name(event->category), event->name);
-    add_json_string(out, event->phrase);
-    for (unsigned i = 0; i < event->key_count; i++) {
-        text_printf(out, ",\"%s\":", event->keys[i].name);
-        if (event->keys[i].text != NULL) {
-            add_json_string(out, event->keys[i].text);
-        } else {
-            text_printf(out, "%lld", (long long)event->keys[i].number);
-        }
-    }
-    text_add_char(out, '}');
-}
-
-void logging_format(const struct log_event *event, const struct log_channel *channel,
-                    int64_t wall_ms, struct text *out)
-{
-    switch (channel->format) {
-    case LOG_FORMAT_TEXT:
-        format_text(event, channel, wall_ms, out);
-        return;
-    case LOG_FORMAT_KEYVALUE:
-        format_keyvalue(event, wall_ms, out);
-        return;
-    case LOG_FORMAT_JSON:
-        format_json(event, wall_ms, out);
-        return;
-    }
 }
 
 /* ---- files ---- */
@@ -427,7 +291,7 @@ static void queue_line(struct logging *logging, unsigned channel, const struct l
     }
     struct text text;
     text_init(&text, 16384);
-    logging_format(event, &logging->channels[channel].options, wall_ms, &text);
+    log_line_format(event, &logging->channels[channel].options, wall_ms, &logging->stamps, &text);
     text_add_char(&text, '\n');
     unsigned at = (logging->head + logging->used) % QUEUE_LINES;
     logging->queue[at] = (struct line){

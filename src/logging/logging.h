@@ -53,11 +53,6 @@ bool logging_has_room(struct logging *logging);
  * through tells how many were left out. */
 void logging_emit_limited(struct logging *logging, const struct log_event *event);
 
-/* The line as a channel would write it, without newline; for tests. */
-struct text;
-void logging_format(const struct log_event *event, const struct log_channel *channel,
-                    int64_t wall_ms, struct text *out);
-
 /* LOG_EVENT(logging, LOG_INFO, LOG_GENERAL, "zone_loaded", phrase, LOG_KEY(…), LOG_NUM(…)) */
 #define LOG_EVENT(logging, level_, category_, name_, phrase_, ...)                                 \
     logging_emit((logging), LOG_VALUE(level_, category_, name_, phrase_, __VA_ARGS__))

@@ -102,6 +102,8 @@ static void log_refused(struct server_zone *zone, const struct zone_version *pre
 
 /* ---- a primary's file ---- */
 
+enum { FILE_QUIET_S = 2 }; /* written since then: somebody may be at it */
+
 /* Reads the file as it is; shares with `base` (may be NULL) what is equal. */
 static enum result read_file(struct server_zone *zone, const struct zone_settings *settings,
                              struct zone_version *base, struct zone_version **version,
@@ -120,6 +122,7 @@ static enum result read_file(struct server_zone *zone, const struct zone_setting
         .on_include = included_files_note,
         .include_context = &zone->included,
         .out_stat = st,
+        .quiet_before_s = clock_wall_s() - FILE_QUIET_S,
     };
     struct reporter reporter = {.zone = zone};
     return zone_load_file(&options, base, version, NULL, report_finding, &reporter, err);

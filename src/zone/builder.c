@@ -28,7 +28,8 @@ struct builder *builder_new(const uint8_t *name, uint16_t class,
                             const struct builder_options *options, finding_report *report,
                             void *report_context)
 {
-    struct builder *builder = memory_new_zeroed(1, sizeof(*builder));
+    struct builder *builder = memory_new(sizeof(*builder));
+    memset(builder, 0, offsetof(struct builder, few));
     if (options != NULL) {
         builder->options = *options;
     }
@@ -42,7 +43,10 @@ struct builder *builder_new(const uint8_t *name, uint16_t class,
     builder->apex_hash = name_hash(zone_hash_key(), name);
     name_copy(&builder->apex, name);
     builder->gather.class = class;
+    gather_lend(&builder->gather, &builder->room);
     gather_reset(&builder->gather);
+    builder->entries = builder->few;
+    builder->capacity = BUILDER_FEW;
     pool_cache_init(&builder->cache, version_pool());
     return builder;
 }
@@ -70,7 +74,9 @@ void builder_free(struct builder *builder)
     for (size_t i = 0; i < builder->count; i++) {
         builder_drop_owner(builder, builder->entries[i].owner);
     }
-    memory_free(builder->entries);
+    if (builder->entries != builder->few) {
+        memory_free(builder->entries);
+    }
     memory_free(builder->scratch);
     gather_deinit(&builder->gather);
     pool_cache_deinit(&builder->cache);
@@ -114,12 +120,22 @@ enum result builder_finding(struct builder *builder, enum finding_code code,
     return ERR_FORMAT;
 }
 
+COLD void builder_grow(struct builder *builder)
+{
+    size_t size = builder->capacity * sizeof(*builder->entries);
+    builder->capacity *= 2;
+    if (builder->entries != builder->few) {
+        builder->entries = memory_resize(builder->entries, 2 * size);
+        return;
+    }
+    builder->entries = memory_new(2 * size);
+    memcpy(builder->entries, builder->few, size);
+}
+
 static ALWAYS_INLINE void push(struct builder *builder, const struct owner *owner, uint64_t head)
 {
     if (builder->count == builder->capacity) {
-        builder->capacity = builder->capacity == 0 ? 16 : builder->capacity * 2;
-        builder->entries =
-            memory_resize(builder->entries, builder->capacity * sizeof(*builder->entries));
+        builder_grow(builder);
     }
     builder->entries[builder->count++] = (struct tree_entry){head, owner};
     totals_count(&builder->totals, owner, 1);

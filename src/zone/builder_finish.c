@@ -116,8 +116,7 @@ static enum result join_all(struct builder *builder, struct tree_entry *pieces, 
             builder_add_ancestors(builder, before, name);
         }
         if (builder->count == builder->capacity) {
-            builder->capacity *= 2;
-            builder->entries = memory_resize(builder->entries, builder->capacity * sizeof(*pieces));
+            builder_grow(builder);
         }
         struct tree_entry joined = pieces[at];
         if (end - at > 1) {
@@ -152,7 +151,9 @@ static enum result builder_sort(struct builder *builder, struct error *err)
     builder->entries = memory_new((count + 1) * sizeof(*pieces));
     builder->capacity = count + 1;
     enum result result = join_all(builder, pieces, count, err);
-    memory_free(pieces);
+    if (pieces != builder->few) {
+        memory_free(pieces);
+    }
     return result;
 }
 

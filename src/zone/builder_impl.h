@@ -6,7 +6,7 @@
 #include "zone/builder.h"
 #include "zone/version_impl.h"
 
-enum { BUILDER_RUNS = 64 };
+enum { BUILDER_RUNS = 64, BUILDER_FEW = 16 };
 
 struct builder {
     struct builder_options options;
@@ -29,8 +29,8 @@ struct builder {
     bool finished;
     struct error first_error;
     struct gather gather;
-    struct pool_cache cache; /* of owners */
-    struct tree_entry *entries;
+    struct pool_cache cache;    /* of owners */
+    struct tree_entry *entries; /* starts as `few` */
     size_t count;
     size_t capacity;
     size_t run_ends[BUILDER_RUNS]; /* of the ascending runs of entries before the present one */
@@ -39,6 +39,9 @@ struct builder {
     struct totals totals;
     uint8_t *scratch; /* an owner to be compared with the base's */
     size_t scratch_size;
+    /* From here on not zeroed. A small zone needs no more. */
+    struct tree_entry few[BUILDER_FEW];
+    struct gather_room room;
 };
 
 /* The owner being gathered becomes an entry. */
@@ -46,6 +49,8 @@ MUST_CHECK enum result builder_flush(struct builder *builder, struct error *err)
 /* An owner of what was gathered, under `name`; shared with the base where that has an equal one. */
 MUST_CHECK enum result builder_pack(struct builder *builder, const uint8_t *name, size_t name_size,
                                     uint64_t hash, const struct owner **out, struct error *err);
+/* Room for twice as many entries. */
+void builder_grow(struct builder *builder);
 /* Adds an entry; counts its owner. */
 void builder_push(struct builder *builder, const struct owner *owner);
 /* An owner that no version will have: given back unless it is the base's; uncounted. */

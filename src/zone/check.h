@@ -55,7 +55,8 @@ struct zone_load_options {
     uint32_t max_types_per_name;
     master_included *on_include; /* may be NULL */
     void *include_context;
-    struct stat *out_stat; /* gets what the file was when it was opened; may be NULL */
+    struct stat *out_stat;  /* gets what the file was when it was opened; may be NULL */
+    int64_t quiet_before_s; /* as in master_options */
 };
 MUST_CHECK enum result zone_load_file(const struct zone_load_options *options,
                                       struct zone_version *base, struct zone_version **out,

@@ -21,6 +21,8 @@
 
 #include "base/memory.h"
 
+enum { ONE_PAGE = 170 }; /* so many names need no directory */
+
 /* Entries a page takes before it gets more buckets: 81 %, or all of a single bucket. */
 static unsigned page_limit(unsigned bucket_count)
 {
@@ -31,6 +33,13 @@ static unsigned page_limit(unsigned bucket_count)
 static unsigned buckets_to_grow(unsigned count)
 {
     return count <= 6 ? 1 : (count * 5 + 25) / 26;
+}
+
+/* Buckets for a page as it comes from building: 72 % full. */
+static unsigned buckets_to_stay(unsigned count)
+{
+    unsigned bucket_count = count <= BUCKET_SLOTS ? 1 : (count * 4 + 22) / 23;
+    return bucket_count > PAGE_MAX_BUCKETS ? PAGE_MAX_BUCKETS : bucket_count;
 }
 
 static struct hash_page *page_new(struct step *step, unsigned bucket_count, unsigned depth)
@@ -308,7 +317,7 @@ void hash_index_remove(struct step *step, struct hash_index *index, const struct
 static unsigned count_pages(const uint64_t *hashes, size_t count, uint32_t **out_counts)
 {
     unsigned depth = 0;
-    while (count >> depth > (depth == 0 ? 170 : 130)) {
+    while (count >> depth > (depth == 0 ? ONE_PAGE : 130)) {
         depth++;
     }
     for (;; depth++) {
@@ -337,6 +346,14 @@ struct hash_index hash_index_build(struct step *step, const struct tree_entry *e
     if (count == 0) {
         return index;
     }
+    if (count <= ONE_PAGE) {
+        struct hash_page *page = page_new(step, buckets_to_stay((unsigned)count), 0);
+        for (size_t i = 0; i < count; i++) {
+            page_put(page, slot_of(entries[i].owner, entries[i].owner->hash));
+        }
+        index.root = page_reference(page);
+        return index;
+    }
     uint64_t *hashes = memory_new(count * sizeof(*hashes));
     for (size_t i = 0; i < count; i++) {
         if (i + AHEAD < count) {
@@ -362,9 +379,7 @@ struct hash_index hash_index_build(struct step *step, const struct tree_entry *e
     uint32_t at = 0;
     for (size_t i = 0; i < page_count; i++) {
         unsigned here = ends[i] - at;
-        unsigned bucket_count = here <= BUCKET_SLOTS ? 1 : (here * 4 + 22) / 23;
-        bucket_count = bucket_count > PAGE_MAX_BUCKETS ? PAGE_MAX_BUCKETS : bucket_count;
-        struct hash_page *page = page_new(step, bucket_count, depth);
+        struct hash_page *page = page_new(step, buckets_to_stay(here), depth);
         for (; at < ends[i]; at++) {
             page_put(page, slots[at]);
         }

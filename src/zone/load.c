@@ -99,8 +99,8 @@ static enum result take_record(void *context, const struct record *record, const
 {
     struct load *load = context;
     if (UNLIKELY(file != load->file)) {
-        load->file = file;
-        load->file_copy = arena_strdup(&load->names, file);
+        load->file = file; /* the path outlives the builder as it is */
+        load->file_copy = file == load->path ? file : arena_strdup(&load->names, file);
     }
     uint64_t errors = load->errors;
     enum result result = builder_add(load->builder, record, load->file_copy, line, err);
@@ -133,6 +133,7 @@ static enum result build(struct load *load, const struct zone_load_options *opti
         .on_include = options->on_include,
         .include_context = options->include_context,
         .out_stat = options->out_stat,
+        .quiet_before_s = options->quiet_before_s,
     };
     enum result result = master_parse_file(options->path, options->directory, &master, take_record,
                                            load, pass_on, load, err);
@@ -159,7 +160,8 @@ enum result zone_load_file(const struct zone_load_options *options, struct zone_
 {
     struct error own = {0};
     struct error *e = err != NULL ? err : &own;
-    struct load *load = memory_new_zeroed(1, sizeof(*load));
+    struct load own_load = {0};
+    struct load *load = &own_load;
     load->report = report;
     load->report_context = report_context;
     arena_init(&load->names, 0);
@@ -201,6 +203,5 @@ enum result zone_load_file(const struct zone_load_options *options, struct zone_
     builder_free(load->builder);
     check_report_deinit(&load->late);
     arena_deinit(&load->names);
-    memory_free(load);
     return result;
 }

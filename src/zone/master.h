@@ -28,6 +28,9 @@ struct master_options {
     master_included *on_include; /* may be NULL */
     void *include_context;
     struct stat *out_stat; /* gets what the file was when it was opened; may be NULL */
+    /* A file last written before this time (seconds since 1970), and read in one piece, is not
+     * looked at again for whether it changed meanwhile; 0: every file is. */
+    int64_t quiet_before_s;
 };
 
 /*

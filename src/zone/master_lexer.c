@@ -208,6 +208,7 @@ static enum lexer_step refill(struct master_lexer *lexer, const char *keep)
     lexer->read_count += (size_t)size;
     /* A file that came in one piece; should it have grown since, whoever reads it looks. */
     bool is_whole = (size_t)size == lexer->expected && lexer->read_count == lexer->expected;
+    lexer->is_one_piece = is_whole;
     lexer->is_last = size == 0 || is_whole;
     memset(lexer->window + kept + (size_t)size, 0, LEXER_PADDING);
     return LEXER_ENTRY;

@@ -54,6 +54,7 @@ struct master_lexer {
     bool is_last;       /* no text follows that in the window */
     size_t expected;    /* octets of the file; 0: not known */
     size_t read_count;  /* octets that came from it */
+    bool is_one_piece;  /* one read gave as many octets as were expected */
     size_t token_room;
     master_plain_line *plain; /* may be NULL */
 };

@@ -22,17 +22,43 @@ void gather_reset(struct gather *gather)
     gather->ordered = true;
 }
 
+void gather_lend(struct gather *gather, struct gather_room *room)
+{
+    gather->records = room->records;
+    gather->capacity = ARRAY_SIZE(room->records);
+    gather->bytes = room->bytes;
+    gather->room = sizeof(room->bytes);
+    gather->is_lent = true;
+}
+
 void gather_deinit(struct gather *gather)
 {
-    memory_free(gather->records);
-    memory_free(gather->bytes);
+    if (!gather->is_lent) {
+        memory_free(gather->records);
+        memory_free(gather->bytes);
+    }
     *gather = (struct gather){0};
+}
+
+/* What was lent is copied; both grow on their own from here on. */
+static void gather_own(struct gather *gather)
+{
+    struct gathered *records = memory_new(gather->capacity * sizeof(*records));
+    uint8_t *bytes = memory_new(gather->room);
+    memcpy(records, gather->records, gather->count * sizeof(*records));
+    memcpy(bytes, gather->bytes, gather->used);
+    gather->records = records;
+    gather->bytes = bytes;
+    gather->is_lent = false;
 }
 
 static COLD enum result gather_grow(struct gather *gather, size_t size, struct error *err)
 {
     if (gather->used + size > GATHER_MAX_BYTES) {
         return error_set(err, ERR_LIMIT, "more than 1 GiB of records at one name");
+    }
+    if (gather->is_lent) {
+        gather_own(gather);
     }
     if (gather->used + size > gather->room) {
         gather->room = (gather->used + size) * 2 + 4096;

@@ -118,7 +118,17 @@ struct gather {
     size_t room;
     uint16_t class;
     bool ordered; /* records stand in order, without duplicates */
+    bool is_lent; /* `records` and `bytes` are the caller's still */
 };
+
+/* Room that small owners do with: part of what its user allocates anyway, or of its stack. */
+struct gather_room {
+    struct gathered records[16];
+    uint8_t bytes[512];
+};
+
+/* `room` is borrowed until deinit; of a zeroed one, before anything is gathered. */
+void gather_lend(struct gather *gather, struct gather_room *room);
 
 void gather_reset(struct gather *gather);
 void gather_deinit(struct gather *gather);

@@ -117,8 +117,9 @@ struct tree_node *tree_build(struct step *step, const struct tree_entry *entries
         return NULL;
     }
     /* The leaves are made from a small window, so that no second array of all owners is needed. */
+    struct tree_item few[8]; /* a small zone's leaves */
     size_t room = count / LEAF_MAX + 2;
-    struct tree_item *items = memory_new(room * sizeof(*items));
+    struct tree_item *items = room <= ARRAY_SIZE(few) ? few : memory_new(room * sizeof(*items));
     struct tree_item window[LEAF_MAX];
     size_t made = 0;
     for (size_t at = 0; at < count;) {
@@ -139,6 +140,8 @@ struct tree_node *tree_build(struct step *step, const struct tree_entry *entries
         made = build_level(step, level, items, made, items);
     }
     struct tree_node *root = items[0].child;
-    memory_free(items);
+    if (items != few) {
+        memory_free(items);
+    }
     return root;
 }

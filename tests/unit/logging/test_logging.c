@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "logging/log_line.h"
 #include "logging/logging.h"
 
 static const struct log_key keys[] = {{.name = "peer", .text = "192.0.2.1#53"},
@@ -28,11 +29,11 @@ static char *formatted(enum log_format format, bool severity, bool category)
         .format = format, .print_severity = severity, .print_category = category};
     struct text text;
     text_init(&text, 0);
-    logging_format(&event, &channel, 0, &text);
+    log_line_format(&event, &channel, 0, &(struct log_stamps){0}, &text);
     return text.bytes;
 }
 
-static void logging_format_text_puts_keys_behind_the_phrase(void **state)
+static void log_line_format_text_puts_keys_behind_the_phrase(void **state)
 {
     (void)state;
     char *line = formatted(LOG_FORMAT_TEXT, true, true);
@@ -41,7 +42,7 @@ static void logging_format_text_puts_keys_behind_the_phrase(void **state)
     free(line);
 }
 
-static void logging_format_keyvalue_quotes_what_needs_it(void **state)
+static void log_line_format_keyvalue_quotes_what_needs_it(void **state)
 {
     (void)state;
     char *line = formatted(LOG_FORMAT_KEYVALUE, false, false);
@@ -51,7 +52,7 @@ static void logging_format_keyvalue_quotes_what_needs_it(void **state)
     free(line);
 }
 
-static void logging_format_json_is_one_object_without_line_breaks(void **state)
+static void log_line_format_json_is_one_object_without_line_breaks(void **state)
 {
     (void)state;
     char *line = formatted(LOG_FORMAT_JSON, false, false);
@@ -192,9 +193,9 @@ static void logging_configure_keeps_the_old_channels_on_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(logging_format_text_puts_keys_behind_the_phrase),
-        cmocka_unit_test(logging_format_keyvalue_quotes_what_needs_it),
-        cmocka_unit_test(logging_format_json_is_one_object_without_line_breaks),
+        cmocka_unit_test(log_line_format_text_puts_keys_behind_the_phrase),
+        cmocka_unit_test(log_line_format_keyvalue_quotes_what_needs_it),
+        cmocka_unit_test(log_line_format_json_is_one_object_without_line_breaks),
         IN_FOLDER(logging_emit_follows_severity_and_category),
         IN_FOLDER(logging_file_rolls_over_at_its_size_and_keeps_versions),
         IN_FOLDER(logging_emit_limited_lets_ten_a_second_through),
