@@ -169,19 +169,27 @@ bool conf_zones_alike(const struct conf_zone *a, const struct conf_zone *b)
     return alike;
 }
 
+uint32_t conf_zone_hash(const uint8_t *name)
+{
+    return (uint32_t)(name_hash(0, name) >> 32);
+}
+
 const struct conf_zone *conf_zone_find(const struct conf *conf, const uint8_t *name)
 {
+    uint64_t hash = conf_zone_hash(name);
     uint32_t low = 0, high = conf->zone_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        int order = name_compare(conf->by_name[middle]->wire, name);
-        if (order == 0) {
-            return conf->by_name[middle];
-        }
-        if (order < 0) {
+        if (conf->by_hash[middle] < hash << 32) {
             low = middle + 1;
         } else {
             high = middle;
+        }
+    }
+    for (; low < conf->zone_count && conf->by_hash[low] >> 32 == hash; low++) {
+        const struct conf_zone *zone = &conf->zones[(uint32_t)conf->by_hash[low]];
+        if (name_equal(zone->wire, name)) {
+            return zone;
         }
     }
     return NULL;

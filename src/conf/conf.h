@@ -511,7 +511,7 @@ struct conf {
 
     /* For the functions below. */
     const struct conf_setting *options[CONF_IDS]; /* set in `options`, or the default, or NULL */
-    const struct conf_zone **by_name;             /* zones in canonical order */
+    uint64_t *by_hash; /* ascending: the hash of a zone's name above, its place in `zones` below */
     struct arena arena;
     struct conf_secret *secrets;
 };

@@ -85,6 +85,8 @@ static void skip_space(struct lexer *lexer)
             next_line(lexer);
         } else if (is_space(c)) {
             lexer->at++;
+        } else if (c != '/' && c != '#') {
+            return;
         } else if (starts(lexer, lexer->at, "/*")) {
             skip_block_comment(lexer);
         } else if (is_comment(lexer, lexer->at)) {
@@ -105,14 +107,23 @@ static char *copy_text(struct lexer *lexer, const char *from, size_t size)
     return copy;
 }
 
+/* Ends a word, but for comments, which take two octets to tell. */
+static bool ends_word(char c)
+{
+    static const bool ends[256] = {
+        [' '] = true, ['\t'] = true, ['\r'] = true, ['\v'] = true, ['\f'] = true, ['\n'] = true,
+        ['{'] = true, ['}'] = true,  [';'] = true,  ['!'] = true,  ['"'] = true,  ['#'] = true,
+    };
+    return ends[(unsigned char)c];
+}
+
 /* The word up to `end`; octets that no word has are reported once and become "?". */
 static void read_word(struct lexer *lexer, struct lexeme *out)
 {
     const char *start = lexer->at;
     bool bad = false;
-    while (lexer->at < lexer->end && !is_space(*lexer->at) && *lexer->at != '\n' &&
-           strchr("{};!\"", *lexer->at == '\0' ? '?' : *lexer->at) == NULL &&
-           !is_comment(lexer, lexer->at)) {
+    while (lexer->at < lexer->end && !ends_word(*lexer->at) &&
+           (*lexer->at != '/' || !is_comment(lexer, lexer->at))) {
         bad = bad || (unsigned char)*lexer->at < 0x20 || *lexer->at == 0x7f;
         lexer->at++;
     }

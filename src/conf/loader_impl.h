@@ -142,4 +142,7 @@ void loader_read_secrets(struct loader *loader);
 /* semantic.c: what is wrong although each statement is right. */
 void loader_check(struct loader *loader);
 
+/* The upper half of a word of conf->by_hash. */
+uint32_t conf_zone_hash(const uint8_t *name);
+
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "conf/loader_impl.h"
 #include "wire/name.h"
 
@@ -88,49 +89,63 @@ void loader_resolve_paths(struct loader *loader)
 
 /* ---- zones ------------------------------------------------------------------------------- */
 
-static int compare_where(const struct conf_zone *a, const struct conf_zone *b)
+/*
+ * What must be there once is found by sorting hashes: a hash in the upper half of a word, the place of
+ * the zone, which is the order written, in the lower. Sorting a hundred thousand names or paths
+ * themselves costs as much as reading them.
+ */
+static int compare_words(const void *a, const void *b)
 {
-    return a < b ? -1 : a > b; /* both are in the array of zones, in the order written */
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
 }
 
-static int compare_names(const void *a, const void *b)
+static void sort_words(uint64_t *words, uint32_t count)
 {
-    const struct conf_zone *x = *(const struct conf_zone *const *)a;
-    const struct conf_zone *y = *(const struct conf_zone *const *)b;
-    int order = name_compare(x->wire, y->wire);
-    return order != 0 ? order : compare_where(x, y);
-}
-
-static int compare_files(const void *a, const void *b)
-{
-    const struct conf_zone *x = *(const struct conf_zone *const *)a;
-    const struct conf_zone *y = *(const struct conf_zone *const *)b;
-    int order = strcmp(x->file != NULL ? x->file : "", y->file != NULL ? y->file : "");
-    return order != 0 ? order : compare_where(x, y);
-}
-
-static const struct conf_zone **sorted_zones(const struct conf *conf,
-                                             int (*compare)(const void *, const void *),
-                                             const struct conf_zone **out)
-{
-    for (uint32_t i = 0; i < conf->zone_count; i++) {
-        out[i] = &conf->zones[i];
+    if (count > 1) {
+        qsort(words, count, sizeof(*words), compare_words);
     }
-    if (conf->zone_count > 1) {
-        qsort(out, conf->zone_count, sizeof(struct conf_zone *), compare);
+}
+
+typedef bool same_zone(const struct conf_zone *a, const struct conf_zone *b);
+
+/* The last zone before words[at] in the order written that has the same, or NULL. */
+static const struct conf_zone *earlier(const struct conf *conf, const uint64_t *words, uint32_t at,
+                                       same_zone *same)
+{
+    const struct conf_zone *zone = &conf->zones[(uint32_t)words[at]];
+    for (uint32_t i = at; i > 0 && words[i - 1] >> 32 == words[at] >> 32; i--) {
+        const struct conf_zone *other = &conf->zones[(uint32_t)words[i - 1]];
+        if (same(other, zone)) {
+            return other;
+        }
     }
-    return out;
+    return NULL;
+}
+
+static bool same_name(const struct conf_zone *a, const struct conf_zone *b)
+{
+    return name_equal(a->wire, b->wire);
+}
+
+static bool same_file(const struct conf_zone *a, const struct conf_zone *b)
+{
+    return a->file != NULL && b->file != NULL && strcmp(a->file, b->file) == 0;
 }
 
 static void check_names_once(struct loader *loader)
 {
     struct conf *conf = loader->conf;
-    conf->by_name = loader_alloc(loader, (conf->zone_count + 1) * sizeof(struct conf_zone *));
-    sorted_zones(conf, compare_names, conf->by_name);
+    conf->by_hash = loader_alloc(loader, (conf->zone_count + 1) * sizeof(*conf->by_hash));
+    for (uint32_t i = 0; i < conf->zone_count; i++) {
+        conf->by_hash[i] = (uint64_t)conf_zone_hash(conf->zones[i].wire) << 32 | i;
+    }
+    sort_words(conf->by_hash, conf->zone_count);
     for (uint32_t i = 1; i < conf->zone_count; i++) {
-        const struct conf_zone *first = conf->by_name[i - 1];
-        const struct conf_zone *second = conf->by_name[i];
-        if (name_equal(first->wire, second->wire)) {
+        const struct conf_zone *first = earlier(conf, conf->by_hash, i, same_name);
+        const struct conf_zone *second = &conf->zones[(uint32_t)conf->by_hash[i]];
+        if (first != NULL) {
             loader_error(loader, second->where,
                          "zone `%s` stands here a second time; the first is in line %u of %s",
                          second->name, first->where.line, first->where.file);
@@ -149,21 +164,24 @@ static bool is_written(const struct conf *conf, const struct conf_zone *zone)
 static void check_files_once(struct loader *loader)
 {
     const struct conf *conf = loader->conf;
-    const struct conf_zone **zones =
-        memory_new_zeroed(conf->zone_count + 1, sizeof(struct conf_zone *));
-    sorted_zones(conf, compare_files, zones);
+    uint64_t *words = memory_new((conf->zone_count + 1) * sizeof(*words));
+    for (uint32_t i = 0; i < conf->zone_count; i++) {
+        const char *file = conf->zones[i].file;
+        uint64_t hash = file == NULL ? 0 : hash_bytes(0, file, strlen(file));
+        words[i] = hash >> 32 << 32 | i;
+    }
+    sort_words(words, conf->zone_count);
     for (uint32_t i = 1; i < conf->zone_count; i++) {
-        const struct conf_zone *first = zones[i - 1];
-        const struct conf_zone *second = zones[i];
-        if (first->file != NULL && strcmp(first->file, second->file) == 0 &&
-            !name_equal(first->wire, second->wire) &&
+        const struct conf_zone *first = earlier(conf, words, i, same_file);
+        const struct conf_zone *second = &conf->zones[(uint32_t)words[i]];
+        if (first != NULL && !name_equal(first->wire, second->wire) &&
             (is_written(conf, first) || is_written(conf, second))) {
             loader_error(loader, second->where,
                          "zones `%s` and `%s` both have the file `%s`, which is written to",
                          first->name, second->name, second->file);
         }
     }
-    memory_free(zones);
+    memory_free(words);
 }
 
 /* A warning about the setting itself, once, where it is written. */

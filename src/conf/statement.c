@@ -15,12 +15,28 @@
 
 #include "conf/nearest_impl.h"
 
+static char lower_of(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* As strcasecmp(), to a word of the table, which is in lower case: each word of a configuration is
+ * looked for among all there are, and most differ in their first letters. */
+static int compare_word(const char *row, const char *word)
+{
+    while (*row != '\0' && *row == lower_of(*word)) {
+        row++;
+        word++;
+    }
+    return (int)(unsigned char)*row - (int)(unsigned char)lower_of(*word);
+}
+
 static unsigned find_first(const char *word)
 {
     unsigned low = 0, high = statement_count;
     while (low < high) {
         unsigned middle = (low + high) / 2;
-        if (strcasecmp(statement_table[middle].name, word) < 0) {
+        if (compare_word(statement_table[middle].name, word) < 0) {
             low = middle + 1;
         } else {
             high = middle;
@@ -32,7 +48,7 @@ static unsigned find_first(const char *word)
 const struct row *statement_find(const char *word, unsigned context)
 {
     for (unsigned i = find_first(word);
-         i < statement_count && strcasecmp(statement_table[i].name, word) == 0; i++) {
+         i < statement_count && compare_word(statement_table[i].name, word) == 0; i++) {
         if ((statement_table[i].contexts & context) != 0) {
             return &statement_table[i];
         }
@@ -44,7 +60,7 @@ static unsigned contexts_of(const char *word)
 {
     unsigned contexts = 0;
     for (unsigned i = find_first(word);
-         i < statement_count && strcasecmp(statement_table[i].name, word) == 0; i++) {
+         i < statement_count && compare_word(statement_table[i].name, word) == 0; i++) {
         contexts |= statement_table[i].contexts;
     }
     return contexts;
