@@ -24,9 +24,9 @@
 
 #include <stdatomic.h>
 
+#include "accounts/prefix_count.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "accounts/prefix_count.h"
 
 enum {
     LINE = 8,

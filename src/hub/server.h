@@ -34,6 +34,7 @@ struct ledger;
 struct store;
 struct zone_guards;
 struct replay;
+struct zone_follower;
 struct key_usage;
 
 /* Counted with relaxed atomics, summed on reading. */
@@ -93,6 +94,7 @@ struct server {
     struct ledger *ledger;
     struct zones *zones;
     struct sync *sync;
+    const struct zone_follower *follower; /* of `zones`, with `sync` as the context */
     struct listening *listening;
     struct transfers *transfers;
     struct updates *updates;

@@ -11,7 +11,6 @@
 
 #include "base/memory.h"
 #include "hub/server.h"
-#include "server/zones.h"
 
 enum { SIZE_FIRST_BITS = 5 };
 
@@ -30,20 +29,6 @@ struct answer_counts *answer_counts_new(unsigned workers)
 }
 
 void answer_counts_free(struct answer_counts *counts)
-{
-    memory_free(counts);
-}
-
-struct zone_query_counts *zone_query_counts_new(unsigned workers)
-{
-    size_t size = sizeof(struct zone_query_counts) + workers * sizeof(struct zone_counts_line);
-    struct zone_query_counts *counts = memory_new_aligned(_Alignof(struct zone_query_counts), size);
-    memset(counts, 0, size);
-    counts->workers = workers;
-    return counts;
-}
-
-void zone_query_counts_free(struct zone_query_counts *counts)
 {
     memory_free(counts);
 }
@@ -136,19 +121,5 @@ void answer_counts_sum(const struct server *server, struct answer_counts *out)
         for (size_t n = 0; n < sizeof(*out) / sizeof(*to); n++) {
             add(&to[n], atomic_load_explicit(&from[n], memory_order_relaxed));
         }
-    }
-}
-
-void zone_query_counts_sum(const struct zone_query_counts *counts, struct zone_counts_line *out)
-{
-    memset(out, 0, sizeof(*out));
-    for (unsigned i = 0; i < counts->workers; i++) {
-        const struct zone_counts_line *line = &counts->lines[i];
-        add(&out->queries, atomic_load_explicit(&line->queries, memory_order_relaxed));
-        add(&out->nxdomain, atomic_load_explicit(&line->nxdomain, memory_order_relaxed));
-        add(&out->failed, atomic_load_explicit(&line->failed, memory_order_relaxed));
-        add(&out->truncated, atomic_load_explicit(&line->truncated, memory_order_relaxed));
-        add(&out->streams, atomic_load_explicit(&line->streams, memory_order_relaxed));
-        add(&out->octets_out, atomic_load_explicit(&line->octets_out, memory_order_relaxed));
     }
 }

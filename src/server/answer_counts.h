@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "answer/answer.h"
+#include "zones/query_counts.h"
 
 struct server;
 
@@ -38,27 +39,9 @@ struct answer_counts {
     _Atomic uint64_t types[COUNTED_TYPES];
 };
 
-/* One zone's numbers, of one worker: a line. */
-struct zone_counts_line {
-    ALIGNED(64) _Atomic uint64_t queries;
-    _Atomic uint64_t nxdomain;
-    _Atomic uint64_t failed; /* any other rcode but NOERROR */
-    _Atomic uint64_t truncated;
-    _Atomic uint64_t streams; /* over TCP or TLS */
-    _Atomic uint64_t octets_out;
-};
-
-/* A zone's, where it has `zone-statistics`: a line for each worker. */
-struct zone_query_counts {
-    unsigned workers;
-    struct zone_counts_line lines[];
-};
-
-/* For `workers` writers; a zone's lives as long as its server_zone. free accepts NULL. */
+/* For `workers` writers. free accepts NULL. */
 struct answer_counts *answer_counts_new(unsigned workers);
 void answer_counts_free(struct answer_counts *counts);
-struct zone_query_counts *zone_query_counts_new(unsigned workers);
-void zone_query_counts_free(struct zone_query_counts *counts);
 
 /* Adds one message that was dealt with; the worker's own thread. `worker` is its number. */
 void answer_counts_add(struct answer_counts *mine, unsigned worker,
@@ -70,6 +53,5 @@ void answer_counts_add_batch(struct answer_counts *mine, unsigned worker,
 
 /* All workers' numbers together; any thread. */
 void answer_counts_sum(const struct server *server, struct answer_counts *out);
-void zone_query_counts_sum(const struct zone_query_counts *counts, struct zone_counts_line *out);
 
 #endif

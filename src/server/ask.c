@@ -13,9 +13,9 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "hub/server.h"
 #include "net/stream.h"
 #include "net/udp.h"
-#include "hub/server.h"
 #include "server/transfer_in.h"
 #include "wire/record.h"
 

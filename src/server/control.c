@@ -18,9 +18,9 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "server/control_impl.h"
 #include "hub/server.h"
-#include "server/zones.h"
+#include "server/control_impl.h"
+#include "zones/zones.h"
 
 enum { ACCEPT_BATCH = 16, PAUSE_MS = 200 };
 

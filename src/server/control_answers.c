@@ -5,12 +5,12 @@
  */
 #include <stdio.h>
 
+#include "hub/server.h"
 #include "server/answer_counts.h"
 #include "server/control_impl.h"
-#include "hub/server.h"
-#include "server/zones.h"
 #include "wire/message.h"
 #include "wire/rrtype.h"
+#include "zones/zones.h"
 
 static void put(json_t *object, const char *key, const _Atomic uint64_t *number)
 {

@@ -16,9 +16,9 @@
 
 #include "base/memory.h"
 #include "base/rcu.h"
-#include "server/control_impl.h"
 #include "hub/server.h"
-#include "server/zones.h"
+#include "server/control_impl.h"
+#include "zones/zones.h"
 
 enum {
     READ_BYTES = 4096,

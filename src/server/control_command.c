@@ -14,8 +14,8 @@
 #include "base/rcu.h"
 #include "server/control_impl.h"
 #include "server/server.h"
-#include "server/zone_load.h"
-#include "server/zones.h"
+#include "zones/zone_load.h"
+#include "zones/zones.h"
 
 enum { FAILED_NAMED = 20 };
 

@@ -7,11 +7,11 @@
  * edited in it meanwhile is judged anew.
  */
 #include "base/memory.h"
-#include "server/control_impl.h"
 #include "hub/loader.h"
 #include "hub/server.h"
-#include "server/zone_guard.h"
-#include "server/zones.h"
+#include "server/control_impl.h"
+#include "zones/zone_guard.h"
+#include "zones/zones.h"
 
 static const char *zone_text(const struct control_job *job, char *out)
 {

@@ -15,11 +15,11 @@
 #include "base/encode.h"
 #include "base/memory.h"
 #include "edit/serial.h"
-#include "server/control_impl.h"
 #include "hub/loader.h"
 #include "hub/server.h"
-#include "server/zones.h"
+#include "server/control_impl.h"
 #include "zone/master.h"
+#include "zones/zones.h"
 
 enum {
     ENTRIES_MAX = 10000, /* the newest of them */

@@ -5,10 +5,10 @@
  */
 #include <stdlib.h>
 
-#include "base/memory.h"
-#include "server/control_impl.h"
 #include "accounts/key_usage.h"
+#include "base/memory.h"
 #include "hub/server.h"
+#include "server/control_impl.h"
 
 struct listing {
     struct key_use *uses;

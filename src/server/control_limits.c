@@ -5,9 +5,9 @@
  */
 #include <stdio.h>
 
-#include "server/control_impl.h"
 #include "accounts/prefix_count.h"
 #include "hub/server.h"
+#include "server/control_impl.h"
 #include "server/update.h"
 
 static json_t *use(uint64_t now, uint64_t max, uint64_t refused)

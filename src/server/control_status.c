@@ -13,12 +13,12 @@
 
 #include "base/memory.h"
 #include "base/rcu.h"
-#include "server/control_impl.h"
 #include "hub/server.h"
-#include "server/zone_guard.h"
-#include "server/zones.h"
+#include "server/control_impl.h"
 #include "store/store.h"
 #include "wire/message.h"
+#include "zones/zone_guard.h"
+#include "zones/zones.h"
 
 enum { WALK_BATCH = 128 };
 

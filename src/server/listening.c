@@ -15,12 +15,12 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "hub/server.h"
 #include "net/interface_watch.h"
 #include "net/port.h"
-#include "server/answer_counts.h"
 #include "process/privileges.h"
+#include "server/answer_counts.h"
 #include "server/query_log.h"
-#include "hub/server.h"
 #include "server/stream_worker.h"
 #include "server/udp_worker.h"
 #include "server/xdp_listening.h"

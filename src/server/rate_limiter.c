@@ -13,8 +13,8 @@
 
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "accounts/prefix_count.h"
+#include "base/clock.h"
 #include "hub/server.h"
 
 static void tell(const struct request_scope *scope, const struct answer_query *query,

@@ -11,18 +11,18 @@
 
 #include <stdio.h>
 
-#include "base/clock.h"
-#include "settings/access.h"
 #include "accounts/replay.h"
+#include "base/clock.h"
 #include "hub/server.h"
 #include "server/signature.h"
 #include "server/sync.h"
 #include "server/update.h"
-#include "server/zones.h"
+#include "settings/access.h"
 #include "xfr/fingerprint_option.h"
 #include "xfr/ixfr_condense.h"
 #include "xfr/ixfr_out.h"
 #include "xfr/notify_in.h"
+#include "zones/zones.h"
 
 struct request_scope request_scope_begin(struct server *server)
 {

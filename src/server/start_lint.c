@@ -9,7 +9,7 @@
 
 #include "hub/server.h"
 #include "settings/zone_lint.h"
-#include "server/zones.h"
+#include "zones/zones.h"
 
 enum { TOLD = 30, MOST_ZONES = 10000 };
 

@@ -18,16 +18,16 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "accounts/prefix_count.h"
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "hub/server.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/stream.h"
-#include "accounts/prefix_count.h"
 #include "server/proxy.h"
 #include "server/query_log.h"
 #include "server/request.h"
-#include "hub/server.h"
 #include "server/transfer_out.h"
 #include "wire/message.h"
 

@@ -19,12 +19,13 @@
 
 #include "base/memory.h"
 #include "base/rcu.h"
-#include "server/resolver.h"
 #include "hub/server.h"
+#include "server/resolver.h"
 #include "server/sync_impl.h"
 #include "server/sync_proof.h"
-#include "server/zone_copy.h"
 #include "xfr/notify_in.h"
+#include "zones/zone_copy.h"
+#include "zones/zone_follower.h"
 
 enum { SOON_MS = 5, CONFIGURE_TURN = 256 };
 
@@ -142,17 +143,17 @@ static void post_soon(struct sync_message *message, void (*run)(void *context))
 
 void sync_zone_step(struct sync *sync, struct server_zone *zone)
 {
-    if (!zone->sync.attached) {
+    if (zone->sync == NULL) {
         return;
     }
     struct zone_settings *settings = server_zone_settings(zone);
     struct instant next = sync_notify_step(sync, zone, clock_now());
-    if (zone->sync.refresh != NULL) {
+    if (zone->sync->refresh != NULL) {
         next = instant_min(next, zone_copy_step(zone, clock_now()));
         next = instant_min(next, sync_proof_step(zone, settings, clock_now()));
         next = instant_min(next, sync_refresh_step(sync, zone, settings));
     }
-    loop_timer_set(sync->loop, &zone->sync.timer, next);
+    loop_timer_set(sync->loop, &zone->sync->timer, next);
     settings_unref(settings->settings);
 }
 
@@ -166,22 +167,20 @@ static void zone_due(void *context)
 
 static void detach(struct sync *sync, struct server_zone *zone)
 {
-    struct sync_zone *state = &zone->sync;
-    if (!state->attached) {
+    struct sync_zone *state = zone->sync;
+    if (state == NULL) {
         return;
     }
-    state->attached = false;
     loop_timer_stop(sync->loop, &state->timer);
     ask_cancel(state->soa_ask);
-    state->soa_ask = NULL;
     refresh_free(state->refresh);
-    state->refresh = NULL;
     memory_free(state->proof);
-    state->proof = NULL;
     sync_notify_forget(zone);
     struct server_zone *last = sync->zones[--sync->zone_count];
     sync->zones[state->at] = last;
-    last->sync.at = state->at;
+    last->sync->at = state->at;
+    zone->sync = NULL;
+    memory_free(state);
     server_zone_unref(zone);
 }
 
@@ -202,23 +201,23 @@ static void configure(struct sync *sync, struct server_zone *zone,
         return;
     }
     struct zone_settings *settings = server_zone_settings(zone);
-    if (!zone->sync.attached) {
-        zone->sync.attached = true;
-        loop_timer_init(&zone->sync.timer, zone_due, zone);
+    if (zone->sync == NULL) {
+        zone->sync = memory_new_zeroed(1, sizeof(*zone->sync));
+        loop_timer_init(&zone->sync->timer, zone_due, zone);
         if (sync->zone_count == sync->zone_room) {
             sync->zone_room = sync->zone_room == 0 ? 64 : sync->zone_room * 2;
             sync->zones = memory_resize(sync->zones, sync->zone_room * sizeof(*sync->zones));
         }
-        zone->sync.at = sync->zone_count;
+        zone->sync->at = sync->zone_count;
         sync->zones[sync->zone_count++] = server_zone_ref(zone);
     }
     if (settings->role == ROLE_SECONDARY && settings->primary_count > 0) {
         sync_refresh_configure(zone, settings, message->expires_in_s, message->refresh_in_s);
     } else {
-        ask_cancel(zone->sync.soa_ask);
-        zone->sync.soa_ask = NULL;
-        refresh_free(zone->sync.refresh);
-        zone->sync.refresh = NULL;
+        ask_cancel(zone->sync->soa_ask);
+        zone->sync->soa_ask = NULL;
+        refresh_free(zone->sync->refresh);
+        zone->sync->refresh = NULL;
         if (settings->role == ROLE_SECONDARY) {
             log_no_primary(zone);
         }
@@ -277,7 +276,7 @@ static void run_detach(void *context)
 static void run_published(void *context)
 {
     struct sync_message *message = context;
-    if (message->zone->sync.attached) {
+    if (message->zone->sync != NULL) {
         sync_notify_publish(message->sync, message->zone, message->serial);
         sync_zone_step(message->sync, message->zone);
     }
@@ -289,7 +288,7 @@ static void run_notified(void *context)
     struct sync_message *message = context;
     struct server_zone *zone = message->zone;
     atomic_fetch_sub_explicit(&zone->server->counters.notifies_waiting, 1, memory_order_relaxed);
-    if (zone->sync.refresh != NULL) {
+    if (sync_zone_refresh(zone) != NULL) {
         struct zone_settings *settings = server_zone_settings(zone);
         uint32_t primary = REFRESH_ANY_PRIMARY;
         for (size_t i = 0; i < settings->primary_count && primary == REFRESH_ANY_PRIMARY; i++) {
@@ -298,10 +297,10 @@ static void run_notified(void *context)
             }
         }
         settings_unref(settings->settings);
-        (void)refresh_notified(zone->sync.refresh, primary, message->has_serial, message->serial,
+        (void)refresh_notified(zone->sync->refresh, primary, message->has_serial, message->serial,
                                clock_now());
         if (message->has_fingerprint && sync_proof_doubts(zone, &message->fingerprint)) {
-            refresh_now(zone->sync.refresh, clock_now());
+            refresh_now(zone->sync->refresh, clock_now());
         }
         sync_zone_step(message->sync, zone);
     }
@@ -311,8 +310,8 @@ static void run_notified(void *context)
 static void run_refresh(void *context)
 {
     struct sync_message *message = context;
-    if (message->zone->sync.refresh != NULL) {
-        refresh_now(message->zone->sync.refresh, clock_now());
+    if (sync_zone_refresh(message->zone) != NULL) {
+        refresh_now(message->zone->sync->refresh, clock_now());
         sync_zone_step(message->sync, message->zone);
     }
     message_free(message);
@@ -321,8 +320,8 @@ static void run_refresh(void *context)
 static void run_retransfer(void *context)
 {
     struct sync_message *message = context;
-    if (message->zone->sync.refresh != NULL) {
-        refresh_retransfer(message->zone->sync.refresh, clock_now());
+    if (sync_zone_refresh(message->zone) != NULL) {
+        refresh_retransfer(message->zone->sync->refresh, clock_now());
         sync_zone_step(message->sync, message->zone);
     }
     message_free(message);
@@ -333,9 +332,9 @@ static void run_replaced(void *context)
     struct sync_message *message = context;
     struct server_zone *zone = message->zone;
     struct zone_version *version = zone_acquire(zone->zone);
-    if (zone->sync.refresh != NULL && version != NULL) {
+    if (sync_zone_refresh(zone) != NULL && version != NULL) {
         struct refresh_soa soa = sync_refresh_soa(version);
-        refresh_replaced(zone->sync.refresh, &soa, clock_now());
+        refresh_replaced(zone->sync->refresh, &soa, clock_now());
         sync_refresh_contacted(zone);
         sync_proof_replaced(zone, soa.serial, clock_now());
         sync_zone_step(message->sync, zone);
@@ -347,8 +346,9 @@ static void run_replaced(void *context)
 static void run_peer_has(void *context)
 {
     struct sync_message *message = context;
-    for (size_t i = 0; i < message->zone->sync.target_count; i++) {
-        struct notify_target *target = message->zone->sync.targets[i];
+    const struct sync_zone *state = message->zone->sync;
+    for (size_t i = 0; state != NULL && i < state->target_count; i++) {
+        struct notify_target *target = state->targets[i];
         if (address_same_host(&target->address, &message->peer)) {
             sync_notify_seen(message->zone, target, message->serial);
             target->is_ours = message->is_ours;
@@ -372,24 +372,24 @@ static void run_transfer_ended(void *context)
     struct server_zone *zone = message->zone;
     const struct transfer_result *result = message->result;
     struct instant now = clock_now();
-    if (zone->sync.refresh != NULL) {
+    if (sync_zone_refresh(zone) != NULL) {
         switch (result->outcome) {
         case TRANSFER_APPLIED:
-            refresh_transferred(zone->sync.refresh, message->ticket, &result->soa, &result->contact,
-                                now);
+            refresh_transferred(zone->sync->refresh, message->ticket, &result->soa,
+                                &result->contact, now);
             sync_refresh_contacted(zone);
             sync_proof_replaced(zone, result->soa.serial, now);
             take_shown(zone, result, now);
             break;
         case TRANSFER_NOT_NEWER:
-            refresh_transfer_not_newer(zone->sync.refresh, message->ticket, &result->contact, now);
+            refresh_transfer_not_newer(zone->sync->refresh, message->ticket, &result->contact, now);
             sync_refresh_contacted(zone);
             take_shown(zone, result, now);
             break;
         case TRANSFER_HELD:
-            refresh_transfer_held(zone->sync.refresh, message->ticket, &result->contact,
+            refresh_transfer_held(zone->sync->refresh, message->ticket, &result->contact,
                                   result->text, now);
-            if (refresh_status(zone->sync.refresh).has_copy) {
+            if (refresh_status(zone->sync->refresh).has_copy) {
                 sync_refresh_contacted(zone);
             }
             break;
@@ -397,7 +397,7 @@ static void run_transfer_ended(void *context)
             if (result->key_refused) {
                 sync_refresh_key_refused(zone, &result->peer, result->key_at);
             }
-            refresh_transfer_failed(zone->sync.refresh, message->ticket, result->failure,
+            refresh_transfer_failed(zone->sync->refresh, message->ticket, result->failure,
                                     result->text, now);
             break;
         }
@@ -546,10 +546,20 @@ static void *sync_main(void *context)
     return NULL;
 }
 
+static const struct zone_follower follower = {
+    .configure = sync_configure,
+    .configure_all = sync_configure_all,
+    .detach = sync_detach,
+    .published = sync_published,
+    .replaced = sync_replaced,
+    .retransfer = sync_retransfer,
+};
+
 enum result sync_new(struct server *server, struct sync **out, struct error *err)
 {
     struct sync *sync = memory_new_zeroed(1, sizeof(*sync));
     sync->server = server;
+    server->follower = &follower;
     loop_timer_init(&sync->soon_timer, soon_due, sync);
     enum result result = loop_new(&sync->loop, err);
     if (result == OK) {

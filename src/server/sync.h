@@ -39,28 +39,6 @@ struct sync_proof {
     int64_t compared_at_s;
 };
 
-/* A zone's state in the sync thread. */
-struct sync_zone {
-    struct loop_timer timer;
-    bool attached;
-    size_t at;               /* in the thread's list of zones */
-    struct refresh *refresh; /* secondaries */
-    uint64_t primaries_mark; /* of the list of primaries that `refresh` was made for */
-    struct ask *soa_ask;
-    uint32_t soa_ticket;
-    uint16_t soa_id;
-    uint32_t soa_primary;
-    struct sync_proof *proof; /* secondaries of which a fingerprint was shown; or NULL */
-    uint32_t told_rounds;     /* failed rounds in a row that the log knows of */
-    uint8_t soa_key;          /* which of its keys */
-    uint8_t soa_keys_tried;   /* for this question, those refused */
-    bool soa_edns, soa_tcp, soa_no_expire;
-    struct notify_target **targets;
-    size_t target_count;
-    struct instant ns_resolved_at; /* when the names of the NS set were last resolved */
-    bool ns_resolving;
-};
-
 MUST_CHECK enum result sync_new(struct server *server, struct sync **out, struct error *err);
 MUST_CHECK enum result sync_start(struct sync *sync, struct error *err);
 /* Ends the thread; forgets all zones. Others may go on calling the functions below, without effect,

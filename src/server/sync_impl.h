@@ -3,13 +3,13 @@
 #ifndef SERVER_SYNC_IMPL_H
 #define SERVER_SYNC_IMPL_H
 
-#include "server/ask.h"
 #include "accounts/notify_pace.h"
 #include "accounts/send_rate.h"
+#include "server/ask.h"
 #include "server/sync.h"
-#include "server/zones.h"
 #include "xfr/notify_out.h"
 #include "xfr/peer_health.h"
+#include "zones/zones.h"
 
 struct resolver;
 
@@ -52,6 +52,33 @@ struct notify_target {
     int64_t acked_at_s, known_at_s;
     int64_t behind_since_s; /* first publication that it has not shown since */
 };
+
+/* What the sync thread has of a zone that is attached (server_zone.sync). */
+struct sync_zone {
+    struct loop_timer timer;
+    size_t at;               /* in the thread's list of zones */
+    struct refresh *refresh; /* secondaries */
+    uint64_t primaries_mark; /* of the list of primaries that `refresh` was made for */
+    struct ask *soa_ask;
+    uint32_t soa_ticket;
+    uint16_t soa_id;
+    uint32_t soa_primary;
+    struct sync_proof *proof; /* secondaries of which a fingerprint was shown; or NULL */
+    uint32_t told_rounds;     /* failed rounds in a row that the log knows of */
+    uint8_t soa_key;          /* which of its keys */
+    uint8_t soa_keys_tried;   /* for this question, those refused */
+    bool soa_edns, soa_tcp, soa_no_expire;
+    struct notify_target **targets;
+    size_t target_count;
+    struct instant ns_resolved_at; /* when the names of the NS set were last resolved */
+    bool ns_resolving;
+};
+
+/* The zone's refresh machine; NULL: it is not attached, or has no primary to ask. */
+static inline struct refresh *sync_zone_refresh(const struct server_zone *zone)
+{
+    return zone->sync == NULL ? NULL : zone->sync->refresh;
+}
 
 /* Brings the target list in step with the settings and the NS set; keeps the state of those that
  * stay. */

@@ -10,14 +10,14 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "accounts/key_usage.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/rcu.h"
-#include "settings/access.h"
-#include "accounts/key_usage.h"
-#include "server/resolver.h"
 #include "hub/server.h"
+#include "server/resolver.h"
 #include "server/sync_impl.h"
+#include "settings/access.h"
 
 enum {
     DNS_PORT = 53,
@@ -62,9 +62,9 @@ static void list_add(struct target_list *list, struct server_zone *zone,
         list->targets = memory_resize(list->targets, list->room * sizeof(list->targets[0]));
     }
     struct notify_target *target = NULL;
-    for (size_t i = 0; i < zone->sync.target_count && target == NULL; i++) {
-        if (address_equal(&zone->sync.targets[i]->address, &wanted->address)) {
-            target = zone->sync.targets[i];
+    for (size_t i = 0; i < zone->sync->target_count && target == NULL; i++) {
+        if (address_equal(&zone->sync->targets[i]->address, &wanted->address)) {
+            target = zone->sync->targets[i];
         }
     }
     if (target == NULL) {
@@ -145,8 +145,8 @@ struct resolved {
 
 static void replace_targets(struct server_zone *zone, struct target_list *list)
 {
-    for (size_t i = 0; i < zone->sync.target_count; i++) {
-        struct notify_target *target = zone->sync.targets[i];
+    for (size_t i = 0; i < zone->sync->target_count; i++) {
+        struct notify_target *target = zone->sync->targets[i];
         if (!target->kept) {
             ask_cancel(target->ask);
             notify_slot_detach(zone->server->sync->pace, &target->slot);
@@ -155,9 +155,9 @@ static void replace_targets(struct server_zone *zone, struct target_list *list)
             memory_free(target);
         }
     }
-    memory_free(zone->sync.targets);
-    zone->sync.targets = list->targets;
-    zone->sync.target_count = list->count;
+    memory_free(zone->sync->targets);
+    zone->sync->targets = list->targets;
+    zone->sync->target_count = list->count;
     for (size_t i = 0; i < list->count; i++) {
         list->targets[i]->kept = false;
     }
@@ -180,8 +180,8 @@ static struct instant notify_at(const struct zone_settings *settings)
 static void publish_to_fresh(struct server_zone *zone, const struct zone_settings *settings)
 {
     struct zone_version *version = zone_acquire(zone->zone);
-    for (size_t i = 0; version != NULL && i < zone->sync.target_count; i++) {
-        struct notify_target *target = zone->sync.targets[i];
+    for (size_t i = 0; version != NULL && i < zone->sync->target_count; i++) {
+        struct notify_target *target = zone->sync->targets[i];
         if (target->fresh) {
             target->fresh = false;
             target->is_first = true;
@@ -196,13 +196,13 @@ static void run_resolved(void *context)
 {
     struct resolved *resolved = context;
     struct server_zone *zone = resolved->zone;
-    if (zone->sync.attached) {
-        zone->sync.ns_resolving = false;
-        zone->sync.ns_resolved_at = clock_now();
+    if (zone->sync != NULL) {
+        zone->sync->ns_resolving = false;
+        zone->sync->ns_resolved_at = clock_now();
         struct zone_settings *settings = server_zone_settings(zone);
         struct target_list list = {0};
-        for (size_t i = 0; i < zone->sync.target_count; i++) {
-            list_add(&list, zone, zone->sync.targets[i]);
+        for (size_t i = 0; i < zone->sync->target_count; i++) {
+            list_add(&list, zone, zone->sync->targets[i]);
         }
         for (size_t i = 0; i < resolved->answer.count; i++) {
             list_add_host(&list, zone, settings, resolved->answer.addresses[i]);
@@ -271,19 +271,19 @@ void sync_notify_targets(struct sync *sync, struct server_zone *zone,
     zone_version_unref(version);
     /* What the resolver said before stays until it is asked again. */
     bool fresh =
-        zone->sync.ns_resolved_at.ns != 0 &&
-        instant_before(clock_now(), instant_add_ms(zone->sync.ns_resolved_at, RESOLVE_AGAIN_MS));
-    for (size_t i = 0; i < zone->sync.target_count && unknown_count != 0; i++) {
-        if (zone->sync.targets[i]->from_ns_set) {
-            list_add_host(&list, zone, settings, zone->sync.targets[i]->address);
+        zone->sync->ns_resolved_at.ns != 0 &&
+        instant_before(clock_now(), instant_add_ms(zone->sync->ns_resolved_at, RESOLVE_AGAIN_MS));
+    for (size_t i = 0; i < zone->sync->target_count && unknown_count != 0; i++) {
+        if (zone->sync->targets[i]->from_ns_set) {
+            list_add_host(&list, zone, settings, zone->sync->targets[i]->address);
         }
     }
     replace_targets(zone, &list);
-    if (unknown_count != 0 && !fresh && !zone->sync.ns_resolving) {
+    if (unknown_count != 0 && !fresh && !zone->sync->ns_resolving) {
         struct resolved *resolved = memory_new_zeroed(1, sizeof(*resolved));
         resolved->sync = sync;
         resolved->zone = server_zone_ref(zone);
-        zone->sync.ns_resolving = true;
+        zone->sync->ns_resolving = true;
         resolver_ask(sync->resolver, unknown, unknown_count, names_resolved, resolved);
     }
 }
@@ -441,20 +441,20 @@ void sync_notify_publish(struct sync *sync, struct server_zone *zone, struct ser
     sync_notify_targets(sync, zone, settings); /* the NS set may have changed with the version */
     struct instant at = notify_at(settings);
     settings_unref(settings->settings);
-    if (zone->sync.target_count == 0) {
+    if (zone->sync->target_count == 0) {
         return;
     }
     char phrase[1200];
     snprintf(phrase, sizeof(phrase), "zone %s: sending notifies (serial %u)", zone->label,
              serial.value);
     LOG_EVENT(zone->server->logging, LOG_INFO, LOG_NOTIFY, "notify_sending", phrase,
-              LOG_NUM("targets", zone->sync.target_count));
-    for (size_t i = 0; i < zone->sync.target_count; i++) {
-        zone->sync.targets[i]->told = 0;
-        zone->sync.targets[i]->is_first = zone->sync.targets[i]->fresh;
-        zone->sync.targets[i]->fresh = false;
-        mark_behind(zone->sync.targets[i], serial);
-        notify_out_publish(&zone->sync.targets[i]->machine, serial, at);
+              LOG_NUM("targets", zone->sync->target_count));
+    for (size_t i = 0; i < zone->sync->target_count; i++) {
+        zone->sync->targets[i]->told = 0;
+        zone->sync->targets[i]->is_first = zone->sync->targets[i]->fresh;
+        zone->sync->targets[i]->fresh = false;
+        mark_behind(zone->sync->targets[i], serial);
+        notify_out_publish(&zone->sync->targets[i]->machine, serial, at);
     }
 }
 
@@ -490,8 +490,8 @@ struct instant sync_notify_step(struct sync *sync, struct server_zone *zone, str
 {
     struct instant next = INSTANT_NEVER;
     struct zone_version *version = NULL;
-    for (size_t i = 0; i < zone->sync.target_count; i++) {
-        struct notify_target *target = zone->sync.targets[i];
+    for (size_t i = 0; i < zone->sync->target_count; i++) {
+        struct notify_target *target = zone->sync->targets[i];
         struct notify_send what;
         bool due = !instant_before(now, notify_out_deadline(&target->machine));
         struct instant later;
@@ -526,7 +526,7 @@ void sync_notify_turn(void *context)
 {
     struct notify_target *target = context;
     struct server_zone *zone = target->zone;
-    loop_timer_set(zone->server->sync->loop, &zone->sync.timer, clock_now());
+    loop_timer_set(zone->server->sync->loop, &zone->sync->timer, clock_now());
 }
 
 void sync_notify_forget(struct server_zone *zone)

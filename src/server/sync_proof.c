@@ -26,7 +26,8 @@
 
 #include "base/memory.h"
 #include "hub/server.h"
-#include "server/zones.h"
+#include "server/sync_impl.h"
+#include "zones/zones.h"
 
 enum { FIRST_LOOK_MS = 10, LAST_LOOK_MS = 2000 };
 
@@ -46,10 +47,10 @@ static bool is_same(const struct zone_fingerprint *a, const struct zone_fingerpr
 void sync_proof_shown(struct server_zone *zone, uint32_t primary,
                       const struct zone_fingerprint *shown, struct instant now)
 {
-    if (zone->sync.proof == NULL) {
-        zone->sync.proof = memory_new_zeroed(1, sizeof(*zone->sync.proof));
+    if (zone->sync->proof == NULL) {
+        zone->sync->proof = memory_new_zeroed(1, sizeof(*zone->sync->proof));
     }
-    struct sync_proof *proof = zone->sync.proof;
+    struct sync_proof *proof = zone->sync->proof;
     proof->primary = primary;
     proof->shown = *shown;
     wait_for_ours(proof, now);
@@ -64,7 +65,7 @@ bool sync_proof_doubts(struct server_zone *zone, const struct zone_fingerprint *
 
 void sync_proof_replaced(struct server_zone *zone, struct serial serial, struct instant now)
 {
-    struct sync_proof *proof = zone->sync.proof;
+    struct sync_proof *proof = zone->sync->proof;
     if (proof != NULL && serial_equal(proof->shown.serial, serial)) {
         wait_for_ours(proof, now);
     }
@@ -74,7 +75,7 @@ static void log_verdict(struct server_zone *zone, const struct zone_settings *se
                         enum log_level level, const char *event, const char *words,
                         const char *action)
 {
-    const struct sync_proof *proof = zone->sync.proof;
+    const struct sync_proof *proof = zone->sync->proof;
     char address[ADDRESS_TEXT_SIZE], phrase[1400];
     address_format(&settings->primaries[proof->primary].address, true, address);
     snprintf(phrase, sizeof(phrase), "zone %s: copy %s primary %s at serial %u%s%s", zone->label,
@@ -86,9 +87,9 @@ static void log_verdict(struct server_zone *zone, const struct zone_settings *se
 static void diverged(struct server_zone *zone, const struct zone_settings *settings,
                      struct instant now)
 {
-    struct sync_proof *proof = zone->sync.proof;
+    struct sync_proof *proof = zone->sync->proof;
     proof->state = PROOF_DIVERGED;
-    if (refresh_is_retransfer_due(zone->sync.refresh)) {
+    if (refresh_is_retransfer_due(zone->sync->refresh)) {
         return; /* known, and about to be healed */
     }
     atomic_fetch_add_explicit(&zone->server->counters.copies_diverged, 1, memory_order_relaxed);
@@ -100,12 +101,12 @@ static void diverged(struct server_zone *zone, const struct zone_settings *setti
     proof->has_healed = true;
     proof->healed = proof->shown;
     log_verdict(zone, settings, LOG_WARNING, "copy_diverged", "differs from", "transferring anew");
-    refresh_retransfer_from(zone->sync.refresh, proof->primary, now);
+    refresh_retransfer_from(zone->sync->refresh, proof->primary, now);
 }
 
 static void identical(struct server_zone *zone, const struct zone_settings *settings)
 {
-    struct sync_proof *proof = zone->sync.proof;
+    struct sync_proof *proof = zone->sync->proof;
     proof->state = PROOF_IDENTICAL;
     if (proof->has_healed && is_same(&proof->healed, &proof->shown)) {
         log_verdict(zone, settings, LOG_NOTICE, "copy_healed", "is identical again to", "");
@@ -127,7 +128,7 @@ static bool current_serial(struct server_zone *zone, struct serial *out)
 struct instant sync_proof_step(struct server_zone *zone, const struct zone_settings *settings,
                                struct instant now)
 {
-    struct sync_proof *proof = zone->sync.proof;
+    struct sync_proof *proof = zone->sync->proof;
     struct zone_fingerprint ours;
     struct serial serial;
     if (proof == NULL || proof->state != PROOF_WAITING) {
@@ -155,7 +156,7 @@ struct instant sync_proof_step(struct server_zone *zone, const struct zone_setti
 
 enum proof_state sync_proof_state(struct server_zone *zone)
 {
-    const struct sync_proof *proof = zone->sync.proof;
+    const struct sync_proof *proof = zone->sync->proof;
     struct serial serial;
     bool holds =
         proof != NULL && current_serial(zone, &serial) && serial_equal(serial, proof->shown.serial);

@@ -6,22 +6,22 @@
  */
 #include <stdio.h>
 
+#include "accounts/key_usage.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "accounts/key_usage.h"
 #include "hub/server.h"
 #include "server/sync_impl.h"
 #include "server/sync_proof.h"
 #include "server/transfer_in.h"
-#include "server/zone_copy.h"
 #include "xfr/soa_query.h"
+#include "zones/zone_copy.h"
 
 enum { SOA_TCP_MS = 10000 };
 
 /* A primary answered: how long the copy is good is to be known after a crash as well. */
 void sync_refresh_contacted(struct server_zone *zone)
 {
-    int64_t left_ms = instant_ms_until(clock_now(), refresh_status(zone->sync.refresh).expires_at);
+    int64_t left_ms = instant_ms_until(clock_now(), refresh_status(zone->sync->refresh).expires_at);
     int64_t now_s = clock_wall_s();
     struct zone_timers timers = {
         .contact_s = now_s, .expires_s = left_ms == INT64_MAX ? now_s : now_s + left_ms / 1000};
@@ -36,7 +36,7 @@ static void note_key(struct server_zone *zone, uint32_t primary)
     if (primary < settings->primary_count) {
         const struct remote *asked = &settings->primaries[primary];
         struct tsig_key *key =
-            zone->sync.soa_key < asked->key_count ? asked->keys[zone->sync.soa_key] : NULL;
+            zone->sync->soa_key < asked->key_count ? asked->keys[zone->sync->soa_key] : NULL;
         key_usage_note(zone->server->key_usage, key == NULL ? NULL : tsig_key_name(key),
                        &asked->address, KEY_FOR_REFRESH, clock_wall_s());
     }
@@ -80,7 +80,7 @@ static void query_soa(struct sync *sync, struct server_zone *zone,
  * the machine need not know. */
 static bool ask_with_next_key(struct server_zone *zone)
 {
-    struct sync_zone *state = &zone->sync;
+    struct sync_zone *state = zone->sync;
     struct sync *sync = zone->server->sync;
     struct zone_settings *settings = server_zone_settings(zone);
     bool asks = false;
@@ -105,7 +105,7 @@ static void soa_done(void *context, struct slice reply, const struct error *fail
 {
     struct server_zone *zone = context;
     struct sync *sync = zone->server->sync;
-    struct sync_zone *state = &zone->sync;
+    struct sync_zone *state = zone->sync;
     struct instant now = clock_now();
     state->soa_ask = NULL;
     struct error err = {0};
@@ -147,7 +147,7 @@ static void soa_done(void *context, struct slice reply, const struct error *fail
 static void query_soa(struct sync *sync, struct server_zone *zone,
                       const struct zone_settings *settings, const struct refresh_action *action)
 {
-    struct sync_zone *state = &zone->sync;
+    struct sync_zone *state = zone->sync;
     const struct remote *primary = &settings->primaries[action->primary];
     ask_cancel(state->soa_ask);
     state->soa_ask = NULL;
@@ -212,9 +212,9 @@ static void revive(struct server_zone *zone)
 /* Rounds fail inside events (a reply, a time-out), so what was told before is kept beside. */
 static void log_failure(struct server_zone *zone, const struct zone_settings *settings)
 {
-    struct refresh_status after = refresh_status(zone->sync.refresh);
-    bool is_known = after.failed_rounds == zone->sync.told_rounds;
-    zone->sync.told_rounds = after.failed_rounds;
+    struct refresh_status after = refresh_status(zone->sync->refresh);
+    bool is_known = after.failed_rounds == zone->sync->told_rounds;
+    zone->sync->told_rounds = after.failed_rounds;
     if (after.last_error[0] == '\0' || after.failed_rounds == 0 || is_known) {
         return;
     }
@@ -242,7 +242,7 @@ static void start_transfer(struct sync *sync, struct server_zone *zone,
 struct instant sync_refresh_step(struct sync *sync, struct server_zone *zone,
                                  const struct zone_settings *settings)
 {
-    struct refresh *refresh = zone->sync.refresh;
+    struct refresh *refresh = zone->sync->refresh;
     struct instant later;
     for (;;) {
         struct refresh_action action = refresh_step(refresh, clock_now());
@@ -308,7 +308,7 @@ struct refresh_soa sync_refresh_soa(struct zone_version *version)
 void sync_refresh_configure(struct server_zone *zone, const struct zone_settings *settings,
                             int64_t expires_in_s, int64_t refresh_in_s)
 {
-    struct sync_zone *state = &zone->sync;
+    struct sync_zone *state = zone->sync;
     uint64_t mark = sync_primaries_mark(settings);
     struct instant now = clock_now();
     struct instant expires_at = instant_add_ms(now, expires_in_s * 1000);

@@ -113,12 +113,12 @@ static void fill_copy(const struct inquiry *inquiry, const struct zone_settings 
                       struct sync_report *report)
 {
     struct server_zone *zone = report->zone;
-    const struct refresh *refresh = zone->sync.refresh;
+    const struct refresh *refresh = zone->sync->refresh;
     struct refresh_status status = refresh_status(refresh);
     report->proof = sync_proof_state(zone);
     if (report->proof == PROOF_IDENTICAL || report->proof == PROOF_DIVERGED) {
-        report->proof_primary = settings->primaries[zone->sync.proof->primary].address;
-        report->proof_at_s = zone->sync.proof->compared_at_s;
+        report->proof_primary = settings->primaries[zone->sync->proof->primary].address;
+        report->proof_at_s = zone->sync->proof->compared_at_s;
     }
     report->state = state_of(&status, report->proof);
     report->activity = activity_of(status.state);
@@ -131,7 +131,7 @@ static void fill_copy(const struct inquiry *inquiry, const struct zone_settings 
     report->failed_rounds = status.failed_rounds;
     report->error = copy_text(status.last_error);
     /* A reload may have changed the list a moment ago; the machine gets its message next. */
-    bool same_list = sync_primaries_mark(settings) == zone->sync.primaries_mark;
+    bool same_list = sync_primaries_mark(settings) == zone->sync->primaries_mark;
     if (report->error != NULL && same_list) {
         report->error_primary = settings->primaries[status.last_error_primary].address;
         report->error_at_s =
@@ -176,15 +176,15 @@ static const struct remote *target_remote(const struct zone_settings *settings,
 static void fill_targets(const struct inquiry *inquiry, const struct zone_settings *settings,
                          struct sync_report *report)
 {
-    const struct sync_zone *state = &report->zone->sync;
+    const struct sync_zone *state = report->zone->sync;
     struct zone_version *version = zone_acquire(report->zone->zone);
     struct serial current = {0};
     if (version != NULL) {
         current = zone_version_serial(version);
     }
-    report->targets = memory_new_zeroed(state->target_count, sizeof(report->targets[0]));
-    report->target_count = state->target_count;
-    for (size_t i = 0; i < state->target_count; i++) {
+    report->target_count = state == NULL ? 0 : state->target_count;
+    report->targets = memory_new_zeroed(report->target_count, sizeof(report->targets[0]));
+    for (size_t i = 0; i < report->target_count; i++) {
         const struct notify_target *target = state->targets[i];
         bool pending = notify_out_is_pending(&target->machine);
         const struct remote *remote = target_remote(settings, target);
@@ -215,7 +215,7 @@ static void fill(const struct inquiry *inquiry, struct sync_report *report)
 {
     struct zone_settings *settings = server_zone_settings(report->zone);
     report->state = settings->role == ROLE_PRIMARY ? SYNC_PRIMARY : SYNC_STARTING;
-    if (report->zone->sync.refresh != NULL && settings->role == ROLE_SECONDARY) {
+    if (sync_zone_refresh(report->zone) != NULL && settings->role == ROLE_SECONDARY) {
         fill_copy(inquiry, settings, report);
     }
     if (inquiry->detail) {

@@ -5,12 +5,12 @@
  */
 #include <stdio.h>
 
-#include "base/memory.h"
 #include "accounts/key_usage.h"
+#include "base/memory.h"
 #include "hub/server.h"
 #include "server/sync.h"
 #include "server/transfer_in_impl.h"
-#include "server/zones.h"
+#include "zones/zones.h"
 
 static struct xfr_stats stats_of(const struct transfer *transfer)
 {

@@ -28,11 +28,11 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/rcu.h"
-#include "net/stream.h"
 #include "hub/server.h"
+#include "net/stream.h"
 #include "server/sync.h"
 #include "server/transfer_in_impl.h"
-#include "server/zones.h"
+#include "zones/zones.h"
 
 enum {
     MAX_THREADS = 8,

@@ -12,17 +12,17 @@
 
 #include <stdio.h>
 
-#include "base/memory.h"
-#include "settings/access.h"
 #include "accounts/prefix_count.h"
+#include "base/memory.h"
 #include "hub/server.h"
 #include "server/signature.h"
 #include "server/sync.h"
-#include "server/zones.h"
+#include "settings/access.h"
 #include "xfr/axfr_out.h"
 #include "xfr/fingerprint_option.h"
 #include "xfr/ixfr_condense.h"
 #include "xfr/ixfr_out.h"
+#include "zones/zones.h"
 
 enum { CHAIN_TRIES = 4 };
 

@@ -17,12 +17,12 @@
 #if LOCKSTEP_XDP
 #include "net/xdp.h"
 #endif
+#include "hub/server.h"
 #include "server/answer_counts.h"
 #include "server/proxy.h"
 #include "server/query_log.h"
 #include "server/rate_limiter.h"
 #include "server/request.h"
-#include "hub/server.h"
 
 enum { BATCHES_PER_TURN = 8, DATAGRAM_SIZE = 4096, ANSWER_SIZE = 4096 + 512 };
 

@@ -19,21 +19,21 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "accounts/replay.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "edit/update.h"
-#include "net/udp.h"
-#include "accounts/replay.h"
 #include "hub/server.h"
+#include "net/udp.h"
 #include "server/signature.h"
 #include "server/stream_worker.h"
-#include "settings/update_access.h"
 #include "server/update_forward.h"
-#include "server/zones.h"
+#include "settings/update_access.h"
 #include "wire/rdata.h"
 #include "wire/rrtype.h"
 #include "xfr/xfr_request.h"
+#include "zones/zones.h"
 
 enum {
     MAX_LANES = 4,

@@ -23,14 +23,14 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "hub/server.h"
 #include "net/stream.h"
 #include "net/udp.h"
-#include "hub/server.h"
 #include "server/stream_worker.h"
 #include "server/update.h"
-#include "server/zones.h"
 #include "wire/message.h"
 #include "xfr/xfr_request.h"
+#include "zones/zones.h"
 
 enum {
     CONNECTIONS_MAX = 64,

@@ -15,8 +15,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "net/interfaces.h"
 #include "hub/server.h"
+#include "net/interfaces.h"
 #include "server/udp_worker.h"
 #if LOCKSTEP_XDP
 #include "net/xdp.h"

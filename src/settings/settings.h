@@ -8,17 +8,17 @@
 
 #include <stdatomic.h>
 
+#include "accounts/rate_limit.h"
 #include "answer/answer.h"
 #include "base/address.h"
 #include "base/error.h"
 #include "conf/conf.h"
 #include "edit/policy.h"
 #include "edit/serial.h"
+#include "logging/logging.h"
 #include "settings/key_table.h"
 #include "settings/limits.h"
-#include "logging/logging.h"
 #include "settings/own_addresses.h"
-#include "accounts/rate_limit.h"
 #include "settings/tls_table.h"
 #include "xfr/axfr_in.h"
 #include "xfr/refresh.h"
