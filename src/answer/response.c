@@ -14,10 +14,13 @@
  * and the densest. Offsets from 0x4000 on cannot be pointed at and are not remembered.
  *
  * Which rdata is compressed follows from the table of record types: only names that RFC 3597 4
- * allows, and those stand in the first two fields of a type (CNAME, NS, PTR, MX, SOA …).
+ * allows, and those stand in the first two fields of a type (CNAME, NS, PTR, MX, SOA …). A name in
+ * other rdata is written whole, and later ones may point at it: the CNAME of a DNAME ends in its
+ * target, the addresses of an SRV belong to its. So a tail may stand twice; the first serves.
  */
 #include "answer/response.h"
 
+#include "wire/rdata.h"
 #include "wire/rrtype.h"
 
 /* How many octets of `name` stand before its longest tail that was written out below `before`, and
@@ -69,8 +72,7 @@ static ALWAYS_INLINE size_t find_tail(const struct response *r, const uint8_t *n
     uint16_t ending = response_name_ending(name, size);
     size_t literal = size - 1;
     *out_place = 0;
-    /* A tail was written out once at most, so the order does not matter; the question and the names
-     * that came first are those in which others end. */
+    /* The question and the names that came first are those in which others end. */
     for (unsigned i = 0; i < r->name_count && literal != 0; i++) {
         if (r->names[i].ending == ending) {
             literal = match_tail(&r->names[i], name, size, literal, out_place);
@@ -198,12 +200,25 @@ static bool write_compressed_rdata(struct response *r, const struct rrtype *rrty
     return true;
 }
 
+/* Rdata that stands at the end of the message as it is: the name in it that others may follow. */
+static NOINLINE void know_whole_name(struct response *r, uint16_t type, struct slice rdata)
+{
+    const uint8_t *name = type == TYPE_DNAME ? rdata.data : rdata_additional_name(type, rdata);
+    if (name != NULL && *name != 0) {
+        size_t size = name_size(name);
+        response_know_name(r, name, size, size - 1,
+                           r->size - rdata.size + (size_t)(name - rdata.data));
+    }
+}
+
 HOT static bool write_records(struct response *r, struct response_owner *owner,
                               const struct rrset *rrset, uint16_t class, uint32_t ttl)
 {
     const struct rrtype *rrtype = rrtype_get(rrset->type);
     bool compresses =
         rrtype->fields[0] == FIELD_NAME_COMPRESS || rrtype->fields[1] == FIELD_NAME_COMPRESS;
+    bool is_followed =
+        !compresses && (rrset->type == TYPE_DNAME || (rrtype->flags & RRTYPE_ADDITIONAL) != 0);
     const uint8_t *p = rrset->records.data;
     const uint8_t *end = p + rrset->records.size;
     uint8_t fixed[8]; /* of every record */
@@ -220,6 +235,9 @@ HOT static bool write_records(struct response *r, struct response_owner *owner,
         if (!(compresses ? write_compressed_rdata(r, rrtype, slice_of(p + 2, with_length - 2))
                          : write_bytes(r, p, with_length))) {
             return false;
+        }
+        if (UNLIKELY(is_followed)) {
+            know_whole_name(r, rrset->type, slice_of(p + 2, with_length - 2));
         }
         p += with_length;
     }

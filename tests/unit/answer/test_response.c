@@ -142,6 +142,39 @@ static void response_leaves_names_of_newer_types_alone(void **state)
     assert_int_equal(f.response.size - before, 2 + 10 + name.size);
 }
 
+static void response_points_at_whole_names_in_rdata(void **state)
+{
+    (void)state;
+    struct fixture f;
+    uint8_t space[300], weighed[6 + NAME_MAX_SIZE];
+    begin(&f, "x.d.test. A", 512);
+    struct name owner = name_from_text("d.test.");
+    struct name target = name_from_text("a.long.target.example.");
+    struct response_owner as = {owner.wire, 0};
+    struct rrset dname = one(space, TYPE_DNAME, target.wire, target.size);
+    assert_true(response_write_rrset(&f.response, SECTION_ANSWER, as, &dname, CLASS_IN, 60));
+    size_t before = f.response.size;
+    assert_true(write_ns(&f, "x.d.test.", "x.a.long.target.example."));
+    assert_int_equal(f.response.size - before, 2 + 10 + 2 + 2);
+
+    struct name server = name_from_text("server.elsewhere.");
+    memset(weighed, 0, 6);
+    memcpy(weighed + 6, server.wire, server.size);
+    struct rrset srv = one(space, TYPE_SRV, weighed, 6u + server.size);
+    before = f.response.size;
+    assert_true(response_write_rrset(&f.response, SECTION_ANSWER, as, &srv, CLASS_IN, 60));
+    assert_int_equal(f.response.size - before, 2 + 10 + 6 + server.size);
+    before = f.response.size;
+    assert_true(write_ns(&f, "server.elsewhere.", "elsewhere."));
+    assert_int_equal(f.response.size - before, 2 + 10 + 2);
+    check_text(&f, "NOERROR\n"
+                   "? x.d.test. IN A\n"
+                   "= d.test. 60 IN DNAME a.long.target.example.\n"
+                   "= x.d.test. 60 IN NS x.a.long.target.example.\n"
+                   "= d.test. 60 IN SRV 0 0 0 server.elsewhere.\n"
+                   "= server.elsewhere. 60 IN NS elsewhere.\n");
+}
+
 static void response_rewind_forgets_names(void **state)
 {
     (void)state;
@@ -224,6 +257,7 @@ int main(void)
         cmocka_unit_test(response_finds_tails_behind_pointers),
         cmocka_unit_test(response_compresses_below_a_top_level_of_one_letter),
         cmocka_unit_test(response_leaves_names_of_newer_types_alone),
+        cmocka_unit_test(response_points_at_whole_names_in_rdata),
         cmocka_unit_test(response_rewind_forgets_names),
         cmocka_unit_test(response_writes_whole_rrsets_or_nothing_at_every_limit),
         cmocka_unit_test(response_with_very_many_names_stays_correct),
