@@ -93,6 +93,11 @@ bool write_addresses(struct answering *a, const struct owner *owner, struct resp
     return all;
 }
 
+static bool is_service_binding(uint16_t type)
+{
+    return type == TYPE_SVCB || type == TYPE_HTTPS;
+}
+
 /* Whose addresses go along with a record of `owner`, or NULL. */
 static const struct owner *find_target(const struct answering *a, const struct owner *owner,
                                        uint16_t type, struct slice rdata)
@@ -104,8 +109,8 @@ static const struct owner *find_target(const struct answering *a, const struct o
                    : NULL;
     }
     /* In ServiceMode "." stands for the owner, in AliasMode for nothing (RFC 9460 2.5). */
-    bool is_svcb = type == TYPE_SVCB || type == TYPE_HTTPS;
-    return is_svcb && get_u16(rdata.data) != 0 && rdata.data[2] == 0 ? owner : NULL;
+    return is_service_binding(type) && get_u16(rdata.data) != 0 && rdata.data[2] == 0 ? owner
+                                                                                      : NULL;
 }
 
 void write_additional(struct answering *a, const struct owner *owner, const struct rrset *rrset)
@@ -119,7 +124,15 @@ void write_additional(struct answering *a, const struct owner *owner, const stru
     while (rrset_next_rdata(rrset, &offset, &rdata)) {
         const struct owner *found = find_target(a, owner, rrset->type, rdata);
         if (found != NULL && (found->flags & OWNER_WILDCARD) == 0) {
-            write_addresses(a, found, (struct response_owner){owner_name(found), 0});
+            struct response_owner as = {owner_name(found), 0};
+            struct rrset next;
+            unsigned before = a->target_count;
+            write_addresses(a, found, as);
+            /* An alias is likely to end there (RFC 9460 4.1). */
+            if (is_service_binding(rrset->type) && found != owner && a->target_count != before &&
+                owner_find_rrset(found, rrset->type, &next)) {
+                write_rrset(a, SECTION_ADDITIONAL, as, found, &next, next.ttl);
+            }
         }
     }
 }

@@ -41,7 +41,8 @@ static const char zone_text[] = "$TTL 3600\n@ 7200 SOA ns1 hostmaster 5 3600 600
                                 "_sip._tcp SRV 1 2 5060 mail\n"
                                 "svc HTTPS 1 . alpn=h2\n"
                                 "  A 192.0.2.90\n"
-                                "svc2 SVCB 0 svc\n";
+                                "svc2 SVCB 0 svc\n"
+                                "svc3 HTTPS 0 svc\n";
 
 #define SOA "ns1.example. hostmaster.example. 5 3600 600 86400 300"
 
@@ -129,6 +130,17 @@ static void additional_addresses_come_with_ns_mx_srv_and_svcb(void **state)
           "? svc2.example. IN SVCB\n"
           "= svc2.example. 3600 IN SVCB 0 svc.example.\n"
           "+ svc.example. 3600 IN A 192.0.2.90\n");
+}
+
+/* RFC 9460 4.1 */
+static void service_bindings_bring_those_of_their_target(void **state)
+{
+    check(state, "svc3.example. HTTPS",
+          "NOERROR aa\n"
+          "? svc3.example. IN HTTPS\n"
+          "= svc3.example. 3600 IN HTTPS 0 svc.example.\n"
+          "+ svc.example. 3600 IN A 192.0.2.90\n"
+          "+ svc.example. 3600 IN HTTPS 1 . alpn=\"h2\"\n");
 }
 
 static void extras_are_as_the_options_say(void **state)
@@ -383,6 +395,7 @@ int main(void)
         cmocka_unit_test(answers_have_the_rrset_and_aa),
         cmocka_unit_test(answers_keep_the_case_of_the_question),
         cmocka_unit_test(additional_addresses_come_with_ns_mx_srv_and_svcb),
+        cmocka_unit_test(service_bindings_bring_those_of_their_target),
         cmocka_unit_test(extras_are_as_the_options_say),
         cmocka_unit_test(negative_answers_carry_the_soa_with_the_negative_ttl),
         cmocka_unit_test(empty_non_terminals_exist),
