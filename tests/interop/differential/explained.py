@@ -5,14 +5,14 @@ What a peer does in its own way is named with the peer; anything else has to be 
 """
 import re
 
-NS, CNAME, RRSIG = 2, 5, 46
+NS, CNAME, DNAME, RRSIG = 2, 5, 39, 46
 HASHED = re.compile(r"[0-9a-v]{31,32}", re.I)
 SIGNED = ("nsec.test.", "nsec3.test.", "optout.test.")
 
 # What one peer makes of a rare case: who, of which names (of signed_zone.py), of which types, why.
 QUIRKS = (
     ("bind", r"^\*\.odd\.", ".", "RFC 4592 2.2.2: BIND proves an empty asterisk label with a record of elsewhere"),
-    ("bind", r"\.dlong\.", ".", "RFC 6672 3.1: BIND compresses the CNAME against the DNAME's target; sets YXDOMAIN late"),
+    ("bind", r"\.dlong\.", ".", "RFC 1035 4.1.4: BIND compresses no CNAME against a long target of a DNAME, so less fits"),
     ("knot", r"\.dlong\.", ".", "RFC 2181 9: Knot leaves out the SOA that does not fit without TC"),
     ("nsd", r"\.dlong\.", ".", "RFC 2181 9: NSD truncates after it chose the RCODE, we before"),
     ("nsd", r"\.(cw\d?|odd|wild|dw)\.|^\*\.", ".", "RFC 4592 4.6, 5155 7.2.5: NSD proves more, or another name, at asterisks"),
@@ -40,6 +40,10 @@ def explained(question, ours, other, kind):
         return "" if same else None
     if same and not ours.aa and ours.tc and kind != "knot":
         return "RFC 9471 3.1: all glue below the cut or TC; BIND 9.18 and NSD 4.6 send what fits"
+    if same and not ours.aa and other.tc and kind == "knot":
+        return "RFC 9471 2.2: Knot sets TC also where addresses do not fit that are not below the cut"
+    if kind != "bind" and question.rdtype == "ANY" and any(r[1] == DNAME for r in ours.answer):
+        return "RFC 1034 3.6.2, 6672 3.2: the CNAME of a DNAME answers ANY; Knot and NSD go on to its target"
     if kind == "bind" and question.rdtype == "NSEC" and not ours.aa and other.aa:
         return "RFC 4035 3.1.4.1: BIND answers the parent's NSEC at a cut, where others refer"
     if kind == "nsd" and question.rdtype in ("NSEC", "NSEC3", "RRSIG") and any(
@@ -71,6 +75,8 @@ def authority(question, ours, other, kind):
     if kind == "bind" and question.rdtype == "SOA" and [r[:3] + r[4:] for r in ours.authority] == [
             r[:3] + r[4:] for r in other.authority]:
         return "RFC 2308 3: BIND gives the SOA of a negative answer for type SOA the TTL 0 (zero-no-soa-ttl)"
+    if kind == "knot" and question.rdtype == "NSEC" and ours.answer and not other.authority:
+        return "RFC 4035 3.1.3.3: Knot proves no wildcard where the answer is the same NSEC"
     if kind == "nsd" and ours.rcode == 3 and ours.answer and set(other.authority) < set(ours.authority):
         return "RFC 4035 3.1.3.2: NSD proves one of two names behind a DNAME only"
     return None

@@ -34,6 +34,9 @@ def zone_text(name, seed, children=()):
             out.append(f"{cut} DS {i} 13 2 {'%064x' % draw.getrandbits(256)}\n")
         if i == 5:
             out.append(f"hidden.{cut} TXT \"occluded\"\n*.{cut} A 192.0.2.99\nns.{cut} AAAA 2001:db8::99\n")
+    out += ["*.wloop CNAME x.wloop\n*.wd CNAME host.dn\ndcs DNAME sub.cut1\nalias SVCB 0 alias2\nalias2 SVCB 1 mail port=53\n",
+            "".join(f"cutfull NS n{i}.cutfull\nn{i}.cutfull A 198.51.100.{i}\nn{i}.cutfull AAAA 2001:db8:{i}::1\n" for i in range(13)),
+            "".join(f"cutside NS n{i}.cutside\ncutside NS n{i}.cutfull\nn{i}.cutside A 203.0.113.{i}\n" for i in range(9))]
     for child in children:
         out.append(f"{child} NS ns1.{child}\nns1.{child} A 192.0.2.1\nns1.{child} AAAA 2001:db8::1\n")
     out.append("".join(f"big A 203.0.113.{i}\n" for i in range(90)))
