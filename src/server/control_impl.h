@@ -15,7 +15,7 @@
 #include "server/control.h"
 #include "server/control_request.h"
 #include "server/control_socket.h"
-#include "server/sync_report.h"
+#include "sync/sync_report.h"
 
 struct control_client;
 struct control_job;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* getaddrinfo() in a thread of its own: it may take half a minute, and nobody else waits for it. */
-#include "server/resolver.h"
+#include "sync/resolver.h"
 
 #include <netdb.h>
 #include <pthread.h>

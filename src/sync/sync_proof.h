@@ -3,10 +3,10 @@
  * Proof that a copy is its primary's: fingerprints compared at equal serials, and what follows
  * where they differ. All in the sync thread, for secondaries.
  */
-#ifndef SERVER_SYNC_PROOF_H
-#define SERVER_SYNC_PROOF_H
+#ifndef SYNC_SYNC_PROOF_H
+#define SYNC_SYNC_PROOF_H
 
-#include "server/sync.h"
+#include "sync/sync.h"
 #include "zone/zone_set.h"
 
 struct zone_settings;

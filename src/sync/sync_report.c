@@ -7,11 +7,11 @@
  * The order in which a copy's state is decided is the order of what an operator must hear first:
  * that nothing is served, then that the copy is known to be old, then that nobody can be asked.
  */
-#include "server/sync_report.h"
+#include "sync/sync_report.h"
 
 #include "base/memory.h"
-#include "server/sync_impl.h"
-#include "server/sync_proof.h"
+#include "sync/sync_impl.h"
+#include "sync/sync_proof.h"
 
 struct inquiry {
     struct sync_report *reports;

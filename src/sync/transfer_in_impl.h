@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Shared by transfer_in.c (connections, requests), transfer_ask.c and transfer_end.c. All of one primary is in one
  * thread. */
-#ifndef SERVER_TRANSFER_IN_IMPL_H
-#define SERVER_TRANSFER_IN_IMPL_H
+#ifndef SYNC_TRANSFER_IN_IMPL_H
+#define SYNC_TRANSFER_IN_IMPL_H
 
 #include <pthread.h>
 

@@ -8,8 +8,8 @@
 #include "accounts/key_usage.h"
 #include "base/memory.h"
 #include "hub/server.h"
-#include "server/sync.h"
-#include "server/transfer_in_impl.h"
+#include "sync/sync.h"
+#include "sync/transfer_in_impl.h"
 #include "zones/zones.h"
 
 static struct xfr_stats stats_of(const struct transfer *transfer)

@@ -17,7 +17,7 @@
  *
  * One thread owns everything about one primary, so no locks are needed.
  */
-#include "server/transfer_in.h"
+#include "sync/transfer_in.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -30,8 +30,8 @@
 #include "base/rcu.h"
 #include "hub/server.h"
 #include "net/stream.h"
-#include "server/sync.h"
-#include "server/transfer_in_impl.h"
+#include "sync/sync.h"
+#include "sync/transfer_in_impl.h"
 #include "zones/zones.h"
 
 enum {

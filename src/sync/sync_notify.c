@@ -15,9 +15,9 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "hub/server.h"
-#include "server/resolver.h"
-#include "server/sync_impl.h"
 #include "settings/access.h"
+#include "sync/resolver.h"
+#include "sync/sync_impl.h"
 
 enum {
     DNS_PORT = 53,

@@ -3,8 +3,8 @@
  * Addresses of host names, from the system's resolver, without making anybody wait: one thread of its
  * own. Used for name servers in NS sets that are not in any of our zones.
  */
-#ifndef SERVER_RESOLVER_H
-#define SERVER_RESOLVER_H
+#ifndef SYNC_RESOLVER_H
+#define SYNC_RESOLVER_H
 
 #include "base/address.h"
 #include "base/error.h"

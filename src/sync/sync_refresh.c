@@ -10,9 +10,9 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "hub/server.h"
-#include "server/sync_impl.h"
-#include "server/sync_proof.h"
-#include "server/transfer_in.h"
+#include "sync/sync_impl.h"
+#include "sync/sync_proof.h"
+#include "sync/transfer_in.h"
 #include "xfr/soa_query.h"
 #include "zones/zone_copy.h"
 

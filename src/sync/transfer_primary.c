@@ -13,7 +13,7 @@
  */
 #include "base/hash.h"
 #include "base/memory.h"
-#include "server/transfer_in_impl.h"
+#include "sync/transfer_in_impl.h"
 #include "wire/message.h"
 
 enum {

@@ -4,8 +4,8 @@
  * secondary zone and the NOTIFY machines of each zone's targets; their timers share one heap, their
  * questions a few sockets. Transfers themselves run elsewhere (transfer_in.h).
  */
-#ifndef SERVER_SYNC_H
-#define SERVER_SYNC_H
+#ifndef SYNC_SYNC_H
+#define SYNC_SYNC_H
 
 #include "base/address.h"
 #include "base/error.h"

@@ -6,8 +6,8 @@
  * Everything in one loop's thread; what goes over TLS is handed to the transfer threads, which have
  * the connections (transfer_in.h).
  */
-#ifndef SERVER_ASK_H
-#define SERVER_ASK_H
+#ifndef SYNC_ASK_H
+#define SYNC_ASK_H
 
 #include "base/address.h"
 #include "base/error.h"

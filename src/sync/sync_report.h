@@ -4,11 +4,11 @@
  * what each server that is notified has. Values; times are wall-clock seconds, 0 where there is
  * none.
  */
-#ifndef SERVER_SYNC_REPORT_H
-#define SERVER_SYNC_REPORT_H
+#ifndef SYNC_SYNC_REPORT_H
+#define SYNC_SYNC_REPORT_H
 
 #include "base/address.h"
-#include "server/sync.h"
+#include "sync/sync.h"
 #include "wire/record.h"
 
 struct server_zone;

@@ -12,8 +12,8 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "hub/server.h"
-#include "server/transfer_in.h"
-#include "server/transfer_in_impl.h"
+#include "sync/transfer_in.h"
+#include "sync/transfer_in_impl.h"
 
 enum { MESSAGE_SIZE = 2048 };
 

@@ -9,14 +9,14 @@
  * own: it is the rare way, for peers that did not answer over UDP. Over TLS questions share the
  * connections of transfers, in the threads of those.
  */
-#include "server/ask.h"
+#include "sync/ask.h"
 
 #include "base/hash.h"
 #include "base/memory.h"
 #include "hub/server.h"
 #include "net/stream.h"
 #include "net/udp.h"
-#include "server/transfer_in.h"
+#include "sync/transfer_in.h"
 #include "wire/record.h"
 
 enum {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Shared by sync.c (the thread, refresh) and sync_notify.c (NOTIFY out). All in the sync thread. */
-#ifndef SERVER_SYNC_IMPL_H
-#define SERVER_SYNC_IMPL_H
+#ifndef SYNC_SYNC_IMPL_H
+#define SYNC_SYNC_IMPL_H
 
 #include "accounts/notify_pace.h"
 #include "accounts/send_rate.h"
-#include "server/ask.h"
-#include "server/sync.h"
+#include "sync/ask.h"
+#include "sync/sync.h"
 #include "xfr/notify_out.h"
 #include "xfr/peer_health.h"
 #include "zones/zones.h"

@@ -20,13 +20,13 @@
  * was shown. If it differs still, one of the two counts wrongly; transferring it again would only
  * load both, so it is logged as an error, and looked at again with the next refresh.
  */
-#include "server/sync_proof.h"
+#include "sync/sync_proof.h"
 
 #include <stdio.h>
 
 #include "base/memory.h"
 #include "hub/server.h"
-#include "server/sync_impl.h"
+#include "sync/sync_impl.h"
 #include "zones/zones.h"
 
 enum { FIRST_LOOK_MS = 10, LAST_LOOK_MS = 2000 };

@@ -4,8 +4,8 @@
  * shared by all zones of a primary (RFC 7766, 9103). A request goes out on an open connection, replies are matched
  * by ID, the machines of xfr build the new version, and the ledger makes it the current one.
  */
-#ifndef SERVER_TRANSFER_IN_H
-#define SERVER_TRANSFER_IN_H
+#ifndef SYNC_TRANSFER_IN_H
+#define SYNC_TRANSFER_IN_H
 
 #include "base/address.h"
 #include "base/error.h"

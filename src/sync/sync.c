@@ -12,7 +12,7 @@
  * list, and whatever comes by the direct way first runs those before it: for each zone the order is
  * that in which things were said.
  */
-#include "server/sync.h"
+#include "sync/sync.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -20,9 +20,9 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "hub/server.h"
-#include "server/resolver.h"
-#include "server/sync_impl.h"
-#include "server/sync_proof.h"
+#include "sync/resolver.h"
+#include "sync/sync_impl.h"
+#include "sync/sync_proof.h"
 #include "xfr/notify_in.h"
 #include "zones/zone_copy.h"
 #include "zones/zone_follower.h"
