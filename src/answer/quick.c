@@ -7,15 +7,17 @@
  * everything fits, it gives up, and the long way begins from the start. So it needs no way back,
  * and room is checked once an RRset, for the size without compression.
  *
- * Names of an RRset are nearly always one label before the same rest: the owner, or what stood
- * behind the first label of the record before. So that rest is compared first. Found there, one
- * label is written and a pointer; nothing longer can have stood in the message, as names in an RRset
- * differ and the question is looked at as well (docs/decisions/answer-path.md has the figures).
+ * Names of an RRset are nearly always one label before the same rest, the owner or another. Owners
+ * note that for NS and SOA (RRSET_NAMES_…), so such names are written as one label and a pointer
+ * without being compared; nothing longer can stand in the message, as names in an RRset differ and
+ * the question is looked at as well. Names of other RRsets are compared with the rest that stood
+ * behind the first label of the one before (docs/decisions/answer-path.md has the figures).
  */
 #include "answer/quick_impl.h"
 
 #include "wire/rdata.h"
 #include "wire/rrtype.h"
+#include "zone/owner_rrsets.h"
 
 /* It gets to know the names of the records from `in` to `end`, which is the n-th, too. */
 static void know_names(struct quick *q, const uint8_t *in, const uint8_t *end, unsigned n,
@@ -32,8 +34,96 @@ static void know_names(struct quick *q, const uint8_t *in, const uint8_t *end, u
     }
 }
 
+/* A word that no name begins with. */
+#define NO_LABEL UINT32_MAX
+
+/* How a name would begin that stands in the question right above the owner at `place`. */
+static ALWAYS_INLINE uint32_t question_label_above(const struct quick *q, uint16_t place)
+{
+    const uint8_t *data = q->response.data;
+    size_t at = MESSAGE_HEADER_SIZE;
+    size_t above = 0;
+    while (at < place) {
+        above = at;
+        at += 1u + data[at];
+    }
+    return above == 0 ? NO_LABEL : octets_load_u32(data + above);
+}
+
+/* May `name` begin as the word does? Case does not count. */
+static ALWAYS_INLINE bool may_begin(const uint8_t *name, uint32_t word)
+{
+    return ((octets_load_u32(name) ^ word) & 0xdfdfdfdfu) == 0;
+}
+
+/* The first label of a name, `label` octets with its length, then `pointer`, which points at a rest
+ * of `rest_size` octets; there is room for the whole name. Returns the end. */
+static ALWAYS_INLINE uint8_t *put_label(uint8_t *p, const uint8_t *name, size_t label,
+                                        size_t rest_size, uint16_t pointer)
+{
+    if (LIKELY(label <= 8 && rest_size >= 6)) {
+        memcpy(p, name, 8);
+    } else {
+        octets_copy(p, name, label);
+    }
+    memcpy(p + label, &pointer, sizeof(pointer));
+    return p + label + POINTER_SIZE;
+}
+
 /*
- * Records that are nothing but a name; `places` gets where each stands.
+ * Records of names alike (RRSET_NAMES_ALIKE), where nothing but the question stands in the message.
+ * True: written. False: nothing was; they may have more in common with the question.
+ */
+static ALWAYS_INLINE bool put_alike(struct quick *q, enum section section, uint16_t owner,
+                                    const struct rrset *rrset, uint32_t ttl,
+                                    uint16_t places[NAMES_MAX])
+{
+    struct response *r = &q->response;
+    uint64_t fixed = fixed_octets(rrset->type, ttl);
+    uint16_t pointer = pointer_to(owner);
+    const uint8_t *in = rrset->records.data;
+    const uint8_t *end = in + rrset->records.size;
+    uint8_t *p = r->data + r->size;
+    size_t size = get_u16(in);
+    size_t label = 1u + in[2];
+    size_t rest_size = size - label;
+    uint16_t rest = pointer;
+    uint32_t taken = NO_LABEL;
+    if ((rrset->names & RRSET_NAMES_BELOW) == 0) {
+        if (response_name_ending(in + 2, size) ==
+            response_name_ending(r->data + MESSAGE_HEADER_SIZE, r->qname_size)) {
+            return false;
+        }
+        p = put_fixed(p, pointer, fixed);
+        put_u16(p, (uint16_t)size);
+        p += 2;
+        octets_copy(p, in + 2, size);
+        rest = pointer_to((uint16_t)(p - r->data + (ptrdiff_t)label));
+        *places++ = (uint16_t)(p - r->data);
+        p += size;
+        in += 2 + size;
+        q->starts_whole = true;
+        q->searches = 1;
+    } else {
+        taken = question_label_above(q, owner);
+    }
+    for (; in != end; in += 2 + label + rest_size) {
+        label = 1u + in[2];
+        if (UNLIKELY(may_begin(in + 2, taken))) {
+            return false;
+        }
+        p = put_fixed(p, pointer, fixed);
+        put_u16(p, (uint16_t)(label + POINTER_SIZE));
+        *places++ = (uint16_t)(p + 2 - r->data);
+        p = put_label(p + 2, in + 2, label, rest_size, rest);
+    }
+    r->size = (size_t)(p - r->data);
+    count_records(q, section, rrset->count);
+    return true;
+}
+
+/*
+ * Records of other names, or not known to be alike; there is room for them.
  *
  * A name is written as its first label and a pointer to the rest, where the rest is the one that is
  * expected. Can more than its rest stand in the message? As the end of the question; that is looked
@@ -42,14 +132,11 @@ static void know_names(struct quick *q, const uint8_t *in, const uint8_t *end, u
  * the question is written whole. Names written so are made known to the search only when that is
  * needed.
  */
-static ALWAYS_INLINE bool put_names(struct quick *q, enum section section, uint16_t owner,
-                                    const struct rrset *rrset, uint32_t ttl,
-                                    uint16_t places[NAMES_MAX])
+static NOINLINE bool put_different(struct quick *q, enum section section, uint16_t owner,
+                                   const struct rrset *rrset, uint32_t ttl,
+                                   uint16_t places[NAMES_MAX])
 {
     struct response *r = &q->response;
-    if (UNLIKELY(!has_room(q, rrset) || rrset->count > NAMES_MAX || r->size > NAMES_END)) {
-        return false;
-    }
     uint64_t fixed = fixed_octets(rrset->type, ttl);
     uint16_t pointer = pointer_to(owner);
     const uint8_t *in = rrset->records.data;
@@ -123,15 +210,30 @@ static ALWAYS_INLINE bool put_names(struct quick *q, enum section section, uint1
     return true;
 }
 
+/* Records that are nothing but a name; `places` gets where each stands. */
+static ALWAYS_INLINE bool put_names(struct quick *q, enum section section, uint16_t owner,
+                                    const struct rrset *rrset, uint32_t ttl,
+                                    uint16_t places[NAMES_MAX])
+{
+    struct response *r = &q->response;
+    if (UNLIKELY(!has_room(q, rrset) || rrset->count > NAMES_MAX || r->size > NAMES_END)) {
+        return false;
+    }
+    if (LIKELY(rrset->names != 0) && q->searches == 0 && !q->knows_question &&
+        LIKELY(put_alike(q, section, owner, rrset, ttl, places))) {
+        return true;
+    }
+    return put_different(q, section, owner, rrset, ttl, places);
+}
 /* No names that are compressed. */
 static ALWAYS_INLINE bool is_plain(const struct rrtype *type)
 {
     return type->fields[0] != FIELD_NAME_COMPRESS && type->fields[1] != FIELD_NAME_COMPRESS;
 }
 
-/* The type asked for, of the owner at `as`. */
-static ALWAYS_INLINE bool put_answer(struct quick *q, uint16_t as, const struct rrset *rrset,
-                                     const struct rrset *signatures)
+/* The type asked for, of `owner`, under the name at `as`. */
+static ALWAYS_INLINE bool put_answer(struct quick *q, uint16_t as, const struct owner *owner,
+                                     struct rrset *rrset, const struct rrset *signatures)
 {
     const struct rrtype *type = rrtype_get(rrset->type);
     uint16_t places[NAMES_MAX];
@@ -141,6 +243,9 @@ static ALWAYS_INLINE bool put_answer(struct quick *q, uint16_t as, const struct 
     if (LIKELY(is_plain(type))) {
         return put_plain(q, SECTION_ANSWER, as, rrset, rrset->ttl) &&
                put_signatures(q, SECTION_ANSWER, as, rrset->ttl, signatures);
+    }
+    if ((owner->flags & OWNER_WILDCARD) != 0) {
+        rrset->names = 0; /* it is not under its own name */
     }
     return type->fields[1] == FIELD_END &&
            put_names(q, SECTION_ANSWER, as, rrset, rrset->ttl, places) &&
@@ -171,8 +276,37 @@ static ALWAYS_INLINE bool put_below(struct quick *q, const struct owner *owner, 
     return true;
 }
 
-/* The SOA of a negative answer, with its names known where a proof follows. They are compared as
- * those of put_names() are. */
+/* The two names of an SOA record of the apex, whose name stands at `owner`, for which there is
+ * room, where they are not known to be one label below it. */
+static NOINLINE void put_soa_names(struct quick *q, const struct owner *apex, uint16_t owner,
+                                   const uint8_t *mname, size_t both_size, bool is_proof_next)
+{
+    struct response *r = &q->response;
+    size_t mname_place = r->size;
+    size_t mname_size = name_size(mname);
+    const uint8_t *rname = mname + mname_size;
+    size_t rname_size = both_size - mname_size;
+    if (q->knows_question || is_equal(mname, mname_size, rname, rname_size) ||
+        !put_below(q, apex, owner, mname, mname_size)) {
+        know_question(q);
+        response_put_name(r, mname, mname_size);
+        response_put_name(r, rname, rname_size);
+        return;
+    }
+    size_t rname_place = r->size;
+    bool is_below = put_below(q, apex, owner, rname, rname_size);
+    if (!is_below || is_proof_next) {
+        know_question(q);
+        response_know_name(r, mname, mname_size, 1u + mname[0], mname_place);
+    }
+    if (!is_below) {
+        response_put_name(r, rname, rname_size);
+    } else if (is_proof_next) {
+        response_know_name(r, rname, rname_size, 1u + rname[0], rname_place);
+    }
+}
+
+/* The SOA of a negative answer, with its names known to the search where a proof follows. */
 static ALWAYS_INLINE bool put_soa(struct quick *q, const struct owner *apex, bool is_proof_next)
 {
     struct response *r = &q->response;
@@ -182,36 +316,36 @@ static ALWAYS_INLINE bool put_soa(struct quick *q, const struct owner *apex, boo
         soa.count != 1 || !has_room(q, &soa)) {
         return false;
     }
-    const uint8_t *rdata = soa.records.data + 2;
-    const uint8_t *minimum = soa.records.data + soa.records.size - 4;
-    uint32_t ttl = get_u32(minimum) < soa.ttl ? get_u32(minimum) : soa.ttl;
+    const uint8_t *mname = soa.records.data + 2;
+    const uint8_t *numbers = soa.records.data + soa.records.size - SOA_NUMBERS_SIZE;
+    const uint8_t *rname = mname + 1 + mname[0] + apex->name_size; /* if they are one label below */
+    uint32_t minimum = get_u32(numbers + SOA_NUMBERS_SIZE - 4);
+    uint32_t ttl = minimum < soa.ttl ? minimum : soa.ttl;
     uint16_t owner = question_place(q, apex);
-    uint8_t *length = put_fixed(r->data + r->size, pointer_to(owner), fixed_octets(TYPE_SOA, ttl));
-    size_t mname_size = name_size(rdata);
-    size_t rname_size = soa.records.size - 2 - mname_size - SOA_NUMBERS_SIZE;
-    r->size = (size_t)(length + 2 - r->data);
-    const uint8_t *rname = rdata + mname_size;
-    if (q->knows_question || is_equal(rdata, mname_size, rname, rname_size) ||
-        !put_below(q, apex, owner, rdata, mname_size)) {
-        know_question(q);
-        response_put_name(r, rdata, mname_size);
-        response_put_name(r, rname, rname_size);
-    } else {
-        size_t rname_place = r->size;
-        bool is_below = put_below(q, apex, owner, rname, rname_size);
-        if (!is_below || is_proof_next) {
+    uint16_t pointer = pointer_to(owner);
+    uint32_t taken = question_label_above(q, owner);
+    uint8_t *length = put_fixed(r->data + r->size, pointer, fixed_octets(TYPE_SOA, ttl));
+    uint8_t *p = length + 2;
+    if (LIKELY((soa.names & RRSET_NAMES_BELOW) != 0 && !q->knows_question) &&
+        LIKELY(!may_begin(mname, taken) && !may_begin(rname, taken))) {
+        uint8_t *rname_at = put_label(p, mname, 1u + mname[0], apex->name_size, pointer);
+        if (is_proof_next) {
             know_question(q);
-            response_know_name(r, rdata, mname_size, 1u + rdata[0], (size_t)(length + 2 - r->data));
+            response_know_name(r, mname, (size_t)(rname - mname), 1u + mname[0],
+                               (size_t)(p - r->data));
+            response_know_name(r, rname, (size_t)(numbers - rname), 1u + rname[0],
+                               (size_t)(rname_at - r->data));
         }
-        if (!is_below) {
-            response_put_name(r, rname, rname_size);
-        } else if (is_proof_next) {
-            response_know_name(r, rname, rname_size, 1u + rname[0], rname_place);
-        }
+        p = put_label(rname_at, rname, 1u + rname[0], apex->name_size, pointer);
+    } else {
+        r->size = (size_t)(p - r->data);
+        put_soa_names(q, apex, owner, mname, (size_t)(numbers - mname), is_proof_next);
+        p = r->data + r->size;
     }
-    memcpy(r->data + r->size, minimum + 4 - SOA_NUMBERS_SIZE, SOA_NUMBERS_SIZE);
-    r->size += SOA_NUMBERS_SIZE;
-    put_u16(length, (uint16_t)(r->data + r->size - length - 2));
+    memcpy(p, numbers, SOA_NUMBERS_SIZE);
+    p += SOA_NUMBERS_SIZE;
+    put_u16(length, (uint16_t)(p - length - 2));
+    r->size = (size_t)(p - r->data);
     count_records(q, SECTION_AUTHORITY, 1);
     return put_signatures(q, SECTION_AUTHORITY, owner, ttl, &signatures);
 }
@@ -263,7 +397,7 @@ static bool put_alias(struct quick *q, const struct owner *apex, uint16_t as,
         know_names(q, cname.records.data, cname.records.data + cname.records.size, 1, place);
     }
     if (is_found) {
-        return put_answer(q, place[0], &rrset, &signatures);
+        return put_answer(q, place[0], lookup.match, &rrset, &signatures);
     }
     struct denied_name denied = {target.data, target.size, place[0], lookup.match};
     return put_negative(q, apex, DENIED_TYPE, &denied);
@@ -271,14 +405,25 @@ static bool put_alias(struct quick *q, const struct owner *apex, uint16_t as,
 
 static bool put_addresses(struct quick *q, uint16_t as, const struct owner *owner)
 {
-    static const uint16_t types[] = {TYPE_A, TYPE_AAAA};
-    struct rrset rrset;
-    struct rrset signatures;
-    for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
-        if (find_signed(q, owner, types[i], &rrset, &signatures) &&
-            !(put_plain(q, SECTION_ADDITIONAL, as, &rrset, rrset.ttl) &&
-              put_signatures(q, SECTION_ADDITIONAL, as, rrset.ttl, &signatures))) {
-            return false;
+    const uint8_t *end = owner_rrsets_end(owner);
+    for (const uint8_t *p = owner_first_rrset(owner); p < end; p = rrset_skip(p)) {
+        uint16_t type = rrset_u16(p);
+        struct rrset rrset;
+        struct rrset signatures;
+        if (type == TYPE_A || type == TYPE_AAAA) {
+            if (UNLIKELY(q->dnssec)) {
+                (void)owner_find_signed(owner, type, &rrset, &signatures);
+            } else {
+                rrset_read(p, &rrset);
+                signatures.count = 0;
+            }
+            if (!put_plain(q, SECTION_ADDITIONAL, as, &rrset, rrset.ttl) ||
+                !put_signatures(q, SECTION_ADDITIONAL, as, rrset.ttl, &signatures)) {
+                return false;
+            }
+        }
+        if (type >= TYPE_AAAA) {
+            return true;
         }
     }
     return true;
@@ -403,13 +548,13 @@ static bool put_synthesized(struct quick *q, const struct owner *apex,
         return put_negative(q, apex, DENIED_WILDCARD_TYPE, &name);
     }
     if (is_unsigned(q)) {
-        return put_answer(q, MESSAGE_HEADER_SIZE, &rrset, &signatures);
+        return put_answer(q, MESSAGE_HEADER_SIZE, owner, &rrset, &signatures);
     }
     if (!is_plain(rrtype_get(rrset.type))) {
         return false;
     }
     know_question(q);
-    return put_answer(q, MESSAGE_HEADER_SIZE, &rrset, &signatures) &&
+    return put_answer(q, MESSAGE_HEADER_SIZE, owner, &rrset, &signatures) &&
            quick_denial(q, DENIED_CLOSER_MATCH, &name);
 }
 
@@ -444,7 +589,7 @@ static ALWAYS_INLINE bool put_sections(struct quick *q, const struct owner *apex
     struct rrset rrset;
     struct rrset signatures;
     return find_signed(q, owner, qtype, &rrset, &signatures)
-               ? put_answer(q, MESSAGE_HEADER_SIZE, &rrset, &signatures)
+               ? put_answer(q, MESSAGE_HEADER_SIZE, owner, &rrset, &signatures)
                : put_negative(q, apex, DENIED_TYPE, &name);
 }
 

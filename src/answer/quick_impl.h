@@ -6,6 +6,7 @@
 #include <endian.h>
 
 #include "answer/answer_impl.h"
+#include "zone/owner_rrsets.h"
 
 enum {
     OPT_BARE_SIZE = 11,
@@ -117,7 +118,7 @@ static ALWAYS_INLINE bool find_signed(const struct quick *q, const struct owner 
         return owner_find_signed(owner, type, out, signatures);
     }
     signatures->count = 0;
-    return owner_find_rrset(owner, type, out);
+    return owner_find(owner, type, out);
 }
 
 static ALWAYS_INLINE bool is_unsigned(const struct quick *q)

@@ -14,8 +14,7 @@
 #include <endian.h>
 #include <string.h>
 
-#include "base/hash.h"
-#include "wire/name_octets.h"
+#include "wire/name_hash.h"
 
 /* As octets_load_short, and the numeric order of two such words is the memcmp order of the runs. */
 static ALWAYS_INLINE uint64_t load_short_ordered(const uint8_t *p, size_t size)
@@ -229,60 +228,9 @@ HOT size_t name_key(const uint8_t *wire, unsigned skip_labels, uint8_t *out)
     return (size_t)(p - out);
 }
 
-/*
- * The hash of a label: its octets with the length octet in front, in lower case, eight at a time;
- * the last word has its octets at the top and zeroes below. Two ways to the same words: from a name
- * in lower case with room behind it, which is how questions are hashed, and from any name.
- */
-#define HASH_MORE 0xa0761d6478bd642fu
-#define HASH_LAST 0xe7037ed1a0b428dbu
-
-static ALWAYS_INLINE uint64_t load_u64_le(const uint8_t *p)
-{
-    return le64toh(octets_load_u64(p));
-}
-
-static ALWAYS_INLINE uint64_t hash_folded_label(uint64_t parent_hash, const uint8_t *label)
-{
-    size_t size = 1u + *label;
-    uint64_t state = parent_hash;
-    for (; UNLIKELY(size > 8); size -= 8) {
-        state = hash_mix(state ^ load_u64_le(label), HASH_MORE);
-        label += 8;
-    }
-    uint64_t last = load_u64_le(label) << (64 - 8 * size);
-    return hash_mix(state ^ last, HASH_LAST ^ parent_hash);
-}
-
-/* A run of 2 to 7 octets, at the top of a word. */
-static ALWAYS_INLINE uint64_t load_short_top(const uint8_t *p, size_t size)
-{
-    uint64_t word;
-    if (size >= 4) {
-        uint64_t end = le32toh(octets_load_u32(p + size - 4));
-        word = (uint64_t)le32toh(octets_load_u32(p)) | end << (8 * (size - 4));
-    } else {
-        word = (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[size - 1] << (8 * (size - 1));
-    }
-    return word << (64 - 8 * size);
-}
-
 HOT uint64_t name_hash_label(uint64_t parent_hash, const uint8_t *label)
 {
-    size_t size = 1u + *label;
-    uint64_t state = parent_hash;
-    uint64_t last;
-    if (LIKELY(size < 8)) {
-        last = size == 1 ? 0 : octets_lower(load_short_top(label, size));
-    } else {
-        for (; size > 8; size -= 8) {
-            state = hash_mix(state ^ octets_lower(load_u64_le(label)), HASH_MORE);
-            label += 8;
-        }
-        size_t drop = 64 - 8 * size;
-        last = octets_lower(load_u64_le(label + size - 8)) >> drop << drop;
-    }
-    return hash_mix(state ^ last, HASH_LAST ^ parent_hash);
+    return name_label_hash(parent_hash, label);
 }
 
 /* Takes the name at `wire` apart, as far as `limit` octets; its size, or 0 where it is no name. */
@@ -332,7 +280,7 @@ HOT void name_hashes_extend(struct name_hashes *hashes, unsigned labels)
     uint64_t hash = hashes->hashes[n];
     while (n < labels) {
         n++;
-        hash = hash_folded_label(hash, hashes->folded + offsets[-(int)n]);
+        hash = name_label_hash_folded(hash, hashes->folded + offsets[-(int)n]);
         hashes->hashes[n] = hash;
     }
     hashes->hashed = (uint8_t)n;

@@ -392,6 +392,18 @@ struct hash_index hash_index_build(struct step *step, const struct tree_entry *e
     return index;
 }
 
+NOINLINE const struct owner *hash_index_search(uintptr_t reference, uint64_t hash,
+                                               const uint8_t *name, size_t size)
+{
+    struct hash_probe probe;
+    const struct owner *owner;
+    hash_probe_start(&probe, reference, hash);
+    do {
+        owner = hash_probe_next(&probe, hash);
+    } while (owner != NULL && !owner_is(owner, hash, name, size));
+    return owner;
+}
+
 void hash_index_each(const struct hash_index *index,
                      void (*visit)(void *context, const void *object, enum retired_kind kind),
                      void *context)

@@ -165,18 +165,31 @@ static ALWAYS_INLINE bool owner_is(const struct owner *owner, uint64_t hash, con
            octets_equal_likely(owner->bytes, name, size);
 }
 
+/* hash_index_find() where the first bucket did not settle it; hash_index.c. */
+const struct owner *hash_index_search(uintptr_t reference, uint64_t hash, const uint8_t *name,
+                                      size_t size);
+
 static ALWAYS_INLINE const struct owner *
 hash_index_find(const struct hash_index *index, uint64_t hash, const uint8_t *name, size_t size)
 {
-    struct hash_probe probe;
-    hash_probe_start(&probe, *hash_index_reference(index, hash), hash);
-    const struct owner *owner;
-    while ((owner = hash_probe_next(&probe, hash)) != NULL) {
-        if (owner_is(owner, hash, name, size)) {
-            return owner;
+    uintptr_t reference = *hash_index_reference(index, hash);
+    if (UNLIKELY(reference == 0)) {
+        return NULL;
+    }
+    uint64_t tag = hash_tag(hash);
+    const uint64_t *line =
+        page_bucket(page_of(reference), tag_bucket(tag, page_buckets(reference)));
+    for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+        uint64_t slot = line[i];
+        if (slot >> 48 == tag && (slot & SLOT_OWNER) != 0) {
+            const struct owner *owner = (const struct owner *)(uintptr_t)(slot & SLOT_OWNER);
+            return LIKELY(owner_is(owner, hash, name, size))
+                       ? owner
+                       : hash_index_search(reference, hash, name, size);
         }
     }
-    return NULL;
+    return LIKELY((line[0] & SLOT_OVERFLOW) == 0) ? NULL
+                                                  : hash_index_search(reference, hash, name, size);
 }
 
 /* What a change of the hash's entry will read; hash_index_reference() was asked for before. */

@@ -15,6 +15,7 @@
  * An owner that is only NSEC3 counts as absent. Should names exist below it (nobody makes such a
  * zone), they are found through it.
  */
+#include "wire/name_hash.h"
 #include "zone/version_impl.h"
 
 enum { BATCH = 32 };
@@ -61,9 +62,17 @@ static ALWAYS_INLINE void descent_hash(struct descent *descent)
     if (UNLIKELY(descent->wildcard)) {
         descent->hash = name_hash_label(descent->out->encloser->hash, star);
     } else {
+        struct name_hashes *hashes = descent->hashes;
         unsigned depth = ++descent->depth;
-        name_hashes_need(descent->hashes, depth);
-        descent->hash = descent->hashes->hashes[depth];
+        if (LIKELY(hashes->hashed + 1u == depth)) {
+            unsigned label = hashes->labels - depth;
+            hashes->hashes[depth] = name_label_hash_folded(hashes->hashes[depth - 1],
+                                                           hashes->folded + hashes->offsets[label]);
+            hashes->hashed = (uint8_t)depth;
+        } else {
+            name_hashes_need(hashes, depth);
+        }
+        descent->hash = hashes->hashes[depth];
     }
 }
 
@@ -186,6 +195,43 @@ HOT void zone_version_lookup(const struct zone_version *version, const uint8_t *
     lookup_alone(version, &hashes, out);
 }
 
+/* Asks for where the reference to the page of the hash stands. */
+static ALWAYS_INLINE void descent_aim(struct descent *descent)
+{
+    const uintptr_t *at = hash_index_reference(&descent->version->index, descent->hash);
+    __builtin_prefetch(at);
+    descent->reference = (uintptr_t)at;
+}
+
+/* One step of all; what they aimed at is on its way. Those that have another to make are moved to
+ * the front of `active`. */
+static ALWAYS_INLINE unsigned descents_step(struct descent **active, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct descent *descent = active[i];
+        descent->reference = *(const uintptr_t *)descent->reference;
+        descent_line(descent);
+        __builtin_prefetch(descent->line);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        struct descent *descent = active[i];
+        descent->candidate = descent->line == NULL ? NULL : descent_suspect(descent);
+        if (descent->candidate != NULL) {
+            __builtin_prefetch(descent->candidate);
+            __builtin_prefetch((const uint8_t *)descent->candidate + 64);
+            __builtin_prefetch((const uint8_t *)descent->candidate + 128);
+        }
+    }
+    unsigned left = 0;
+    for (unsigned i = 0; i < count; i++) {
+        struct descent *descent = active[i];
+        if (descent_decide(descent, descent_verify(descent))) {
+            active[left++] = descent;
+        }
+    }
+    return left;
+}
+
 HOT static void lookup_some(struct zone_lookup_item *items, size_t count)
 {
     struct descent descents[BATCH];
@@ -199,39 +245,15 @@ HOT static void lookup_some(struct zone_lookup_item *items, size_t count)
         if (items[i].version != NULL &&
             descent_start(descent, items[i].version, items[i].hashes, &items[i].result)) {
             active[active_count++] = descent;
+            descent_hash(descent);
+            descent_aim(descent);
         }
     }
-    while (active_count > 0) {
+    while ((active_count = descents_step(active, active_count)) > 0) {
         for (unsigned i = 0; i < active_count; i++) {
-            struct descent *descent = active[i];
-            descent_hash(descent);
-            const uintptr_t *at = hash_index_reference(&descent->version->index, descent->hash);
-            __builtin_prefetch(at);
-            descent->reference = (uintptr_t)at;
+            descent_hash(active[i]);
+            descent_aim(active[i]);
         }
-        for (unsigned i = 0; i < active_count; i++) {
-            struct descent *descent = active[i];
-            descent->reference = *(const uintptr_t *)descent->reference;
-            descent_line(descent);
-            __builtin_prefetch(descent->line);
-        }
-        for (unsigned i = 0; i < active_count; i++) {
-            struct descent *descent = active[i];
-            descent->candidate = descent->line == NULL ? NULL : descent_suspect(descent);
-            if (descent->candidate != NULL) {
-                __builtin_prefetch(descent->candidate);
-                __builtin_prefetch((const uint8_t *)descent->candidate + 64);
-                __builtin_prefetch((const uint8_t *)descent->candidate + 128);
-            }
-        }
-        unsigned left = 0;
-        for (unsigned i = 0; i < active_count; i++) {
-            struct descent *descent = active[i];
-            if (descent_decide(descent, descent_verify(descent))) {
-                active[left++] = descent;
-            }
-        }
-        active_count = left;
     }
 }
 
@@ -264,18 +286,25 @@ const struct owner *zone_version_find(const struct zone_version *version, const 
     return hash_index_find(&version->index, version_hash(version, name, size), name, size);
 }
 
-HOT const struct owner *zone_version_find_below(const struct zone_version *version,
-                                                const struct owner *ancestor, struct slice name)
+static NOINLINE uint64_t hash_below(uint64_t hash, const uint8_t *name, size_t below)
 {
     uint8_t labels[NAME_MAX_LABELS];
     unsigned count = 0;
-    size_t below = name.size - ancestor->name_size;
-    for (size_t at = 0; at < below; at += 1u + name.data[at]) {
+    for (size_t at = 0; at < below; at += 1u + name[at]) {
         labels[count++] = (uint8_t)at;
     }
-    uint64_t hash = ancestor->hash;
     while (count > 0) {
-        hash = name_hash_label(hash, name.data + labels[--count]);
+        hash = name_label_hash(hash, name + labels[--count]);
     }
+    return hash;
+}
+
+HOT const struct owner *zone_version_find_below(const struct zone_version *version,
+                                                const struct owner *ancestor, struct slice name)
+{
+    size_t below = name.size - ancestor->name_size;
+    uint64_t hash = LIKELY(below == 1u + name.data[0])
+                        ? name_label_hash_first(ancestor->hash, name.data, name.size)
+                        : hash_below(ancestor->hash, name.data, below);
     return hash_index_find(&version->index, hash, name.data, name.size);
 }

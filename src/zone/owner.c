@@ -1,79 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reading owners. The block is a row of RRsets of known size (owner.h), so that finding a type is
- * a few additions within one or two cache lines: no table of types, no pointers. Fields of an RRset
- * are unaligned and read with memcpy.
- *
- * RRSIGs sort as type 46 and, among themselves, by the type they cover, since that is how their
- * rdata starts; so the records of an owner come out in canonical order by walking on.
+ * Reading owners, and what is wrong with them: owner_rrsets.h has how they lie.
  */
 #include "zone/owner.h"
 
 #include "zone/owner_impl.h"
 
-static ALWAYS_INLINE uint16_t read_u16(const uint8_t *p)
-{
-    uint16_t value;
-    memcpy(&value, p, sizeof(value));
-    return value;
-}
-
-static ALWAYS_INLINE uint32_t read_u32(const uint8_t *p)
-{
-    uint32_t value;
-    memcpy(&value, p, sizeof(value));
-    return value;
-}
-
-static ALWAYS_INLINE const uint8_t *first_rrset(const struct owner *owner)
-{
-    const uint8_t *p = owner->bytes + owner->name_size;
-    return LIKELY(owner->size_short != 0) ? p : p + sizeof(uint32_t);
-}
-
-static ALWAYS_INLINE const uint8_t *rrsets_end(const struct owner *owner)
-{
-    const uint8_t *end = (const uint8_t *)owner + owner_size(owner);
-    return (owner->flags & OWNER_OTHER_CLASS) != 0 ? end - 2 : end;
-}
-
-/* The RRset behind the one at `p`. */
-static ALWAYS_INLINE const uint8_t *rrset_skip(const uint8_t *p)
-{
-    return LIKELY(p[2] != 0) ? p + RRSET_SHORT_SIZE + read_u16(p + 4)
-                             : p + RRSET_LONG_SIZE + read_u32(p + 10);
-}
-
-static ALWAYS_INLINE const uint8_t *rrset_records(const uint8_t *p)
-{
-    return p + (LIKELY(p[2] != 0) ? RRSET_SHORT_SIZE : RRSET_LONG_SIZE);
-}
-
-static ALWAYS_INLINE unsigned rrset_count(const uint8_t *p)
-{
-    return LIKELY(p[2] != 0) ? p[2] : read_u16(p + 4);
-}
-
-static ALWAYS_INLINE void rrset_read(const uint8_t *p, struct rrset *out)
-{
-    out->type = read_u16(p);
-    if (LIKELY(p[2] != 0)) {
-        out->count = p[2];
-        out->ttl = ttl_of_code(p[3]);
-        out->records = slice_of(p + RRSET_SHORT_SIZE, read_u16(p + 4));
-    } else {
-        out->count = read_u16(p + 4);
-        out->ttl = read_u32(p + 6);
-        out->records = slice_of(p + RRSET_LONG_SIZE, read_u32(p + 10));
-    }
-    out->covers = out->type == TYPE_RRSIG ? get_u16(out->records.data + 2) : 0;
-}
-
 HOT bool owner_next_rrset(const struct owner *owner, size_t *offset, struct rrset *out)
 {
-    const uint8_t *first = first_rrset(owner);
+    const uint8_t *first = owner_first_rrset(owner);
     const uint8_t *p = first + *offset;
-    if (p >= rrsets_end(owner)) {
+    if (p >= owner_rrsets_end(owner)) {
         return false;
     }
     rrset_read(p, out);
@@ -83,25 +20,14 @@ HOT bool owner_next_rrset(const struct owner *owner, size_t *offset, struct rrse
 
 HOT bool owner_find_rrset(const struct owner *owner, uint16_t type, struct rrset *out)
 {
-    const uint8_t *end = rrsets_end(owner);
-    for (const uint8_t *p = first_rrset(owner); p < end; p = rrset_skip(p)) {
-        uint16_t here = read_u16(p);
-        if (here >= type) {
-            if (here == type && type != TYPE_RRSIG) {
-                rrset_read(p, out);
-                return true;
-            }
-            return false;
-        }
-    }
-    return false;
+    return owner_find(owner, type, out);
 }
 
 HOT bool owner_find_rrsig(const struct owner *owner, uint16_t covered, struct rrset *out)
 {
-    const uint8_t *end = rrsets_end(owner);
-    for (const uint8_t *p = first_rrset(owner); p < end; p = rrset_skip(p)) {
-        uint16_t here = read_u16(p);
+    const uint8_t *end = owner_rrsets_end(owner);
+    for (const uint8_t *p = owner_first_rrset(owner); p < end; p = rrset_skip(p)) {
+        uint16_t here = rrset_u16(p);
         if (here > TYPE_RRSIG) {
             return false;
         }
@@ -119,11 +45,11 @@ HOT bool owner_find_rrsig(const struct owner *owner, uint16_t covered, struct rr
 HOT bool owner_find_signed(const struct owner *owner, uint16_t type, struct rrset *out,
                            struct rrset *signatures)
 {
-    const uint8_t *end = rrsets_end(owner);
+    const uint8_t *end = owner_rrsets_end(owner);
     const uint8_t *found = NULL;
     const uint8_t *signature = NULL;
-    for (const uint8_t *p = first_rrset(owner); p < end; p = rrset_skip(p)) {
-        uint16_t here = read_u16(p);
+    for (const uint8_t *p = owner_first_rrset(owner); p < end; p = rrset_skip(p)) {
+        uint16_t here = rrset_u16(p);
         if (here == TYPE_RRSIG) {
             if (get_u16(rrset_records(p) + 2) == type) {
                 signature = p;
@@ -163,7 +89,8 @@ bool owner_next_record(const struct owner *owner, struct owner_walk *walk, struc
     }
     out->owner = owner->bytes;
     out->type = walk->rrset.type;
-    out->class = (owner->flags & OWNER_OTHER_CLASS) == 0 ? CLASS_IN : read_u16(rrsets_end(owner));
+    out->class =
+        (owner->flags & OWNER_OTHER_CLASS) == 0 ? CLASS_IN : rrset_u16(owner_rrsets_end(owner));
     out->ttl = walk->rrset.ttl;
     return rrset_next_rdata(&walk->rrset, &walk->rdata_offset, &out->rdata);
 }
@@ -171,8 +98,8 @@ bool owner_next_record(const struct owner *owner, struct owner_walk *walk, struc
 uint32_t owner_record_count(const struct owner *owner)
 {
     uint32_t count = 0;
-    const uint8_t *end = rrsets_end(owner);
-    for (const uint8_t *p = first_rrset(owner); p < end; p = rrset_skip(p)) {
+    const uint8_t *end = owner_rrsets_end(owner);
+    for (const uint8_t *p = owner_first_rrset(owner); p < end; p = rrset_skip(p)) {
         count += rrset_count(p);
     }
     return count;
@@ -182,9 +109,9 @@ const char *owner_conflict(const struct owner *owner)
 {
     bool has_cname = false;
     bool has_other = false;
-    const uint8_t *end = rrsets_end(owner);
-    for (const uint8_t *p = first_rrset(owner); p < end; p = rrset_skip(p)) {
-        uint16_t type = read_u16(p);
+    const uint8_t *end = owner_rrsets_end(owner);
+    for (const uint8_t *p = owner_first_rrset(owner); p < end; p = rrset_skip(p)) {
+        uint16_t type = rrset_u16(p);
         unsigned count = rrset_count(p);
         if (type == TYPE_CNAME) {
             has_cname = true;

@@ -3,7 +3,7 @@
  * An owner: one name of a version with all its RRsets, in one contiguous, immutable block.
  *
  *   struct owner   header, then the name (wire form, case kept), then the RRsets one after the other:
- *   RRset          a header of 6 or 14 octets (owner_impl.h), then the records in canonical order of
+ *   RRset          a header of 6 or 14 octets (owner_rrsets.h), then the records in canonical order of
  *                  their rdata, each rdlength u16 (network order, as on the wire) and uncompressed
  *                  rdata.
  *
@@ -43,11 +43,21 @@ struct owner {
 
 enum { OWNER_HEADER_SIZE = offsetof(struct owner, bytes) };
 
+/*
+ * What the names in an RRset have in common, so that they are compressed without comparisons; bits.
+ * Noted in class IN for up to 63 records of NS, and for SOA, whose two names are meant.
+ */
+enum {
+    RRSET_NAMES_ALIKE = 128, /* each is one label before the same rest, which is not the root */
+    RRSET_NAMES_BELOW = 64,  /* and the rest is the owner's name. SOA: and the two differ */
+};
+
 /* A view of one RRset inside an owner. */
 struct rrset {
     uint16_t type;
     uint16_t covers; /* RRSIG: the type covered, else 0 */
     uint16_t count;
+    uint8_t names; /* RRSET_NAMES_… */
     uint32_t ttl;
     struct slice records; /* rdlength and rdata, `count` times */
 };

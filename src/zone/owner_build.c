@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "base/sort.h"
+#include "wire/name_octets.h"
 
 enum { GATHER_MAX_BYTES = 1 << 30 };
 
@@ -220,6 +221,49 @@ static inline uint8_t *write_u32(uint8_t *p, uint32_t value)
     return p + sizeof(value);
 }
 
+static inline bool is_label_before(const uint8_t *name, size_t size, const uint8_t *rest,
+                                   size_t rest_size)
+{
+    size_t label = 1u + name[0];
+    return size == label + rest_size && octets_equal(name + label, rest, rest_size);
+}
+
+/* What the names in records of NS have in common (RRSET_NAMES_…). */
+static inline uint8_t names_of_ns(const uint8_t *records, size_t bytes, const uint8_t *owner,
+                                  size_t owner_size)
+{
+    const uint8_t *end = records + bytes;
+    size_t size = get_u16(records);
+    size_t label = 1u + records[2];
+    const uint8_t *rest = records + 2 + label;
+    if (size <= label + 1) {
+        return 0;
+    }
+    for (const uint8_t *p = records + 2 + size; p != end; p += 2 + size) {
+        size = get_u16(p);
+        if (!is_label_before(p + 2, size, rest, (size_t)(records + 2 + get_u16(records) - rest))) {
+            return 0;
+        }
+    }
+    return is_label_before(records + 2, get_u16(records), owner, owner_size)
+               ? RRSET_NAMES_ALIKE | RRSET_NAMES_BELOW
+               : RRSET_NAMES_ALIKE;
+}
+
+/* The same for the two names of an SOA record. */
+static inline uint8_t names_of_soa(const uint8_t *records, const uint8_t *owner, size_t owner_size)
+{
+    const uint8_t *mname = records + 2;
+    size_t mname_size = name_size(mname);
+    const uint8_t *rname = mname + mname_size;
+    size_t rname_size = name_size(rname);
+    return owner_size > 1 && is_label_before(mname, mname_size, owner, owner_size) &&
+                   is_label_before(rname, rname_size, owner, owner_size) &&
+                   !(mname_size == rname_size && octets_equal(mname, rname, mname_size))
+               ? RRSET_NAMES_ALIKE | RRSET_NAMES_BELOW
+               : 0;
+}
+
 static inline uint8_t *write_header(uint8_t *p, uint16_t type, size_t count, uint32_t ttl,
                                     size_t bytes)
 {
@@ -264,6 +308,7 @@ HOT void gather_write(const struct gather *gather, const uint8_t *name, size_t n
             mixed |= record->ttl != first->ttl;
             earliest = record->offset < earliest->offset ? record : earliest;
         }
+        uint8_t *header = p;
         p = write_header(p, first->type, i - start, earliest->ttl, bytes);
         if (LIKELY(in_a_row)) {
             memcpy(p, gather->bytes + first->offset, bytes);
@@ -274,6 +319,11 @@ HOT void gather_write(const struct gather *gather, const uint8_t *name, size_t n
                 memcpy(p, gather->bytes + record->offset, 2u + record->size);
                 p += 2u + record->size;
             }
+        }
+        if (header[2] != 0 && first->type == TYPE_NS) {
+            header[2] |= names_of_ns(p - bytes, bytes, name, name_size);
+        } else if (header[2] != 0 && first->type == TYPE_SOA) {
+            header[2] |= names_of_soa(p - bytes, name, name_size);
         }
         for (size_t at = start; mixed && report != NULL && at < i; at++) {
             if (gather->records[at].ttl != earliest->ttl) {

@@ -6,34 +6,7 @@
 #include "base/error.h"
 #include "base/pool.h"
 #include "wire/rdata.h"
-#include "zone/owner.h"
-
-/*
- * An RRset's header, host order, unaligned:
- *
- *   short  type u16 · count u8, not 0 · TTL's code u8 · size u16, octets of the records
- *   long   type u16 · 0 u8 · 0 u8 · count u16 · ttl u32 · size u32
- *
- * Short where 8 and 16 bits take count and size and the TTL has a code. Codes stand for what people
- * write: 0 to 59 seconds, 1 to 59 minutes, 1 to 47 hours, 2 to 90 days.
- */
-enum {
-    RRSET_SHORT_SIZE = 6,
-    RRSET_LONG_SIZE = 14,
-    TTL_MINUTES = 59,
-    TTL_HOURS = 118,
-    TTL_DAYS = 164,
-    TTL_LAST = 254,
-    TTL_UNCODED = 255,
-};
-
-static inline uint32_t ttl_of_code(uint8_t code)
-{
-    return code <= TTL_MINUTES    ? code
-           : code <= TTL_HOURS    ? (code - TTL_MINUTES) * 60u
-           : code <= TTL_DAYS + 1 ? (code - TTL_HOURS) * 3600u
-                                  : (code - TTL_DAYS) * 86400u;
-}
+#include "zone/owner_rrsets.h"
 
 static inline uint8_t ttl_code(uint32_t ttl)
 {
@@ -53,7 +26,7 @@ static inline uint8_t ttl_code(uint32_t ttl)
 
 static inline size_t rrset_header_size(size_t count, uint32_t ttl, size_t size)
 {
-    return count <= UINT8_MAX && size <= UINT16_MAX && ttl_code(ttl) != TTL_UNCODED
+    return count <= RRSET_SHORT_COUNT && size <= UINT16_MAX && ttl_code(ttl) != TTL_UNCODED
                ? RRSET_SHORT_SIZE
                : RRSET_LONG_SIZE;
 }

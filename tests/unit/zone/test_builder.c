@@ -351,7 +351,7 @@ static void an_rrset_keeps_any_count_size_and_ttl(void **state)
                                     3540,    3599,       3600,      3660,   7200,    86400,
                                     169200,  172740,     172800,    259200, 7776000, 7862400,
                                     7862401, 2147483647, 4294967295};
-    static const unsigned counts[] = {1, 255, 256, 4400};
+    static const unsigned counts[] = {1, 63, 64, 256, 4400};
     static const uint16_t sizes[] = {1, 12, 255};
     for (size_t i = 0; i < ARRAY_SIZE(ttls); i++) {
         for (size_t j = 0; j < ARRAY_SIZE(counts) * ARRAY_SIZE(sizes); j++) {
@@ -392,6 +392,97 @@ static void an_rrset_keeps_any_count_size_and_ttl(void **state)
             assert_false(owner_next_rrset(found, &offset, &rrset));
             zone_version_unref(version);
         }
+    }
+}
+
+/* The NS of one name in a zone, and what is noted about them. */
+static uint8_t names_noted(const char *owner, const char *const *targets, size_t count)
+{
+    struct heard heard;
+    enum result result;
+    struct line lines[70] = {SOA_LINE, NS_LINE};
+    struct name names[68];
+    assert_true(count <= ARRAY_SIZE(names));
+    for (size_t i = 0; i < count; i++) {
+        names[i] = naive_name(targets[i]);
+        lines[2 + i] = (struct line){owner, TYPE_NS, 60, (const char *)names[i].wire,
+                                     (uint16_t)name_size(names[i].wire)};
+    }
+    struct zone_version *version = build(lines, 2 + count, NULL, &heard, &result);
+    assert_non_null(version);
+    struct rrset rrset;
+    struct name name = naive_name(owner);
+    const struct owner *found = zone_version_find(version, name.wire);
+    assert_true(owner_find_rrset(found, TYPE_NS, &rrset));
+    assert_int_equal(rrset.count, count);
+    zone_version_unref(version);
+    return rrset.names;
+}
+
+#define NAMES_NOTED(owner, ...)                                                                    \
+    names_noted(owner, (const char *const[]){__VA_ARGS__},                                         \
+                ARRAY_SIZE(((const char *const[]){__VA_ARGS__})))
+
+static void owner_notes_names_that_are_alike(void **state)
+{
+    (void)state;
+    enum { BELOW = RRSET_NAMES_ALIKE | RRSET_NAMES_BELOW };
+    assert_int_equal(NAMES_NOTED("a.example.", "ns1.a.example.", "ns2.A.example."), BELOW);
+    assert_int_equal(NAMES_NOTED("a.example.", "ns.b.example.", "x.b.EXAMPLE."), RRSET_NAMES_ALIKE);
+    assert_int_equal(NAMES_NOTED("a.example.", "ns.b.test."), RRSET_NAMES_ALIKE);
+    assert_int_equal(NAMES_NOTED("a.example.", "ns.b.test.", "ns.c.test."), 0);
+    assert_int_equal(NAMES_NOTED("a.example.", "ns.b.test.", "b.test."), 0);
+    assert_int_equal(NAMES_NOTED("a.example.", "ns1.a.example.", "x.ns2.a.example."), 0);
+    assert_int_equal(NAMES_NOTED("a.example.", "ns.", "b."), 0);
+    assert_int_equal(NAMES_NOTED("a.example.", "."), 0);
+    assert_int_equal(NAMES_NOTED("a.example.", ".", "ns.a.example."), 0);
+    /* The owner's octets inside of a label are not its name. */
+    assert_int_equal(NAMES_NOTED("a.example.", "x\\001a.example."), RRSET_NAMES_ALIKE);
+
+    char texts[64][24];
+    const char *many[64];
+    for (unsigned i = 0; i < 64; i++) {
+        snprintf(texts[i], sizeof(texts[i]), "ns%u.a.example.", i);
+        many[i] = texts[i];
+    }
+    assert_int_equal(names_noted("a.example.", many, 63), BELOW);
+    assert_int_equal(names_noted("a.example.", many, 64), 0); /* no room in the long header */
+}
+
+static void owner_notes_names_of_an_soa(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *mname;
+        const char *rname;
+        bool is_below;
+    } cases[] = {
+        {"ns.example.", "hostmaster.example.", true}, {"ns.Example.", "host.EXAMPLE.", true},
+        {"ns.example.", "ns.example.", false},        {"ns.example.", "NS.example.", false},
+        {"ns.x.example.", "host.example.", false},    {"ns.example.", "host.test.", false},
+        {"example.", "host.example.", false},         {".", ".", false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        uint8_t rdata[600];
+        struct name mname = naive_name(cases[i].mname);
+        struct name rname = naive_name(cases[i].rname);
+        size_t size = name_size(mname.wire);
+        memcpy(rdata, mname.wire, size);
+        memcpy(rdata + size, rname.wire, name_size(rname.wire));
+        size += name_size(rname.wire);
+        memset(rdata + size, 1, 20);
+        struct line lines[] = {
+            NS_LINE, {"example.", TYPE_SOA, 60, (const char *)rdata, (uint16_t)(size + 20)}};
+        struct heard heard;
+        enum result result;
+        struct zone_version *version = BUILD(lines, NULL);
+        assert_non_null(version);
+        struct rrset rrset;
+        assert_true(owner_find_rrset(zone_version_apex(version), TYPE_SOA, &rrset));
+        assert_int_equal(rrset.names,
+                         cases[i].is_below ? RRSET_NAMES_ALIKE | RRSET_NAMES_BELOW : 0);
+        assert_int_equal(rrset.count, 1);
+        zone_version_unref(version);
     }
 }
 
@@ -526,6 +617,8 @@ int main(void)
         cmocka_unit_test(builder_leaves_nothing_behind_when_it_is_given_up),
         cmocka_unit_test(owner_gives_rrsets_and_records_in_order),
         cmocka_unit_test(an_rrset_keeps_any_count_size_and_ttl),
+        cmocka_unit_test(owner_notes_names_that_are_alike),
+        cmocka_unit_test(owner_notes_names_of_an_soa),
         cmocka_unit_test(ttl_codes_are_exact),
         cmocka_unit_test(builder_takes_a_large_rrset),
         cmocka_unit_test(builder_makes_the_same_of_any_number_of_runs),
