@@ -33,6 +33,10 @@ struct ledger *ledger_new(const struct ledger_options *options)
     ledger->guard = options->guard;
     ledger->guard_context = options->guard_context;
     pthread_mutex_init(&ledger->lock, NULL);
+    for (unsigned i = 0; i < ZONE_STRIPES; i++) {
+        pthread_mutex_init(&ledger->stripes[i].mutex, NULL);
+        pthread_cond_init(&ledger->stripes[i].edit_ends, NULL);
+    }
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&ledger->writer_wakes, &monotonic);
@@ -64,6 +68,10 @@ void ledger_free(struct ledger *ledger)
     pthread_cond_destroy(&ledger->keeper_wakes);
     pthread_cond_destroy(&ledger->left);
     pthread_mutex_destroy(&ledger->lock);
+    for (unsigned i = 0; i < ZONE_STRIPES; i++) {
+        pthread_mutex_destroy(&ledger->stripes[i].mutex);
+        pthread_cond_destroy(&ledger->stripes[i].edit_ends);
+    }
     memory_free(ledger);
 }
 
@@ -107,6 +115,35 @@ void ledger_statistics(struct ledger *ledger, struct ledger_statistics *out)
 
 /* --- Zones. --- */
 
+const struct ledger_zone_rare ledger_nothing_rare;
+
+struct ledger_zone_rare *ledger_zone_own(struct ledger_zone *zone)
+{
+    if (zone->rare == NULL) {
+        zone->rare = memory_new_zeroed(1, sizeof(*zone->rare));
+    }
+    return zone->rare;
+}
+
+void ledger_zone_edit_begin(struct ledger_zone *zone)
+{
+    ledger_zone_lock(zone);
+    while (zone->is_edited) {
+        struct ledger_stripe *stripe = &zone->ledger->stripes[zone->stripe];
+        pthread_cond_wait(&stripe->edit_ends, &stripe->mutex);
+    }
+    zone->is_edited = true;
+    ledger_zone_unlock(zone);
+}
+
+void ledger_zone_edit_end(struct ledger_zone *zone)
+{
+    ledger_zone_lock(zone);
+    zone->is_edited = false;
+    pthread_cond_broadcast(&zone->ledger->stripes[zone->stripe].edit_ends);
+    ledger_zone_unlock(zone);
+}
+
 struct ledger_zone *ledger_add(struct ledger *ledger, struct zone *zone, void *context)
 {
     struct ledger_zone *added = memory_new_zeroed(1, sizeof(*added));
@@ -116,9 +153,7 @@ struct ledger_zone *ledger_add(struct ledger *ledger, struct zone *zone, void *c
     added->context = context;
     added->stored =
         ledger->store == NULL ? NULL : store_zone_get(ledger->store, zone->name, zone->class);
-    added->history_limit = ledger->memory_history_bytes;
-    pthread_mutex_init(&added->edit, NULL);
-    pthread_mutex_init(&added->lock, NULL);
+    added->stripe = (uint8_t)(atomic_fetch_add(&ledger->zones_added, 1) % ZONE_STRIPES);
     return added;
 }
 
@@ -136,13 +171,12 @@ void ledger_zone_unref(struct ledger_zone *zone)
     }
     ledger_drop_kept(zone);
     ledger_drop_early(zone);
-    memory_free(zone->kept);
-    memory_free(zone->lanes);
+    memory_free(ledger_rare(zone)->kept);
+    memory_free(ledger_rare(zone)->lanes);
+    memory_free(zone->rare);
     zone_version_unref(zone->head);
     zone_version_unref(zone->durable);
     zone_unref(zone->zone);
-    pthread_mutex_destroy(&zone->edit);
-    pthread_mutex_destroy(&zone->lock);
     memory_free(zone);
 }
 
@@ -150,11 +184,14 @@ void ledger_leave(struct ledger_zone *zone)
 {
     struct ledger *ledger = zone->ledger;
     pthread_mutex_lock(&ledger->lock);
-    for (struct ledger_zone **at = &ledger->leaving; *at != NULL; at = &(*at)->next_leaving) {
-        if (*at == zone) {
-            *at = zone->next_leaving;
-            break;
-        }
+    struct ledger_zone *before = NULL;
+    for (struct ledger_zone *at = ledger->leaving; at != zone; at = ledger_rare(at)->next_leaving) {
+        before = at;
+    }
+    if (before == NULL) {
+        ledger->leaving = ledger_rare(zone)->next_leaving;
+    } else {
+        ledger_zone_own(before)->next_leaving = ledger_rare(zone)->next_leaving;
     }
     pthread_cond_broadcast(&ledger->left);
     pthread_mutex_unlock(&ledger->lock);
@@ -164,17 +201,17 @@ void ledger_leave(struct ledger_zone *zone)
 void ledger_remove(struct ledger_zone *zone, bool forgets)
 {
     struct ledger *ledger = zone->ledger;
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     zone->is_removed = true;
     zone->forgets = forgets;
     zone->is_leaving = zone->stored != NULL && zone->pending_count != 0;
     if (zone->is_leaving) {
         pthread_mutex_lock(&ledger->lock);
-        zone->next_leaving = ledger->leaving;
+        ledger_zone_own(zone)->next_leaving = ledger->leaving;
         ledger->leaving = ledger_zone_ref(zone);
         pthread_mutex_unlock(&ledger->lock);
     }
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     if (forgets && zone->stored != NULL) {
         ledger_ask_keeper(zone->ledger, KEEPER_FORGET, zone, NULL);
     }
@@ -193,10 +230,9 @@ void *ledger_zone_context(const struct ledger_zone *zone)
 
 void ledger_zone_set_history_limit(struct ledger_zone *zone, uint64_t bytes)
 {
-    pthread_mutex_lock(&zone->lock);
-    zone->history_limit = bytes != 0 ? bytes : zone->ledger->memory_history_bytes;
+    ledger_zone_lock(zone);
     zone->stored_limit = bytes;
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     if (zone->stored != NULL) {
         store_zone_set_limit(zone->ledger->store, zone->stored, bytes);
     }
@@ -204,49 +240,49 @@ void ledger_zone_set_history_limit(struct ledger_zone *zone, uint64_t bytes)
 
 struct zone_version *ledger_zone_head(struct ledger_zone *zone)
 {
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     struct zone_version *head = zone->head == NULL ? NULL : zone_version_ref(zone->head);
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     return head;
 }
 
 void ledger_zone_roll_back(struct ledger_zone *zone)
 {
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     struct zone_version *fallen = zone->head;
     zone->head = zone->durable == NULL ? NULL : zone_version_ref(zone->durable);
     zone->epoch++;
     zone->fingerprint_state = FINGERPRINT_NONE;
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     zone_version_unref(fallen);
 }
 
 void ledger_zone_settle(struct ledger_zone *zone, struct zone_version *version, uint64_t step)
 {
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     struct zone_version *before = zone->durable;
     zone->durable = zone_version_ref(version);
     zone->durable_step = step;
     zone->has_floor = true;
     zone->floor = zone_version_serial(version);
     ledger_end_early(zone, zone->floor);
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     zone_version_unref(before);
 }
 
 void ledger_zone_status(struct ledger_zone *zone, struct ledger_zone_status *out)
 {
     *out = (struct ledger_zone_status){0};
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     out->has_version = zone->durable != NULL;
     if (zone->durable != NULL) {
         out->serial = zone_version_serial(zone->durable);
     }
     out->pending_count = zone->pending_count;
     out->is_saved = !zone->is_unsaved;
-    out->history_bytes = zone->kept_bytes;
-    out->history_count = zone->kept_count;
-    pthread_mutex_unlock(&zone->lock);
+    out->history_bytes = ledger_rare(zone)->kept_bytes;
+    out->history_count = ledger_rare(zone)->kept_count;
+    ledger_zone_unlock(zone);
     struct store_status status = {0};
     if (zone->stored != NULL &&
         store_zone_status(zone->ledger->store, zone->stored, &status, NULL) != ERR_IO) {

@@ -47,9 +47,9 @@ void commit_end(struct commit *commit, enum result result, const struct error *e
     static const struct error none;
     bool leaves = false;
     if (commit->kind != COMMIT_META) {
-        pthread_mutex_lock(&commit->zone->lock);
+        ledger_zone_lock(commit->zone);
         leaves = --commit->zone->pending_count == 0 && commit->zone->is_leaving;
-        pthread_mutex_unlock(&commit->zone->lock);
+        ledger_zone_unlock(commit->zone);
     }
     if (leaves) {
         ledger_leave(commit->zone);
@@ -132,19 +132,19 @@ static enum result ask_guard(struct ledger_zone *zone, struct zone_version *vers
 
 /* Under the edit lock: moves the head, and publishes where that comes first. Frees the commit where
  * it cannot be let in. */
-static enum result enter(struct commit *commit, uint64_t epoch, struct error *err)
+static enum result enter(struct commit *commit, uint32_t epoch, struct error *err)
 {
     struct ledger_zone *zone = commit->zone;
     struct zone_version *before = NULL;
     enum result result = OK;
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     if (zone->is_removed) {
         result = error_set(err, ERR_CLOSED, "the zone was removed");
     } else if (zone->epoch != epoch) {
         result = error_set(err, ERR_STALE, "the change stood on one that could not be saved");
     }
     if (result != OK) {
-        pthread_mutex_unlock(&zone->lock);
+        ledger_zone_unlock(zone);
         commit_free(commit);
         return result;
     }
@@ -155,7 +155,7 @@ static enum result enter(struct commit *commit, uint64_t epoch, struct error *er
         before = zone->head;
         zone->head = zone_version_ref(commit->version);
     }
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     zone_version_unref(before);
     if (commit->order == LEDGER_PUBLISH_FIRST && commit->version != NULL) {
         zone_publish(zone->zone, zone_version_ref(commit->version));
@@ -168,9 +168,9 @@ static enum result enter(struct commit *commit, uint64_t epoch, struct error *er
 static void tell_early(const struct commit *commit)
 {
     struct ledger_zone *zone = commit->zone;
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     ledger_put_early(zone, commit);
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     ledger_tell(zone->ledger, &(struct ledger_event){.kind = LEDGER_PUBLISHED,
                                                      .zone = zone,
                                                      .version = commit->version,
@@ -229,18 +229,18 @@ static void write_alone(struct ledger *ledger, struct commit *commit)
 enum result ledger_commit(struct ledger_zone *zone, const struct ledger_change *change,
                           ledger_done *done, void *done_context, struct error *err)
 {
-    pthread_mutex_lock(&zone->edit);
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_edit_begin(zone);
+    ledger_zone_lock(zone);
     enum result result = check_change(zone, change, err);
-    uint64_t epoch = zone->epoch;
+    uint32_t epoch = zone->epoch;
     struct serial to = zone_version_serial(change->version);
     struct serial from = zone->head == NULL ? to : zone_version_serial(zone->head);
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     if (result == OK) {
         result = ask_guard(zone, change->version, change->source, err);
     }
     if (result != OK) {
-        pthread_mutex_unlock(&zone->edit);
+        ledger_zone_edit_end(zone);
         zone_version_unref(change->version);
         return result;
     }
@@ -267,7 +267,7 @@ enum result ledger_commit(struct ledger_zone *zone, const struct ledger_change *
         }
         (void)hand_over(commit, false);
     }
-    pthread_mutex_unlock(&zone->edit);
+    ledger_zone_edit_end(zone);
     return result;
 }
 
@@ -280,9 +280,9 @@ static enum result edit_under_lock(struct ledger_zone *zone, ledger_make *make, 
 {
     struct delta *delta = NULL;
     struct zone_version *version = NULL;
-    pthread_mutex_lock(&zone->lock);
-    uint64_t epoch = zone->epoch;
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_lock(zone);
+    uint32_t epoch = zone->epoch;
+    ledger_zone_unlock(zone);
     struct zone_version *head = ledger_zone_head(zone);
     if (head == NULL) {
         return error_set(err, ERR_NOT_FOUND, "the zone has no version yet");
@@ -327,10 +327,10 @@ enum result ledger_edit(struct ledger_zone *zone, ledger_make *make, void *conte
 {
     struct commit *to_write = NULL;
     struct ledger *ledger = zone->ledger;
-    pthread_mutex_lock(&zone->edit);
+    ledger_zone_edit_begin(zone);
     enum result result =
         edit_under_lock(zone, make, context, options, done, done_context, &to_write, err);
-    pthread_mutex_unlock(&zone->edit);
+    ledger_zone_edit_end(zone);
     if (to_write != NULL) {
         write_alone(ledger, to_write);
     }

@@ -18,8 +18,9 @@
 static void set_digest(struct ledger_zone *zone, const uint8_t digest[FINGERPRINT_DIGEST_SIZE],
                        struct serial serial)
 {
-    memcpy(zone->digest, digest, sizeof(zone->digest));
-    zone->digest_serial = serial;
+    struct ledger_zone_rare *rare = ledger_zone_own(zone);
+    memcpy(rare->digest, digest, sizeof(rare->digest));
+    rare->digest_serial = serial;
     zone->has_digest = true;
 }
 
@@ -27,11 +28,12 @@ static void set_digest(struct ledger_zone *zone, const uint8_t digest[FINGERPRIN
 static void set_lanes(struct ledger_zone *zone, const struct fingerprint *lanes,
                       struct serial serial)
 {
-    if (zone->lanes == NULL) {
-        zone->lanes = memory_new(sizeof(*zone->lanes));
+    struct ledger_zone_rare *rare = ledger_zone_own(zone);
+    if (rare->lanes == NULL) {
+        rare->lanes = memory_new(sizeof(*rare->lanes));
     }
-    *zone->lanes = *lanes;
-    zone->fingerprint_serial = serial;
+    *rare->lanes = *lanes;
+    rare->fingerprint_serial = serial;
     zone->fingerprint_state = FINGERPRINT_READY;
 }
 
@@ -39,24 +41,24 @@ static void set_lanes(struct ledger_zone *zone, const struct fingerprint *lanes,
 static bool is_of_durable(const struct ledger_zone *zone)
 {
     if (!zone->has_digest || zone->durable == NULL ||
-        !serial_equal(zone_version_serial(zone->durable), zone->digest_serial)) {
+        !serial_equal(zone_version_serial(zone->durable), ledger_rare(zone)->digest_serial)) {
         return false;
     }
     return zone->head == zone->durable || zone->head == NULL ||
-           !serial_equal(zone_version_serial(zone->head), zone->digest_serial);
+           !serial_equal(zone_version_serial(zone->head), ledger_rare(zone)->digest_serial);
 }
 
 /* Under the lock. */
 static void show(struct ledger_zone *zone)
 {
-    struct zone_fingerprint shown = {.serial = zone->digest_serial};
-    memcpy(shown.digest, zone->digest, sizeof(shown.digest));
+    struct zone_fingerprint shown = {.serial = ledger_rare(zone)->digest_serial};
+    memcpy(shown.digest, ledger_rare(zone)->digest, sizeof(shown.digest));
     zone_publish_fingerprint(zone->zone, &shown);
 }
 
 void ledger_show_fingerprint(struct ledger_zone *zone)
 {
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     bool asks = false;
     if (is_of_durable(zone)) {
         show(zone);
@@ -67,7 +69,7 @@ void ledger_show_fingerprint(struct ledger_zone *zone)
     if (asks) {
         zone->fingerprint_state = FINGERPRINT_COMPUTING;
     }
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     if (asks) {
         ledger_ask_keeper(zone->ledger, KEEPER_FINGERPRINT, zone, NULL);
     }
@@ -78,14 +80,14 @@ void ledger_show_fingerprint(struct ledger_zone *zone)
 static struct chunk **kept_chunks(struct ledger_zone *zone, struct serial at, struct serial end,
                                   size_t *count)
 {
-    size_t first = zone->kept_count;
-    size_t last = zone->kept_count;
+    size_t first = ledger_rare(zone)->kept_count;
+    size_t last = ledger_rare(zone)->kept_count;
     *count = 0;
-    for (size_t i = 0; i < zone->kept_count; i++) {
-        if (serial_equal(zone->kept[i].entry.from, at)) {
+    for (size_t i = 0; i < ledger_rare(zone)->kept_count; i++) {
+        if (serial_equal(ledger_rare(zone)->kept[i].entry.from, at)) {
             first = i;
         }
-        if (serial_equal(zone->kept[i].entry.to, end)) {
+        if (serial_equal(ledger_rare(zone)->kept[i].entry.to, end)) {
             last = i + 1;
         }
     }
@@ -94,14 +96,14 @@ static struct chunk **kept_chunks(struct ledger_zone *zone, struct serial at, st
     }
     struct chunk **chunks = memory_new((last - first) * sizeof(struct chunk *));
     for (size_t i = first; i < last; i++) {
-        if (zone->kept[i].chunk == NULL) {
+        if (ledger_rare(zone)->kept[i].chunk == NULL) {
             while (*count > 0) {
                 chunk_unref(chunks[--*count]);
             }
             memory_free(chunks);
             return NULL;
         }
-        chunks[(*count)++] = chunk_ref(zone->kept[i].chunk);
+        chunks[(*count)++] = chunk_ref(ledger_rare(zone)->kept[i].chunk);
     }
     return chunks;
 }
@@ -126,22 +128,23 @@ void ledger_follow_fingerprint(struct ledger_zone *zone, const struct commit *co
     bool follows = false;
     struct chunk **missed = NULL;
     size_t missed_count = 0;
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     zone->has_digest = false;
     if (zone->fingerprint_state == FINGERPRINT_READY) {
-        follows = !restarts && serial_equal(zone->fingerprint_serial, commit->from);
+        follows = !restarts && serial_equal(ledger_rare(zone)->fingerprint_serial, commit->from);
         if (!restarts && !follows) {
             /* The keeper was done while commits that it did not know of were under way. */
-            missed = kept_chunks(zone, zone->fingerprint_serial, commit->from, &missed_count);
+            missed = kept_chunks(zone, ledger_rare(zone)->fingerprint_serial, commit->from,
+                                 &missed_count);
             follows = missed != NULL;
         }
         if (follows) {
-            lanes = *zone->lanes;
+            lanes = *ledger_rare(zone)->lanes;
         } else {
             zone->fingerprint_state = FINGERPRINT_NONE;
         }
     }
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     apply_chunks(missed, missed_count, &lanes);
     size_t last = restarts ? 0 : commit->chunk_count - 1;
     if (follows) {
@@ -157,12 +160,12 @@ void ledger_follow_fingerprint(struct ledger_zone *zone, const struct commit *co
     } else {
         return;
     }
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     if (commit->epoch == zone->epoch) {
         set_digest(zone, entries[last].digest, commit->to);
         set_lanes(zone, &lanes, commit->to);
     }
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
 }
 
 void ledger_compute_fingerprint(struct ledger_zone *zone)
@@ -173,7 +176,7 @@ void ledger_compute_fingerprint(struct ledger_zone *zone)
     for (;;) {
         size_t count = 0;
         struct chunk **chunks = NULL;
-        pthread_mutex_lock(&zone->lock);
+        ledger_zone_lock(zone);
         bool is_done = zone->durable == NULL || zone->is_removed ||
                        zone->fingerprint_state == FINGERPRINT_READY;
         if (!is_done && version != NULL) {
@@ -193,7 +196,7 @@ void ledger_compute_fingerprint(struct ledger_zone *zone)
             zone->fingerprint_state = FINGERPRINT_NONE;
         }
         struct zone_version *next = is_done ? NULL : zone_version_ref(zone->durable);
-        pthread_mutex_unlock(&zone->lock);
+        ledger_zone_unlock(zone);
         zone_version_unref(version);
         version = next;
         if (is_done) {
@@ -210,9 +213,9 @@ void ledger_compute_fingerprint(struct ledger_zone *zone)
 void ledger_restore_digest(struct ledger_zone *zone, const uint8_t digest[FINGERPRINT_DIGEST_SIZE],
                            struct serial serial)
 {
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     set_digest(zone, digest, serial);
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
 }
 
 /* Under the lock. */
@@ -228,7 +231,7 @@ enum result ledger_fingerprint(struct ledger_zone *zone, struct serial *out_seri
     bool is_ready = false;
     bool asks = false;
     bool is_small = true;
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     bool has_version = zone->durable != NULL;
     if (has_version) {
         is_ready = is_known(zone);
@@ -236,13 +239,13 @@ enum result ledger_fingerprint(struct ledger_zone *zone, struct serial *out_seri
             zone_version_record_count(zone->durable) <= FINGERPRINT_AT_ONCE || zone->stored == NULL;
         asks = !is_ready && !is_small && zone->fingerprint_state == FINGERPRINT_NONE;
         if (is_ready) {
-            memcpy(out, zone->digest, FINGERPRINT_DIGEST_SIZE);
-            *out_serial = zone->digest_serial;
+            memcpy(out, ledger_rare(zone)->digest, FINGERPRINT_DIGEST_SIZE);
+            *out_serial = ledger_rare(zone)->digest_serial;
         } else if (asks) {
             zone->fingerprint_state = FINGERPRINT_COMPUTING;
         }
     }
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     if (!has_version) {
         return error_set(err, ERR_NOT_FOUND, "the zone has no version yet");
     }
@@ -251,13 +254,13 @@ enum result ledger_fingerprint(struct ledger_zone *zone, struct serial *out_seri
     }
     if (!is_ready && is_small) {
         ledger_compute_fingerprint(zone);
-        pthread_mutex_lock(&zone->lock);
+        ledger_zone_lock(zone);
         is_ready = is_known(zone);
         if (is_ready) {
-            memcpy(out, zone->digest, FINGERPRINT_DIGEST_SIZE);
-            *out_serial = zone->digest_serial;
+            memcpy(out, ledger_rare(zone)->digest, FINGERPRINT_DIGEST_SIZE);
+            *out_serial = ledger_rare(zone)->digest_serial;
         }
-        pthread_mutex_unlock(&zone->lock);
+        ledger_zone_unlock(zone);
     }
     if (!is_ready) {
         return error_set(err, ERR_BUSY, "the fingerprint is being computed");

@@ -15,22 +15,23 @@ enum { ENTRIES_AT_ONCE = 128, CATCH_UP_TRIES = 8 };
 
 static void drop_first(struct ledger_zone *zone, size_t count)
 {
+    struct ledger_zone_rare *rare = ledger_zone_own(zone);
     for (size_t i = 0; i < count; i++) {
-        struct kept_delta *kept = &zone->kept[i];
-        zone->kept_bytes -= kept->chunk->size;
+        struct kept_delta *kept = &rare->kept[i];
+        rare->kept_bytes -= kept->chunk->size;
         if (zone->stored != NULL) {
             atomic_fetch_sub(&zone->ledger->recent_bytes, kept->chunk->size);
         }
         chunk_unref(kept->chunk);
     }
-    zone->kept_count -= count;
-    memmove(zone->kept, zone->kept + count, zone->kept_count * sizeof(*zone->kept));
+    rare->kept_count -= count;
+    memmove(rare->kept, rare->kept + count, rare->kept_count * sizeof(*rare->kept));
 }
 
 void ledger_drop_kept(struct ledger_zone *zone)
 {
-    if (zone->kept_count != 0) {
-        drop_first(zone, zone->kept_count);
+    if (ledger_rare(zone)->kept_count != 0) {
+        drop_first(zone, ledger_rare(zone)->kept_count);
     }
 }
 
@@ -38,8 +39,9 @@ void ledger_keep(struct ledger_zone *zone, const struct store_entry *entry, stru
 {
     bool has_store = zone->stored != NULL;
     bool catches_up = zone->fingerprint_state == FINGERPRINT_COMPUTING;
-    if (zone->kept_count != 0 &&
-        !serial_equal(zone->kept[zone->kept_count - 1].entry.to, entry->from)) {
+    struct ledger_zone_rare *rare = ledger_zone_own(zone);
+    if (rare->kept_count != 0 &&
+        !serial_equal(rare->kept[rare->kept_count - 1].entry.to, entry->from)) {
         ledger_drop_kept(zone);
     }
     if (has_store && (chunk->size > RECENT_CHUNK_BYTES ||
@@ -47,27 +49,29 @@ void ledger_keep(struct ledger_zone *zone, const struct store_entry *entry, stru
         ledger_drop_kept(zone);
         return;
     }
-    if (zone->kept_count == zone->kept_room) {
-        zone->kept_room = zone->kept_room == 0 ? RECENT_CHUNKS + 1 : 2 * zone->kept_room;
-        zone->kept = memory_resize(zone->kept, zone->kept_room * sizeof(*zone->kept));
+    if (rare->kept_count == rare->kept_room) {
+        rare->kept_room = rare->kept_room == 0 ? RECENT_CHUNKS + 1 : 2 * rare->kept_room;
+        rare->kept = memory_resize(rare->kept, rare->kept_room * sizeof(*rare->kept));
     }
-    zone->kept[zone->kept_count++] = (struct kept_delta){*entry, chunk_ref(chunk)};
-    zone->kept_bytes += chunk->size;
+    rare->kept[rare->kept_count++] = (struct kept_delta){*entry, chunk_ref(chunk)};
+    rare->kept_bytes += chunk->size;
     if (has_store) {
         atomic_fetch_add(&zone->ledger->recent_bytes, chunk->size);
     }
     size_t goes = 0;
-    uint64_t bytes = zone->kept_bytes;
-    while (zone->kept_count - goes > 1) {
-        bool is_too_much = has_store && !catches_up ? zone->kept_count - goes > RECENT_CHUNKS
-                                                    : bytes > zone->history_limit;
+    uint64_t limit =
+        zone->stored_limit != 0 ? zone->stored_limit : zone->ledger->memory_history_bytes;
+    uint64_t bytes = rare->kept_bytes;
+    while (rare->kept_count - goes > 1) {
+        bool is_too_much =
+            has_store && !catches_up ? rare->kept_count - goes > RECENT_CHUNKS : bytes > limit;
         if (!is_too_much) {
             break;
         }
-        bytes -= zone->kept[goes++].chunk->size;
+        bytes -= rare->kept[goes++].chunk->size;
     }
     /* In batches, so that a long history is not moved for each delta. */
-    if (goes != 0 && (zone->kept_count <= 2 * RECENT_CHUNKS || goes > zone->kept_count / 8)) {
+    if (goes != 0 && (rare->kept_count <= 2 * RECENT_CHUNKS || goes > rare->kept_count / 8)) {
         drop_first(zone, goes);
     }
 }
@@ -76,12 +80,16 @@ void ledger_keep(struct ledger_zone *zone, const struct store_entry *entry, stru
 
 void ledger_drop_early(struct ledger_zone *zone)
 {
-    for (size_t i = 0; i < zone->early_count; i++) {
-        chunk_unref(zone->early[i]);
+    if (ledger_rare(zone)->early == NULL) {
+        return;
     }
-    memory_free(zone->early);
-    zone->early = NULL;
-    zone->early_count = 0;
+    struct ledger_zone_rare *rare = ledger_zone_own(zone);
+    for (size_t i = 0; i < rare->early_count; i++) {
+        chunk_unref(rare->early[i]);
+    }
+    memory_free(rare->early);
+    rare->early = NULL;
+    rare->early_count = 0;
 }
 
 void ledger_put_early(struct ledger_zone *zone, const struct commit *commit)
@@ -90,32 +98,34 @@ void ledger_put_early(struct ledger_zone *zone, const struct commit *commit)
         ledger_drop_early(zone); /* history begins anew */
         return;
     }
-    zone->early = memory_resize(zone->early,
-                                (zone->early_count + commit->chunk_count) * sizeof(*zone->early));
+    struct ledger_zone_rare *rare = ledger_zone_own(zone);
+    rare->early = memory_resize(rare->early,
+                                (rare->early_count + commit->chunk_count) * sizeof(*rare->early));
     for (size_t i = 0; i < commit->chunk_count; i++) {
-        zone->early[zone->early_count++] = chunk_ref(commit->chunks[i]);
+        rare->early[rare->early_count++] = chunk_ref(commit->chunks[i]);
     }
 }
 
 void ledger_end_early(struct ledger_zone *zone, struct serial serial)
 {
-    size_t count = zone->early_count;
-    while (count > 0 && !serial_equal(zone->early[count - 1]->to, serial)) {
+    size_t count = ledger_rare(zone)->early_count;
+    while (count > 0 && !serial_equal(ledger_rare(zone)->early[count - 1]->to, serial)) {
         count--;
     }
-    if (count == zone->early_count) {
+    if (count == ledger_rare(zone)->early_count) {
         ledger_drop_early(zone);
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        chunk_unref(zone->early[i]);
+        chunk_unref(ledger_rare(zone)->early[i]);
     }
-    zone->early_count -= count;
-    if (zone->early_count == 0) {
+    struct ledger_zone_rare *rare = ledger_zone_own(zone);
+    rare->early_count -= count;
+    if (rare->early_count == 0) {
         ledger_drop_early(zone); /* of many zones most are at rest */
         return;
     }
-    memmove(zone->early, zone->early + count, zone->early_count * sizeof(*zone->early));
+    memmove(rare->early, rare->early + count, rare->early_count * sizeof(*rare->early));
 }
 
 /* --- Chains for IXFR. --- */
@@ -132,22 +142,22 @@ void ledger_chain_deinit(struct ledger_chain *chain)
 /* Under the zone's lock: the whole chain from what is kept. */
 static bool chain_of_kept(const struct ledger_zone *zone, struct ledger_chain *chain)
 {
-    size_t end = zone->kept_count;
-    while (end > 0 && !serial_equal(zone->kept[end - 1].entry.to, chain->to)) {
+    size_t end = ledger_rare(zone)->kept_count;
+    while (end > 0 && !serial_equal(ledger_rare(zone)->kept[end - 1].entry.to, chain->to)) {
         end--;
     }
     size_t first = end;
-    while (first > 0 &&
-           (first == end || !serial_equal(zone->kept[first].entry.from, chain->from))) {
+    while (first > 0 && (first == end ||
+                         !serial_equal(ledger_rare(zone)->kept[first].entry.from, chain->from))) {
         first--;
     }
-    if (first == end || !serial_equal(zone->kept[first].entry.from, chain->from)) {
+    if (first == end || !serial_equal(ledger_rare(zone)->kept[first].entry.from, chain->from)) {
         return false;
     }
     chain->chunks = memory_new((end - first) * sizeof(struct chunk *));
     for (size_t i = first; i < end; i++) {
-        chain->chunks[chain->count++] = chunk_ref(zone->kept[i].chunk);
-        chain->bytes += zone->kept[i].chunk->size;
+        chain->chunks[chain->count++] = chunk_ref(ledger_rare(zone)->kept[i].chunk);
+        chain->bytes += ledger_rare(zone)->kept[i].chunk->size;
     }
     return true;
 }
@@ -224,23 +234,24 @@ static void append(struct ledger_chain *chain, struct ledger_chain *part)
 static bool append_early(const struct ledger_zone *zone, struct ledger_chain *chain)
 {
     size_t first = 0;
-    while (first < zone->early_count && !serial_equal(zone->early[first]->from, chain->to)) {
+    while (first < ledger_rare(zone)->early_count &&
+           !serial_equal(ledger_rare(zone)->early[first]->from, chain->to)) {
         first++;
     }
-    for (size_t i = first + 1; i < zone->early_count; i++) {
-        if (!serial_equal(zone->early[i]->from, zone->early[i - 1]->to)) {
+    for (size_t i = first + 1; i < ledger_rare(zone)->early_count; i++) {
+        if (!serial_equal(ledger_rare(zone)->early[i]->from, ledger_rare(zone)->early[i - 1]->to)) {
             return false;
         }
     }
-    size_t count = zone->early_count - first;
+    size_t count = ledger_rare(zone)->early_count - first;
     if (count == 0) {
         return false;
     }
     struct ledger_chain part = {.chunks = memory_new(count * sizeof(struct chunk *))};
-    for (size_t i = first; i < zone->early_count; i++) {
-        part.chunks[part.count++] = chunk_ref(zone->early[i]);
-        part.bytes += zone->early[i]->size;
-        part.to = zone->early[i]->to;
+    for (size_t i = first; i < ledger_rare(zone)->early_count; i++) {
+        part.chunks[part.count++] = chunk_ref(ledger_rare(zone)->early[i]);
+        part.bytes += ledger_rare(zone)->early[i]->size;
+        part.to = ledger_rare(zone)->early[i]->to;
     }
     append(chain, &part);
     return true;
@@ -257,13 +268,13 @@ static enum result durable_history(struct ledger_zone *zone, struct serial from,
                                    struct zone_version **out_version, struct error *err)
 {
     *chain = (struct ledger_chain){.from = from};
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     bool has_version = zone->durable != NULL;
     uint64_t last = zone->durable_step;
     chain->to = has_version ? zone_version_serial(zone->durable) : from;
     bool is_done = has_version && (serial_equal(from, chain->to) || chain_of_kept(zone, chain));
     *out_version = has_version ? zone_version_ref(zone->durable) : NULL;
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     if (is_done) {
         return OK;
     }
@@ -281,11 +292,11 @@ static enum result history(struct ledger_zone *zone, struct serial from, uint64_
     for (unsigned n = 0; n < CATCH_UP_TRIES && result == OK; n++) {
         struct ledger_chain part;
         struct zone_version *version = NULL;
-        pthread_mutex_lock(&zone->lock);
+        ledger_zone_lock(zone);
         bool is_done = append_early(zone, &chain) ||
-                       (zone->early_count == 0 && zone->durable != NULL &&
+                       (ledger_rare(zone)->early_count == 0 && zone->durable != NULL &&
                         serial_equal(zone_version_serial(zone->durable), chain.to));
-        pthread_mutex_unlock(&zone->lock);
+        ledger_zone_unlock(zone);
         if (is_done) {
             break;
         }
@@ -333,12 +344,13 @@ size_t ledger_entries(struct ledger_zone *zone, struct store_entry *out, size_t 
         uint64_t first = status.last_step >= count ? status.last_step - count + 1 : 0;
         return store_history(zone->ledger->store, zone->stored, first, out, count);
     }
-    pthread_mutex_lock(&zone->lock);
-    for (size_t i = zone->kept_count > count ? zone->kept_count - count : 0; i < zone->kept_count;
-         i++) {
-        out[copied++] = zone->kept[i].entry;
+    ledger_zone_lock(zone);
+    for (size_t i = ledger_rare(zone)->kept_count > count ? ledger_rare(zone)->kept_count - count
+                                                          : 0;
+         i < ledger_rare(zone)->kept_count; i++) {
+        out[copied++] = ledger_rare(zone)->kept[i].entry;
     }
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     return copied;
 }
 
@@ -392,9 +404,9 @@ enum result ledger_version_at(struct ledger_zone *zone, struct serial serial,
     }
     if (result == OK) {
         /* Versions of one zone are made one at a time; what takes long was done before. */
-        pthread_mutex_lock(&zone->edit);
+        ledger_zone_edit_begin(zone);
         result = delta_apply(version, delta, NULL, &before, err);
-        pthread_mutex_unlock(&zone->edit);
+        ledger_zone_edit_end(zone);
     }
     delta_free(delta);
     ledger_chain_deinit(&chain);

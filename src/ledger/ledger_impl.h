@@ -3,10 +3,10 @@
  * What the files of the ledger share.
  *
  * Locks, in the order in which they may be taken:
- *     zone->edit     held by whoever makes the next head: one at a time, may be long
- *     zone->lock     the zone's state; short
+ *     a zone's edit  held by whoever makes the next head: one at a time, may be long
+ *     a zone's lock  the zone's state; short; shared by many zones, so never two at once
  *     ledger->lock   queues; short
- * The store is called with none of them but zone->edit held.
+ * The store is called with none of them but a zone's edit held.
  */
 #ifndef LEDGER_LEDGER_IMPL_H
 #define LEDGER_LEDGER_IMPL_H
@@ -29,6 +29,7 @@ enum {
     FINGERPRINT_AT_ONCE = 4096,    /* records; larger zones are the keeper's */
     LANES_WORTH_STORING = 1024,    /* records; smaller zones are walked again */
     MAX_WATCHERS = 8,
+    ZONE_STRIPES = 64,
     RECENT_CHUNKS = 4,
     RECENT_CHUNK_BYTES = 16 << 20, /* a larger one is read from the store again */
     RECENT_BYTES = 256 << 20,      /* of all zones together */
@@ -50,8 +51,13 @@ struct commit {
     enum store_source source;
     bool is_published; /* the committing thread did it */
     bool is_first;
-    bool mends;                   /* took restarts_next upon itself */
-    uint64_t epoch;               /* of the zone's head when it was let in */
+    bool mends;     /* took restarts_next upon itself */
+    uint32_t epoch; /* of the zone's head when it was let in */
+    struct {        /* of the last of a zone in a group, while that is published */
+        struct serial from;
+        bool is_first;
+        uint32_t count;
+    } group;
     struct zone_version *version; /* a reference; NULL with meta and barrier */
     struct serial from;
     struct serial to;
@@ -78,54 +84,57 @@ struct kept_delta {
     struct chunk *chunk;
 };
 
-struct ledger_zone {
-    _Atomic(uint32_t) references;
-    struct ledger *ledger;
-    struct zone *zone;
-    void *context;
-    struct store_zone *stored; /* NULL: no store */
-    pthread_mutex_t edit;
-    pthread_mutex_t lock;
-    /* Under the lock: */
-    bool is_removed;
-    bool forgets;
-    uint64_t epoch;            /* counts rollbacks */
-    struct zone_version *head; /* references */
-    struct zone_version *durable;
-    uint64_t durable_step;
-    uint32_t pending_count;
-    bool is_leaving; /* in the ledger's list */
-    bool has_floor;
-    struct serial floor; /* the highest serial acknowledged, known from the store */
-    bool restarts_next;  /* history on disk is broken: the next commit is an image */
-    bool is_unsaved;     /* published, but the disk refused it */
-    /* The writer's and keeper's, under the lock where both look: */
-    bool image_running; /* a restart image is being written; later commits are parked */
-    bool image_wanted;  /* in the keeper's queue */
+/*
+ * What most of a hundred thousand zones at rest have nothing of: allocated when the first of it comes,
+ * and then there until the zone goes. Under the zone's lock.
+ */
+struct ledger_zone_rare {
     struct commit_queue parked;
-    enum fingerprint_state fingerprint_state;
     struct fingerprint *lanes; /* of `fingerprint_serial`, while READY */
     struct serial fingerprint_serial;
-    bool has_digest; /* of `digest_serial`; also where the lanes are not kept */
     struct serial digest_serial;
     uint8_t digest[FINGERPRINT_DIGEST_SIZE];
     struct kept_delta *kept; /* oldest first */
     size_t kept_count;
     size_t kept_room;
     uint64_t kept_bytes;
-    uint64_t history_limit;
-    uint64_t stored_limit; /* of the history on disk; 0: none of its own */
-    struct chunk **early;  /* published and not yet durable, oldest first: what a secondary's own
+    struct chunk **early; /* published and not yet durable, oldest first: what a secondary's own
                            * secondaries ask for at once */
     size_t early_count;
     struct ledger_zone *next_leaving; /* under the ledger's lock */
-    /* Of whoever is in the writer's place, while a group is published. */
-    struct {
-        struct commit *last;
-        struct serial from;
-        bool is_first;
-        uint32_t commit_count;
-    } group;
+};
+
+/* One for each zone there is, so it is small: two cache lines. */
+struct ledger_zone {
+    _Atomic(uint32_t) references;
+    uint32_t pending_count;
+    struct ledger *ledger;
+    struct zone *zone;
+    void *context;
+    struct store_zone *stored; /* NULL: no store */
+    /* Under the lock: */
+    struct zone_version *head; /* references */
+    struct zone_version *durable;
+    uint64_t durable_step;
+    uint64_t stored_limit;         /* of the history on disk; 0: none of its own */
+    struct ledger_zone_rare *rare; /* NULL: nothing; ledger_rare(), ledger_zone_own() */
+    /* Of whoever is in the writer's place, while a group is published: its last commit of the zone. */
+    struct commit *group_last;
+    uint32_t epoch;      /* counts rollbacks */
+    struct serial floor; /* the highest serial acknowledged, known from the store */
+    bool has_floor;
+    bool is_edited; /* somebody makes the next head: ledger_zone_edit_begin() */
+    bool is_removed;
+    bool forgets;
+    bool is_leaving;    /* in the ledger's list */
+    bool restarts_next; /* history on disk is broken: the next commit is an image */
+    bool is_unsaved;    /* published, but the disk refused it */
+    bool has_digest;    /* of `digest_serial`; also where the lanes are not kept */
+    /* The writer's and keeper's, under the lock where both look: */
+    bool image_running;        /* a restart image is being written; later commits are parked */
+    bool image_wanted;         /* in the keeper's queue */
+    uint8_t fingerprint_state; /* enum fingerprint_state */
+    uint8_t stripe;            /* its lock in the ledger */
 };
 
 /* What the keeper is asked to do with a zone. */
@@ -141,10 +150,17 @@ struct keeper_job {
     struct commit *commit;    /* KEEPER_RESTART: owned; NULL: a retry with what is published */
 };
 
+/* Zones share locks, many of them one, since each is held for moments: docs/decisions/locks.md. */
+struct ledger_stripe {
+    pthread_mutex_t mutex;
+    pthread_cond_t edit_ends;
+};
+
 struct ledger {
     struct store *store;
     uint64_t memory_history_bytes;
     uint64_t checkpoint_bytes;
+    _Atomic(uint32_t) zones_added; /* ever: zones get their locks in turn */
     int64_t (*wall_s)(void *context);
     void *wall_context;
     ledger_guard *guard;
@@ -155,6 +171,7 @@ struct ledger {
     } watchers[MAX_WATCHERS];
     unsigned watcher_count;
     _Atomic(uint64_t) recent_bytes;
+    struct ledger_stripe stripes[ZONE_STRIPES];
     pthread_mutex_t lock;
     pthread_cond_t writer_wakes;
     pthread_cond_t keeper_wakes;
@@ -175,6 +192,28 @@ struct ledger {
     pthread_t writer;
     pthread_t keeper;
 };
+
+static inline void ledger_zone_lock(struct ledger_zone *zone)
+{
+    pthread_mutex_lock(&zone->ledger->stripes[zone->stripe].mutex);
+}
+
+static inline void ledger_zone_unlock(struct ledger_zone *zone)
+{
+    pthread_mutex_unlock(&zone->ledger->stripes[zone->stripe].mutex);
+}
+
+/* Waits until nobody else makes the zone's next head. */
+void ledger_zone_edit_begin(struct ledger_zone *zone);
+void ledger_zone_edit_end(struct ledger_zone *zone);
+/* Under the lock: what few zones have, to be looked at; all zeroes where it has nothing … */
+extern const struct ledger_zone_rare ledger_nothing_rare;
+static inline const struct ledger_zone_rare *ledger_rare(const struct ledger_zone *zone)
+{
+    return zone->rare != NULL ? zone->rare : &ledger_nothing_rare;
+}
+/* … and to be changed. */
+struct ledger_zone_rare *ledger_zone_own(struct ledger_zone *zone);
 
 void commit_queue_add(struct commit_queue *queue, struct commit *commit);
 /* `meta_size`: room for the value of a COMMIT_META. */

@@ -77,15 +77,15 @@ static enum result write_image(struct ledger *ledger, struct ledger_zone *zone,
         store_image_abort(image);
         return result;
     }
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     if (zone->fingerprint_state == FINGERPRINT_READY &&
-        serial_equal(zone->fingerprint_serial, entry->to) &&
+        serial_equal(ledger_rare(zone)->fingerprint_serial, entry->to) &&
         zone_version_record_count(version) >= LANES_WORTH_STORING) {
         lanes = memory_new(sizeof(*lanes));
-        *lanes = *zone->lanes;
+        *lanes = *ledger_rare(zone)->lanes;
         entry->has_digest = true;
     }
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     if (lanes != NULL) {
         fingerprint_digest(lanes, entry->digest);
     }
@@ -109,11 +109,13 @@ static struct store_entry entry_of(const struct ledger *ledger, const struct zon
 /* The parked commits go back to the writer. */
 static void end_restart(struct ledger *ledger, struct ledger_zone *zone)
 {
-    pthread_mutex_lock(&zone->lock);
-    struct commit_queue parked = zone->parked;
-    zone->parked = (struct commit_queue){0};
+    ledger_zone_lock(zone);
+    struct commit_queue parked = ledger_rare(zone)->parked;
+    if (parked.first != NULL) {
+        ledger_zone_own(zone)->parked = (struct commit_queue){0};
+    }
     zone->image_running = false;
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     ledger_requeue(ledger, &parked);
 }
 
@@ -128,11 +130,11 @@ static void restart(struct ledger *ledger, struct keeper_job *job)
     struct serial to = commit->to;
     if (result == OK) {
         ledger_zone_settle(zone, commit->version, entry.step);
-        pthread_mutex_lock(&zone->lock);
+        ledger_zone_lock(zone);
         bool publishes = !commit->is_published && !zone->is_removed;
         bool was_unsaved = zone->is_unsaved;
         zone->is_unsaved = false;
-        pthread_mutex_unlock(&zone->lock);
+        ledger_zone_unlock(zone);
         if (was_unsaved) {
             ledger_tell(ledger,
                         &(struct ledger_event){.kind = LEDGER_SAVED, .zone = zone, .to = to});
@@ -152,17 +154,17 @@ static void restart(struct ledger *ledger, struct keeper_job *job)
                                                        .commit_count = 1});
         }
     } else if (commit->is_published) {
-        pthread_mutex_lock(&zone->lock);
+        ledger_zone_lock(zone);
         zone->is_unsaved = true;
         zone->restarts_next = true;
-        pthread_mutex_unlock(&zone->lock);
+        ledger_zone_unlock(zone);
         ledger_tell(ledger, &(struct ledger_event){
                                 .kind = LEDGER_NOT_SAVED, .zone = zone, .to = to, .err = &err});
         ledger_ask_keeper(ledger, KEEPER_RESTART, zone, NULL);
     } else {
-        pthread_mutex_lock(&zone->lock);
+        ledger_zone_lock(zone);
         zone->restarts_next = zone->restarts_next || commit->mends;
-        pthread_mutex_unlock(&zone->lock);
+        ledger_zone_unlock(zone);
         ledger_zone_roll_back(zone);
     }
     job->commit = NULL;
@@ -182,13 +184,13 @@ static bool retry(struct ledger *ledger, struct keeper_job *job)
     pthread_mutex_lock(&ledger->lock);
     bool stops = ledger->stops;
     pthread_mutex_unlock(&ledger->lock);
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     bool is_due = zone->is_unsaved && !zone->is_removed && !zone->image_running &&
                   zone->pending_count == 0 && zone->head != NULL && !stops;
     bool is_over = !zone->is_unsaved || zone->is_removed;
     struct zone_version *version = is_due ? zone_version_ref(zone->head) : NULL;
     zone->image_running = zone->image_running || is_due;
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     if (!is_due) {
         return is_over;
     }
@@ -201,10 +203,10 @@ static bool retry(struct ledger *ledger, struct keeper_job *job)
     ledger_note_store(ledger, DISK_DATABASE, result, &err);
     if (result == OK) {
         ledger_zone_settle(zone, version, entry.step);
-        pthread_mutex_lock(&zone->lock);
+        ledger_zone_lock(zone);
         zone->is_unsaved = false;
         zone->restarts_next = false;
-        pthread_mutex_unlock(&zone->lock);
+        ledger_zone_unlock(zone);
         ledger_tell(ledger,
                     &(struct ledger_event){.kind = LEDGER_SAVED, .zone = zone, .to = entry.to});
         ledger_show_fingerprint(zone);
@@ -221,13 +223,13 @@ static bool retry(struct ledger *ledger, struct keeper_job *job)
 static void renew(struct ledger *ledger, struct ledger_zone *zone)
 {
     struct error err = {0};
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     zone->image_wanted = false;
     bool is_sound = zone->durable != NULL && !zone->is_removed && !zone->restarts_next &&
                     !zone->image_running && zone->durable_step != 0;
     struct zone_version *version = is_sound ? zone_version_ref(zone->durable) : NULL;
     uint64_t step = zone->durable_step;
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     if (version == NULL) {
         return;
     }

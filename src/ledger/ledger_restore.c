@@ -115,20 +115,21 @@ static void publish(struct ledger_zone *zone, struct restoring *r, bool is_broke
 {
     zone_publish(zone->zone, zone_version_ref(r->version));
     ledger_zone_settle(zone, r->version, r->step);
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     struct zone_version *before = zone->head;
     zone->head = zone_version_ref(r->version);
     zone->restarts_next = is_broken;
     if (r->has_lanes) {
-        memory_free(zone->lanes);
-        zone->lanes = r->lanes;
+        struct ledger_zone_rare *rare = ledger_zone_own(zone);
+        memory_free(rare->lanes);
+        rare->lanes = r->lanes;
         r->lanes = NULL;
-        fingerprint_digest(zone->lanes, r->last.digest);
+        fingerprint_digest(rare->lanes, r->last.digest);
         r->last.has_digest = true;
-        zone->fingerprint_serial = zone_version_serial(r->version);
+        rare->fingerprint_serial = zone_version_serial(r->version);
         zone->fingerprint_state = FINGERPRINT_READY;
     }
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     zone_version_unref(before);
     if (r->last.has_digest) {
         ledger_restore_digest(zone, r->last.digest, zone_version_serial(r->version));
@@ -164,7 +165,7 @@ static void await_predecessor(const struct ledger_zone *zone)
     pthread_mutex_lock(&ledger->lock);
     for (const struct ledger_zone *at = ledger->leaving; at != NULL;) {
         if (at->stored != zone->stored) {
-            at = at->next_leaving;
+            at = ledger_rare(at)->next_leaving;
             continue;
         }
         ledger->is_awaited = true;
@@ -204,11 +205,11 @@ enum result ledger_restore(struct ledger_zone *zone, bool takes_sound, struct le
         out->is_published = true;
         publish(zone, &r, result != OK);
     }
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     zone->has_floor = true;
     zone->floor = status.last_serial;
     zone->restarts_next = result != OK;
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     zone_version_unref(r.version);
     memory_free(r.lanes);
     return result;

@@ -96,9 +96,9 @@ static void gather_deltas(struct gathered *gathered, struct commit *commit)
             store_txn_delta(gathered->txn, zone->stored, &entries[i], commit->chunks[i]);
             commit->step = entries[i].step;
         }
-        pthread_mutex_lock(&zone->lock);
+        ledger_zone_lock(zone);
         ledger_keep(zone, &entries[i], commit->chunks[i]);
-        pthread_mutex_unlock(&zone->lock);
+        ledger_zone_unlock(zone);
     }
     memory_free(entries);
 }
@@ -115,9 +115,9 @@ static bool gather_restart(struct gathered *gathered, struct commit *commit)
         .time_s = ledger_wall_s(zone->ledger),
         .record_count = zone_version_record_count(commit->version),
     };
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     ledger_drop_kept(zone);
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     ledger_follow_fingerprint(zone, commit, &entry);
     if (gathered->txn == NULL) {
         return true;
@@ -129,9 +129,9 @@ static bool gather_restart(struct gathered *gathered, struct commit *commit)
         commit->step = entry.step;
     }
     if (result != OK) {
-        pthread_mutex_lock(&zone->lock);
+        ledger_zone_lock(zone);
         zone->image_running = true;
-        pthread_mutex_unlock(&zone->lock);
+        ledger_zone_unlock(zone);
         ledger_ask_keeper(zone->ledger, KEEPER_RESTART, zone, commit);
         return false;
     }
@@ -142,17 +142,17 @@ static bool gather_restart(struct gathered *gathered, struct commit *commit)
 static void gather(struct gathered *gathered, struct commit *commit)
 {
     struct ledger_zone *zone = commit->zone;
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     bool is_stale = commit->epoch != zone->epoch && commit->kind != COMMIT_META;
     bool is_parked = zone->image_running && !is_stale;
     bool restarts = zone->restarts_next && commit->kind == COMMIT_DELTAS;
     if (is_parked) {
-        commit_queue_add(&zone->parked, commit);
+        commit_queue_add(&ledger_zone_own(zone)->parked, commit);
     } else if (commit->kind == COMMIT_RESTART || restarts) {
         commit->mends = zone->restarts_next;
         zone->restarts_next = false;
     }
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     if (is_parked) {
         return;
     }
@@ -197,12 +197,12 @@ static void look_after_image(struct ledger *ledger, struct ledger_zone *zone)
     }
     bool outgrows = status.since_image_bytes >= IMAGE_RENEWAL_BYTES &&
                     status.since_image_bytes >= status.image.size_bytes / 2;
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     bool is_due =
         outgrows || (zone->stored_limit != 0 && status.since_image_bytes > zone->stored_limit);
     bool asks = is_due && !zone->image_wanted;
     zone->image_wanted = zone->image_wanted || is_due;
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     if (asks) {
         ledger_ask_keeper(ledger, KEEPER_RENEW, zone, NULL);
     }
@@ -210,13 +210,13 @@ static void look_after_image(struct ledger *ledger, struct ledger_zone *zone)
 
 static void publish(struct ledger *ledger, struct ledger_zone *zone)
 {
-    struct commit *commit = zone->group.last;
+    struct commit *commit = zone->group_last;
     ledger_zone_settle(zone, commit->version, commit->step);
-    pthread_mutex_lock(&zone->lock);
+    ledger_zone_lock(zone);
     bool was_unsaved = zone->is_unsaved && commit->is_published;
     zone->is_unsaved = false;
     bool is_removed = zone->is_removed;
-    pthread_mutex_unlock(&zone->lock);
+    ledger_zone_unlock(zone);
     if (was_unsaved) {
         ledger_tell(ledger,
                     &(struct ledger_event){.kind = LEDGER_SAVED, .zone = zone, .to = commit->to});
@@ -231,11 +231,11 @@ static void publish(struct ledger *ledger, struct ledger_zone *zone)
     ledger_tell(ledger, &(struct ledger_event){.kind = LEDGER_PUBLISHED,
                                                .zone = zone,
                                                .version = commit->version,
-                                               .from = zone->group.from,
+                                               .from = commit->group.from,
                                                .to = commit->to,
                                                .source = commit->source,
-                                               .is_first = zone->group.is_first,
-                                               .commit_count = zone->group.commit_count});
+                                               .is_first = commit->group.is_first,
+                                               .commit_count = commit->group.count});
 }
 
 /* The versions of a durable group become what is answered with: one step a zone. */
@@ -246,18 +246,17 @@ static void publish_group(struct ledger *ledger, struct commit_queue *commits)
         if (commit->version == NULL) {
             continue;
         }
-        if (zone->group.commit_count++ == 0) {
-            zone->group.from = commit->from;
-            zone->group.is_first = commit->is_first;
-        }
-        zone->group.last = commit;
+        const struct commit *before = zone->group_last;
+        commit->group.from = before == NULL ? commit->from : before->group.from;
+        commit->group.is_first = before == NULL ? commit->is_first : before->group.is_first;
+        commit->group.count = before == NULL ? 1 : before->group.count + 1;
+        zone->group_last = commit;
     }
     for (struct commit *commit = commits->first; commit != NULL; commit = commit->next) {
         struct ledger_zone *zone = commit->zone;
-        if (commit->version != NULL && zone->group.last == commit) {
+        if (commit->version != NULL && zone->group_last == commit) {
             publish(ledger, zone);
-            zone->group.last = NULL;
-            zone->group.commit_count = 0;
+            zone->group_last = NULL;
             look_after_image(ledger, zone);
         }
     }
@@ -280,7 +279,7 @@ static void group_failed(struct ledger *ledger, struct commit_queue *commits, en
         if (commit->version == NULL && commit->kind != COMMIT_BARRIER) {
             continue;
         }
-        pthread_mutex_lock(&zone->lock);
+        ledger_zone_lock(zone);
         bool is_current = commit->epoch == zone->epoch;
         /* What was kept of it in memory is no history. */
         ledger_drop_kept(zone);
@@ -291,7 +290,7 @@ static void group_failed(struct ledger *ledger, struct commit_queue *commits, en
             zone->restarts_next = true;
             zone->fingerprint_state = FINGERPRINT_NONE;
         }
-        pthread_mutex_unlock(&zone->lock);
+        ledger_zone_unlock(zone);
         if (commit->is_published) {
             ledger_tell(ledger, &(struct ledger_event){.kind = LEDGER_NOT_SAVED,
                                                        .zone = zone,
