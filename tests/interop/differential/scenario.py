@@ -105,7 +105,8 @@ def told(response):
 
 def generated(test):
     """Zones that hold something of everything: plain, signed with NSEC, with NSEC3, with opt-out, and children."""
-    zones = {"plain.test": zone_text("plain.test", 1, ["child"]), "child.plain.test": zone_text("child.plain.test", 2)}
+    zones = {"plain.test": zone_text("plain.test", 1, ["child"]), "child.plain.test": zone_text("child.plain.test", 2),
+             "grand.cut1.plain.test": simple_zone("grand.cut1.plain.test", 1, "www A 192.0.2.80")}
     for number, (name, nsec3) in enumerate((("nsec.test", None), ("nsec3.test", ["-3", "ab12", "-H", "3"]),
                                             ("optout.test", ["-3", "-", "-H", "0", "-A"]),
                                             ("child.nsec.test", None))):
