@@ -324,6 +324,16 @@ static void handle(const struct request_scope *scope, struct answer_query *query
     }
 }
 
+/* For those who count: NOTIFY and IXFR are answered by writers that know no query. */
+static void note_response(struct answer_query *query)
+{
+    if (query->response_size >= MESSAGE_HEADER_SIZE && query->disposition != ANSWER_SEND) {
+        uint16_t flags = get_u16(query->out + 2);
+        query->rcode = flags & 15;
+        query->truncated = (flags & FLAG_TC) != 0;
+    }
+}
+
 void request_handle(const struct request_scope *scope, struct answer_query *query,
                     const struct request_origin *origin)
 {
@@ -331,6 +341,7 @@ void request_handle(const struct request_scope *scope, struct answer_query *quer
     query->response_size = 0;
     if (signature_verify(scope, query, origin, &tsig)) {
         handle(scope, query, origin, &tsig);
+        note_response(query);
         signature_add(scope, query, &tsig);
     }
 }

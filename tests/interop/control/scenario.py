@@ -11,6 +11,12 @@ import subprocess
 import threading
 import time
 
+import dns.message
+import dns.opcode
+import dns.query
+import dns.rcode
+import dns.update
+
 from harness import Zone, simple_zone
 
 NAME = "example.com"
@@ -231,6 +237,15 @@ def test_answers_are_counted(test):
     assert sum(after["sizes"].values()) - sum(before["sizes"].values()) == 4, after
     zone = (zone_before, zone_after)
     assert (more("messages", of=zone), more("streams", of=zone), more("nxdomain", of=zone)) == (3, 1, 1), zone
+    # What is answered elsewhere than questions are: NOTIFY and UPDATE that are refused.
+    notify = dns.message.make_query(NAME, "SOA")
+    notify.set_opcode(dns.opcode.NOTIFY)
+    update = dns.update.Update(NAME)
+    update.add(f"new.{NAME}", 300, "A", "192.0.2.5")
+    for message in (notify, update):
+        assert dns.query.udp(message, primary.address, port=primary.port, timeout=5).rcode() == dns.rcode.REFUSED
+    last = ask(test, primary, "status")["server"]["answers"]
+    assert more("rcodes", "REFUSED", (after, last)) == 2 and more("rcodes", "NOERROR", (after, last)) == 0, last
 
 
 def test_server_status_and_finding_the_socket(test):
