@@ -8,7 +8,7 @@
 #include "accounts/prefix_count.h"
 #include "hub/server.h"
 #include "server/control_impl.h"
-#include "server/update.h"
+#include "update/update.h"
 
 static json_t *use(uint64_t now, uint64_t max, uint64_t refused)
 {

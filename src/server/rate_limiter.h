@@ -3,7 +3,7 @@
 #ifndef SERVER_RATE_LIMITER_H
 #define SERVER_RATE_LIMITER_H
 
-#include "server/request.h"
+#include "request/request.h"
 
 /*
  * Counts `count` answers that are about to leave, and drops (response_size 0) or cuts short those

@@ -32,15 +32,15 @@
 #include "process/service.h"
 #include "server/answer_counts.h"
 #include "server/control.h"
+#include "server/dispatch.h"
 #include "server/listening.h"
 #include "server/query_log.h"
-#include "server/request.h"
 #include "server/start_lint.h"
-#include "server/update.h"
-#include "server/update_forward.h"
 #include "settings/session_key.h"
 #include "sync/sync.h"
 #include "sync/transfer_in.h"
+#include "update/update.h"
+#include "update/update_forward.h"
 #include "xfr/axfr_cache.h"
 #include "zones/file_watch.h"
 #include "zones/write_back.h"
@@ -221,7 +221,7 @@ enum result server_reload(struct server *server, const char *why, void (*loaded)
         server_switch_query_log(server, fresh->logs_queries, "configuration");
     }
     use_session_key(server, session_key);
-    request_prepare_settings(fresh);
+    dispatch_prepare_settings(fresh);
     atomic_store_explicit(&server->settings, fresh, memory_order_release);
     atomic_store(&server->configured_at_s, clock_wall_s());
     listening_follow(server->listening, fresh);
@@ -393,7 +393,7 @@ static enum result start(struct process *process, struct error *err)
     }
     keep_config_path(process);
     settings->generation = 1;
-    request_prepare_settings(settings);
+    dispatch_prepare_settings(settings);
     atomic_store(&server->settings, settings);
     if (settings->directory != NULL && chdir(settings->directory) != 0) {
         session_key_free(session_key);

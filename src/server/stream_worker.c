@@ -25,9 +25,10 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/stream.h"
+#include "request/later_reply.h"
+#include "server/dispatch.h"
 #include "server/proxy.h"
 #include "server/query_log.h"
-#include "server/request.h"
 #include "server/transfer_out.h"
 #include "wire/message.h"
 
@@ -222,7 +223,7 @@ static void take_transfer(struct client *client, struct transfer_out *transfer)
 
 /* ---- answers that come later ---- */
 
-struct stream_answer *stream_answer_new(struct client *client)
+static struct stream_answer *owe_answer(struct client *client)
 {
     struct stream_answer *answer = memory_new(sizeof(*answer));
     *answer = (struct stream_answer){
@@ -259,7 +260,7 @@ static void deliver(void *context)
     memory_free(answer);
 }
 
-void stream_answer_send(struct stream_answer *answer, struct slice message)
+static void give_answer(struct stream_answer *answer, struct slice message)
 {
     answer->message = memory_new(message.size + 1);
     memcpy(answer->message, message.data, message.size);
@@ -267,6 +268,8 @@ void stream_answer_send(struct stream_answer *answer, struct slice message)
     /* The loop runs as long as answers are owed, and they are bounded far below its queue. */
     REQUIRE(loop_post(answer->worker->loop, deliver, answer));
 }
+
+static const struct request_stream request_stream = {.owe = owe_answer, .give = give_answer};
 
 /* The client has asked something: it goes to the end of the row, and its time begins anew. */
 static void client_asked(struct client *client, const struct limits *limits,
@@ -318,6 +321,7 @@ static void stream_message(void *context, struct slice message)
         struct request_origin origin = {.peer = *stream_peer(client->stream),
                                         .local = *stream_local(client->stream),
                                         .client = client,
+                                        .stream = &request_stream,
                                         .tls = tls};
         if (query.disposition == ANSWER_XFR) {
             struct transfer_out *transfer = transfer_out_begin(&scope, &query, &origin);
@@ -327,7 +331,7 @@ static void stream_message(void *context, struct slice message)
                 return;
             }
         } else {
-            request_handle(&scope, &query, &origin);
+            dispatch_request(&scope, &query, &origin);
         }
         note_answer(worker, &query);
     }

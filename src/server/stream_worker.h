@@ -32,15 +32,4 @@ MUST_CHECK enum result stream_worker_start(struct stream_worker *worker, struct 
 /* Ends the thread, closes everything. NULL is fine. */
 void stream_worker_free(struct stream_worker *worker);
 
-/*
- * An answer that is owed to a client and given later; the client may be gone by then.
- * new   in the worker's thread, for a client that is there; the connection is not idle until then.
- * send  any thread, once; takes the answer. An empty message: nothing is sent. The worker is not
- *       freed before.
- */
-struct client;
-struct stream_answer;
-struct stream_answer *stream_answer_new(struct client *client);
-void stream_answer_send(struct stream_answer *answer, struct slice message);
-
 #endif

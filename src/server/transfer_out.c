@@ -15,7 +15,7 @@
 #include "accounts/prefix_count.h"
 #include "base/memory.h"
 #include "hub/server.h"
-#include "server/signature.h"
+#include "request/signature.h"
 #include "settings/access.h"
 #include "sync/sync.h"
 #include "xfr/axfr_out.h"

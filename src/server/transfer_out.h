@@ -7,7 +7,7 @@
 #define SERVER_TRANSFER_OUT_H
 
 #include "net/stream.h"
-#include "server/request.h"
+#include "request/request.h"
 #include "xfr/step.h"
 
 struct transfer_out;

@@ -19,10 +19,10 @@
 #endif
 #include "hub/server.h"
 #include "server/answer_counts.h"
+#include "server/dispatch.h"
 #include "server/proxy.h"
 #include "server/query_log.h"
 #include "server/rate_limiter.h"
-#include "server/request.h"
 
 enum { BATCHES_PER_TURN = 8, DATAGRAM_SIZE = 4096, ANSWER_SIZE = 4096 + 512 };
 
@@ -94,7 +94,7 @@ static void answer_slots(struct udp_worker *worker, struct udp_port *port, struc
                 .local = slots[i].local,
                 .udp = &port->socket,
             };
-            request_handle(&scope, query, &origin);
+            dispatch_request(&scope, query, &origin);
         }
         slots[i].out_size = query->response_size;
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Who signed a request (TSIG, RFC 8945), and the signature on what answers it. */
-#ifndef SERVER_SIGNATURE_H
-#define SERVER_SIGNATURE_H
+#ifndef REQUEST_SIGNATURE_H
+#define REQUEST_SIGNATURE_H
 
-#include "server/request.h"
+#include "request/request.h"
 #include "wire/tsig.h"
 
 /* "/key NAME" behind a client's address in a log line, as BIND has it. */

@@ -7,34 +7,22 @@
  *
  * Refusals name the rule that decided, in the log, at a bounded rate.
  */
-#include "server/request.h"
+#include "server/dispatch.h"
 
 #include <stdio.h>
 
 #include "accounts/replay.h"
 #include "base/clock.h"
 #include "hub/server.h"
-#include "server/signature.h"
-#include "server/update.h"
+#include "request/signature.h"
 #include "settings/access.h"
 #include "sync/sync.h"
+#include "update/update.h"
 #include "xfr/fingerprint_option.h"
 #include "xfr/ixfr_condense.h"
 #include "xfr/ixfr_out.h"
 #include "xfr/notify_in.h"
 #include "zones/zones.h"
-
-struct request_scope request_scope_begin(struct server *server)
-{
-    const struct settings *settings = atomic_load_explicit(&server->settings, memory_order_acquire);
-    return (struct request_scope){
-        .server = server,
-        .settings = settings,
-        .zones = atomic_load_explicit(&server->zone_set, memory_order_acquire),
-        .answer = &settings->answer,
-        .wall_s = clock_wall_s(),
-    };
-}
 
 /* Somebody who has the zone's copy, or is told of its changes. */
 static bool is_peer(const struct zone_settings *settings, const struct access_subject *subject)
@@ -83,7 +71,7 @@ static bool may_know_fingerprint(void *context, const struct zone *zone,
                           ACCESS_TRANSFER, &subject, NULL, 0);
 }
 
-void request_prepare_settings(struct settings *settings)
+void dispatch_prepare_settings(struct settings *settings)
 {
     settings->answer.allow_fingerprint = may_know_fingerprint;
     settings->answer.allow_query = settings->anybody_may_query ? NULL : may_query;
@@ -97,22 +85,6 @@ static struct access_subject subject_of(const struct answer_query *query,
                                    .transport = query->transport,
                                    .tls_names = query->tls_names,
                                    .local_port = origin->local.port};
-}
-
-struct xfr_request request_echo(const struct answer_query *query)
-{
-    const struct query *read = &query->query;
-    struct xfr_request request = {.id = read->id,
-                                  .flags = read->flags,
-                                  .has_edns = read->edns.present,
-                                  .dnssec_ok = read->edns.dnssec_ok,
-                                  .udp_size = read->edns.udp_size};
-    if (read->has_question) {
-        name_copy(&request.question.name, read->qname);
-        request.question.type = read->qtype;
-        request.question.class = read->qclass;
-    }
-    return request;
 }
 
 static void reply_rcode(struct answer_query *query, unsigned rcode)
@@ -334,8 +306,8 @@ static void note_response(struct answer_query *query)
     }
 }
 
-void request_handle(const struct request_scope *scope, struct answer_query *query,
-                    const struct request_origin *origin)
+void dispatch_request(const struct request_scope *scope, struct answer_query *query,
+                      const struct request_origin *origin)
 {
     struct tsig tsig;
     query->response_size = 0;

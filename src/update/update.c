@@ -13,7 +13,7 @@
  *
  * Refusals are decided before anything is allocated, and named with the rule, at a bounded rate.
  */
-#include "server/update.h"
+#include "update/update.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -25,11 +25,10 @@
 #include "base/text.h"
 #include "edit/update.h"
 #include "hub/server.h"
-#include "net/udp.h"
-#include "server/signature.h"
-#include "server/stream_worker.h"
-#include "server/update_forward.h"
+#include "request/later_reply.h"
+#include "request/signature.h"
 #include "settings/update_access.h"
+#include "update/update_forward.h"
 #include "wire/rdata.h"
 #include "wire/rrtype.h"
 #include "xfr/xfr_request.h"
@@ -49,11 +48,10 @@ struct job {
     struct zone_settings *settings; /* a reference on the whole */
     struct xfr_request request;     /* what the reply echoes */
     struct tsig tsig;               /* with a reference on its key, or without one */
-    struct address peer, reply_to;
+    struct address peer;
     enum answer_transport transport;
-    const struct udp_socket *udp; /* lives until updates_stop has returned */
-    struct stream_answer *stream; /* NULL: UDP */
-    struct update update;         /* in the lane's arena, while the lane works on it */
+    struct later_reply reply; /* what it is sent by lives until updates_stop has returned */
+    struct update update;     /* in the lane's arena, while the lane works on it */
     unsigned rcode;
     uint8_t mac[HMAC_MAX_SIZE]; /* of the request, where it was signed */
     uint8_t mac_size;
@@ -150,13 +148,7 @@ static void send_reply(struct job *job)
     if (size != 0 && job->tsig.key != NULL) {
         size = tsig_sign_response(&job->tsig, buffer, size, sizeof(buffer), clock_wall_s());
     }
-    struct slice reply = slice_of(buffer, size);
-    if (job->stream != NULL) {
-        stream_answer_send(job->stream, reply);
-    } else if (size != 0 && udp_send_one(job->udp, &job->reply_to, reply, NULL) != OK) {
-        atomic_fetch_add_explicit(&job->updates->server->counters.udp_send_dropped, 1,
-                                  memory_order_relaxed);
-    }
+    later_reply_send(&job->reply, job->updates->server, slice_of(buffer, size));
 }
 
 /* Replies, and forgets the job. */
@@ -407,10 +399,8 @@ static struct job *job_new(const struct request_scope *scope, struct server_zone
         .request = request_echo(query),
         .tsig = *tsig,
         .peer = origin->peer,
-        .reply_to = origin->reply_to,
         .transport = query->transport,
-        .udp = origin->udp,
-        .stream = origin->client == NULL ? NULL : stream_answer_new(origin->client),
+        .reply = later_reply_begin(origin),
         .size = query->message.size,
     };
     if (tsig->key != NULL) {

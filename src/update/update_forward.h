@@ -3,10 +3,10 @@
  * Update forwarding (RFC 2136 6): a secondary passes an UPDATE on to the zone's primary, and the
  * primary's answer back.
  */
-#ifndef SERVER_UPDATE_FORWARD_H
-#define SERVER_UPDATE_FORWARD_H
+#ifndef UPDATE_UPDATE_FORWARD_H
+#define UPDATE_UPDATE_FORWARD_H
 
-#include "server/request.h"
+#include "request/request.h"
 #include "wire/tsig.h"
 
 struct forwards;
@@ -18,10 +18,6 @@ struct forwards *forwards_new(struct server *server);
 void forwards_stop(struct forwards *forwards);
 /* After the workers have ended. NULL is fine. */
 void forwards_free(struct forwards *forwards);
-
-/* Whether a request for this zone may be signed with a key that is not known here: it is the
- * primary's to know. Any thread that holds the settings. */
-bool update_forward_is_near(const struct answer_query *query);
 
 /*
  * An UPDATE for a secondary zone, in the thread of a worker; in `tsig` a key where it is known here.

@@ -4,10 +4,10 @@
  * when the change is durable. The changes themselves are edit's, their order and safety the
  * ledger's.
  */
-#ifndef SERVER_UPDATE_H
-#define SERVER_UPDATE_H
+#ifndef UPDATE_UPDATE_H
+#define UPDATE_UPDATE_H
 
-#include "server/request.h"
+#include "request/request.h"
 #include "wire/tsig.h"
 
 struct updates;

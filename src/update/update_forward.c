@@ -16,7 +16,7 @@
  * When none is left, or after 15 seconds, the requester gets SERVFAIL. One that repeats itself over
  * UDP meanwhile is not forwarded twice.
  */
-#include "server/update_forward.h"
+#include "update/update_forward.h"
 
 #include <stdio.h>
 
@@ -25,9 +25,8 @@
 #include "base/memory.h"
 #include "hub/server.h"
 #include "net/stream.h"
-#include "net/udp.h"
-#include "server/stream_worker.h"
-#include "server/update.h"
+#include "request/later_reply.h"
+#include "update/update.h"
 #include "wire/message.h"
 #include "xfr/xfr_request.h"
 #include "zones/zones.h"
@@ -46,10 +45,9 @@ struct forward {
     struct zone_settings *settings; /* a reference on the whole */
     struct xfr_request request;     /* what a reply of our own echoes */
     struct tsig tsig;               /* ... and signs with; with a reference, or without a key */
-    struct address peer, reply_to;
-    const struct udp_socket *udp; /* lives until forwards_stop has returned */
-    struct stream_answer *answer; /* NULL: UDP */
-    struct stream *stream;        /* to the primary; NULL: none yet */
+    struct address peer;
+    struct later_reply reply; /* what it is sent by lives until forwards_stop has returned */
+    struct stream *stream;    /* to the primary; NULL: none yet */
     struct loop_timer timer;
     size_t primary; /* index */
     bool is_running;
@@ -102,17 +100,6 @@ static void forward_free(struct forward *forward)
     memory_free(forward);
 }
 
-static void send_reply(struct forward *forward, struct slice reply)
-{
-    if (forward->answer != NULL) {
-        stream_answer_send(forward->answer, reply);
-    } else if (reply.size != 0 &&
-               udp_send_one(forward->udp, &forward->reply_to, reply, NULL) != OK) {
-        atomic_fetch_add_explicit(&forward->forwards->server->counters.udp_send_dropped, 1,
-                                  memory_order_relaxed);
-    }
-}
-
 static void begin_next(struct forwards *forwards);
 
 /* Replies, and forgets it. */
@@ -123,7 +110,7 @@ static void end(struct forward *forward, struct slice reply)
     stream_close(forward->stream);
     leave(forward);
     forwards->running_count -= forward->is_running;
-    send_reply(forward, reply);
+    later_reply_send(&forward->reply, forwards->server, reply);
     forward_free(forward);
 }
 
@@ -274,7 +261,7 @@ static void begin_next(struct forwards *forwards)
 static bool is_repeated(const struct forward *list, const struct forward *forward)
 {
     for (; list != NULL; list = list->next) {
-        if (list->answer == NULL && list->request.id == forward->request.id &&
+        if (list->reply.udp != NULL && list->request.id == forward->request.id &&
             list->size == forward->size && address_equal(&list->peer, &forward->peer) &&
             memcmp(list->message + 2, forward->message + 2, forward->size - 2) == 0) {
             return true;
@@ -289,7 +276,7 @@ static void take(void *context)
     struct forward *forward = context;
     struct forwards *forwards = forward->forwards;
     struct loop *loop = forwards->server->main_loop;
-    if (forward->answer == NULL &&
+    if (forward->reply.udp != NULL &&
         (is_repeated(forwards->waiting, forward) || is_repeated(forwards->running, forward))) {
         forward_free(forward);
         return;
@@ -313,9 +300,7 @@ static struct forward *forward_new(struct forwards *forwards, struct server_zone
         .request = request_echo(query),
         .tsig = *tsig,
         .peer = origin->peer,
-        .reply_to = origin->reply_to,
-        .udp = origin->udp,
-        .answer = origin->client == NULL ? NULL : stream_answer_new(origin->client),
+        .reply = later_reply_begin(origin),
         .size = query->message.size,
     };
     if (tsig->key != NULL) {
@@ -323,13 +308,6 @@ static struct forward *forward_new(struct forwards *forwards, struct server_zone
     }
     memcpy(forward->message, query->message.data, query->message.size);
     return forward;
-}
-
-bool update_forward_is_near(const struct answer_query *query)
-{
-    const struct server_zone *zone = query->zone == NULL ? NULL : query->zone->context;
-    return query->disposition == ANSWER_UPDATE && zone != NULL &&
-           atomic_load_explicit(&zone->settings, memory_order_acquire)->role == ROLE_SECONDARY;
 }
 
 int update_forward_handle(const struct request_scope *scope, const struct answer_query *query,
@@ -358,7 +336,8 @@ int update_forward_handle(const struct request_scope *scope, const struct answer
     }
     struct forward *forward = forward_new(forwards, zone, query, origin, tsig);
     if (!loop_post(server->main_loop, take, forward)) {
-        send_reply(forward, slice_of(NULL, 0)); /* the server is ending */
+        later_reply_send(&forward->reply, forwards->server,
+                         slice_of(NULL, 0)); /* the server is ending */
         forward_free(forward);
     }
     return UPDATE_TAKEN;
