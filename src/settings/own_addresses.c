@@ -18,6 +18,27 @@ void own_addresses_describe(const struct own_addresses *own, struct acl_subject 
     subject->local_network_count = own->local_count;
 }
 
+static bool is_same(const struct address *a, const struct address *b, bool any_port)
+{
+    return any_port ? address_same_host(a, b) : address_equal(a, b);
+}
+
+bool own_addresses_listen(const struct own_addresses *own, const struct address *address,
+                          bool any_port)
+{
+    for (size_t i = 0; i < own->listen_count; i++) {
+        if (is_same(&own->listen[i], address, any_port)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < own->special_count; i++) {
+        if (is_same(&own->special[i].address, address, any_port)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool same_name(const char *a, const char *b)
 {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;

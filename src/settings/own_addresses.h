@@ -42,6 +42,10 @@ void own_addresses_free(struct own_addresses *own);
 bool own_addresses_equal(const struct own_addresses *a, const struct own_addresses *b);
 /* The same address, listened on in the same way. */
 bool special_listen_is(const struct special_listen *a, const struct special_listen *b);
+/* Whether one of ours, at that port or with `any_port` at whatever port, is listened on: plainly, with
+ * TLS, or behind a proxy. */
+bool own_addresses_listen(const struct own_addresses *own, const struct address *address,
+                          bool any_port);
 /* Sets what the lists localhost and localnets mean. */
 void own_addresses_describe(const struct own_addresses *own, struct acl_subject *subject);
 

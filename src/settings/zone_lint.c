@@ -79,17 +79,15 @@ static void look_at_hiding(const struct looking *l)
 {
     const struct own_addresses *own = settings_own(l->settings->settings);
     for (size_t i = 0; i < l->server_count; i++) {
-        for (size_t j = 0; j < own->listen_count; j++) {
-            char address[ADDRESS_TEXT_SIZE], name[NAME_TEXT_SIZE];
-            if (address_same_host(&l->servers[i].address, &own->listen[j])) {
-                note(l, l->zone->where,
-                     "the hidden primary of zone `%s` stands in its NS set: %s has %s, which this "
-                     "server listens on, and it refuses questions; take it out of the NS set, or "
-                     "`hidden-primary yes` out of the configuration [hidden-in-ns]",
-                     l->zone->name, name_format_log(l->servers[i].name, name),
-                     address_format(&l->servers[i].address, false, address));
-                return;
-            }
+        char address[ADDRESS_TEXT_SIZE], name[NAME_TEXT_SIZE];
+        if (own_addresses_listen(own, &l->servers[i].address, true)) {
+            note(l, l->zone->where,
+                 "the hidden primary of zone `%s` stands in its NS set: %s has %s, which this "
+                 "server listens on, and it refuses questions; take it out of the NS set, or "
+                 "`hidden-primary yes` out of the configuration [hidden-in-ns]",
+                 l->zone->name, name_format_log(l->servers[i].name, name),
+                 address_format(&l->servers[i].address, false, address));
+            return;
         }
     }
 }

@@ -29,17 +29,6 @@ enum {
 
 /* ---- the list of targets ---- */
 
-static bool is_ourselves(const struct zone_settings *settings, const struct address *address)
-{
-    const struct own_addresses *own = settings_own(settings->settings);
-    for (size_t i = 0; i < own->listen_count; i++) {
-        if (address_equal(&own->listen[i], address)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 struct target_list {
     struct notify_target **targets;
     size_t count, room;
@@ -98,7 +87,7 @@ static void list_add_host(struct target_list *list, struct server_zone *zone,
                           const struct zone_settings *settings, struct address address)
 {
     address.port = DNS_PORT;
-    if (!is_ourselves(settings, &address)) {
+    if (!own_addresses_listen(settings_own(settings->settings), &address, false)) {
         list_add(list, zone,
                  &(struct notify_target){.address = address,
                                          .source = address.family == 6 ? settings->notify_source6

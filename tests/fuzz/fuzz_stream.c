@@ -9,9 +9,11 @@
  *   bit 2     the owner pauses at each third message, until the next piece
  *   bit 3     the owner answers with the message itself
  *   bits 4-5  which size the input buffer starts with
+ *   bit 6     a PROXY header comes first: within TLS in mode 1, else before everything
  *
  * The rest are pieces: a length octet and as many octets. What is handed up must be the messages that
- * a plain look at the whole finds, in order, none missing, none twice.
+ * a plain look at the whole finds, in order, none missing, none twice; behind a PROXY header that
+ * is good, and whose addresses are then the stream's.
  */
 #include <gnutls/gnutls.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@
 
 #include "base/attr.h"
 #include "base/memory.h"
+#include "net/proxy_header.h"
 #include "net/stream.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -34,6 +37,9 @@ struct peer {
     size_t size, at;       /* what was handed up so far */
     unsigned messages;
     bool pauses, echoes, paused;
+    bool is_proxied, is_introduced;
+    size_t header_size; /* of the PROXY header at the front; 0: none, or no good one */
+    struct proxy_header header;
 };
 
 static struct loop *the_loop;
@@ -59,6 +65,7 @@ static void begin_once(void)
 static void message_came(void *context, struct slice message)
 {
     struct peer *peer = context;
+    REQUIRE(peer->is_introduced == peer->is_proxied);
     /* The next message of the whole, which must be there. */
     REQUIRE(peer->size - peer->at >= 2);
     size_t wanted = (size_t)peer->whole[peer->at] << 8 | peer->whole[peer->at + 1];
@@ -77,6 +84,16 @@ static void message_came(void *context, struct slice message)
     }
 }
 
+static void introduced(void *context)
+{
+    struct peer *peer = context;
+    REQUIRE(peer->is_proxied && !peer->is_introduced && peer->header_size != 0);
+    REQUIRE(peer->header.is_local ||
+            (address_equal(stream_peer(peer->stream), &peer->header.source) &&
+             address_equal(stream_local(peer->stream), &peer->header.destination)));
+    peer->is_introduced = true;
+}
+
 static void closed(void *context, const struct error *err)
 {
     struct peer *peer = context;
@@ -84,7 +101,8 @@ static void closed(void *context, const struct error *err)
     peer->stream = NULL;
 }
 
-static const struct stream_callbacks callbacks = {.message = message_came, .closed = closed};
+static const struct stream_callbacks callbacks = {
+    .message = message_came, .introduced = introduced, .closed = closed};
 
 static void stop(void *context)
 {
@@ -187,6 +205,31 @@ static size_t whole_messages(const uint8_t *data, size_t size)
     return at;
 }
 
+/* What the server should make of the front of the whole, where a proxy is before it. */
+static void expect_header(struct peer *peer)
+{
+    const char *why;
+    size_t header_size = 0;
+    peer->is_proxied = true;
+    if (proxy_header_parse(slice_of(peer->whole, peer->size), &peer->header, &header_size, &why) ==
+        PROXY_WHOLE) {
+        peer->header_size = header_size;
+        peer->at = header_size;
+    }
+}
+
+/* Where messages of the client are behind its own TLS records nobody can tell. */
+static void check_all_came(const struct peer *peer)
+{
+    if (peer->is_proxied && peer->header_size == 0) {
+        REQUIRE(peer->messages == 0 && !peer->is_introduced);
+    } else if (peer->stream != NULL && !peer->echoes) {
+        const uint8_t *begin = peer->whole + peer->header_size;
+        REQUIRE(peer->at - peer->header_size ==
+                whole_messages(begin, peer->size - peer->header_size));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int fds[2];
@@ -209,12 +252,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct stream_options options = stream_defaults;
     options.in_first_bytes = (size_t)16 << (flags >> 4 & 3) * 4;
     options.tls = mode == MODE_PLAIN ? NULL : contexts[mode == MODE_RAW_MUTUAL];
+    if ((flags & 64) != 0) {
+        options.proxy = mode == MODE_RECORDS ? STREAM_PROXY_ENCRYPTED : STREAM_PROXY_PLAIN;
+        expect_header(&peer);
+    }
     REQUIRE(stream_accept(the_loop, fds[0], &address, &address, &options, &callbacks, &peer,
                           &peer.stream, NULL) == OK);
     gnutls_session_t client = mode == MODE_RECORDS ? shake_hands(&peer, fds[1]) : NULL;
     feed(&peer, fds[1], client, data, size);
-    if (mode <= MODE_RECORDS && peer.stream != NULL && !peer.echoes) {
-        REQUIRE(peer.at == whole_messages(whole, peer.size));
+    if (mode <= MODE_RECORDS) {
+        check_all_came(&peer);
     }
     if (client != NULL) {
         gnutls_deinit(client);
