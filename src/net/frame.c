@@ -6,6 +6,7 @@
  */
 #include "net/frame.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 enum {
@@ -75,23 +76,47 @@ bool frame_read(struct slice bytes, struct frame *out)
     return out->from.port != 0;
 }
 
-/* RFC 1071, without the last complement. */
-static uint32_t sum_of(uint32_t sum, const uint8_t *data, size_t size)
+static uint32_t fold(uint64_t sum)
 {
-    uint64_t wide = sum;
-    size_t i = 0;
-    for (; i + 2 <= size; i += 2) {
-        wide += get_u16(data + i);
+    while (sum >> 16 != 0) {
+        sum = (sum >> 16) + (sum & 0xffff);
     }
-    if (i < size) {
-        wide += (uint64_t)data[i] << 8;
-    }
-    while (wide >> 16 != 0) {
-        wide = (wide & 0xffff) + (wide >> 16);
-    }
-    return (uint32_t)wide;
+    return (uint32_t)sum;
 }
 
+/*
+ * RFC 1071, without the last complement. Its section 2 is why this may go by words of eight octets in
+ * the machine's order: carries come round, and the order of octets is that of the result.
+ */
+static uint32_t sum_of(const uint8_t *data, size_t size)
+{
+    uint64_t wide = 0, word;
+    for (; size >= sizeof(word); data += sizeof(word), size -= sizeof(word)) {
+        memcpy(&word, data, sizeof(word));
+        wide += word;
+        wide += wide < word;
+    }
+    uint64_t rest = (wide >> 32) + (uint32_t)wide;
+    if ((size & 4) != 0) {
+        uint32_t part;
+        memcpy(&part, data, sizeof(part));
+        rest += part;
+        data += sizeof(part);
+    }
+    uint16_t last;
+    if ((size & 2) != 0) {
+        memcpy(&last, data, sizeof(last));
+        rest += last;
+        data += sizeof(last);
+    }
+    if ((size & 1) != 0) {
+        rest += htons((uint16_t)(data[0] << 8));
+    }
+    return ntohs((uint16_t)fold(rest));
+}
+
+/* The headers' sums are made of what goes into them: reading them back right after they were
+ * written in pieces would be the slowest part. */
 uint8_t *frame_write_answer(const struct frame *question, uint8_t *datagram, size_t size)
 {
     bool v4 = question->from.family == 4;
@@ -99,28 +124,38 @@ uint8_t *frame_write_answer(const struct frame *question, uint8_t *datagram, siz
     uint8_t *udp = datagram - UDP;
     uint8_t *ip = udp - (v4 ? IP4 : IP6);
     uint8_t *ether = ip - ETHER;
+    uint8_t *from = ip + (v4 ? 12 : 8);
+    size_t length = UDP + size;
+    uint32_t addresses =
+        sum_of(question->from.bytes, address_size) + sum_of(question->to.bytes, address_size);
     memcpy(ether, question->from_mac, 6);
     memcpy(ether + 6, question->to_mac, 6);
     put_u16(ether + 12, v4 ? 0x0800 : 0x86dd);
-    uint8_t *from = ip + (v4 ? 12 : 8);
-    memcpy(from, question->to.bytes, address_size);
-    memcpy(from + address_size, question->from.bytes, address_size);
     if (v4) {
-        static const uint8_t fixed[12] = {0x45, 0, 0, 0, 0, 0, 0x40, 0, HOPS, PROTOCOL_UDP, 0, 0};
-        memcpy(ip, fixed, sizeof(fixed));
-        put_u16(ip + 2, IP4 + UDP + size);
-        put_u16(ip + 10, ~sum_of(0, ip, IP4) & 0xffff);
+        enum {
+            VERSION = 0x4500,
+            DO_NOT_FRAGMENT = 0x4000,
+            HOPS_AND_UDP = HOPS << 8 | PROTOCOL_UDP
+        };
+        put_u16(ip, VERSION);
+        put_u16(ip + 2, IP4 + length);
+        put_u16(ip + 4, 0);
+        put_u16(ip + 6, DO_NOT_FRAGMENT);
+        put_u16(ip + 8, HOPS_AND_UDP);
+        put_u16(ip + 10,
+                ~fold(VERSION + IP4 + length + DO_NOT_FRAGMENT + HOPS_AND_UDP + addresses));
     } else {
         static const uint8_t fixed[8] = {0x60, 0, 0, 0, 0, 0, PROTOCOL_UDP, HOPS};
         memcpy(ip, fixed, sizeof(fixed));
-        put_u16(ip + 4, UDP + size);
+        put_u16(ip + 4, length);
     }
+    memcpy(from, question->to.bytes, address_size);
+    memcpy(from + address_size, question->from.bytes, address_size);
     put_u16(udp, question->to.port);
     put_u16(udp + 2, question->from.port);
-    put_u16(udp + 4, UDP + size);
-    put_u16(udp + 6, 0);
-    uint32_t sum = sum_of((uint32_t)(PROTOCOL_UDP + UDP + size), from, 2 * address_size);
-    sum = ~sum_of(sum, udp, UDP + size) & 0xffff;
+    put_u16(udp + 4, length);
+    uint64_t sum = addresses + PROTOCOL_UDP + 2 * length + question->to.port + question->from.port;
+    sum = ~fold(sum + sum_of(datagram, size)) & 0xffff;
     put_u16(udp + 6, sum == 0 ? 0xffff : sum);
     return ether;
 }

@@ -6,14 +6,13 @@
  * where the frame begins depends on them.
  *
  * One system call sends a batch, and none is made where the driver says that it looks by itself
- * (XDP_USE_NEED_WAKEUP).
+ * (XDP_USE_NEED_WAKEUP). What an interface has no room for waits in the ring for the next call.
  */
 #include "net/xdp.h"
 
 #include <errno.h>
 #include <linux/if_xdp.h>
 #include <net/if.h>
-#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <xdp/xsk.h>
@@ -24,6 +23,7 @@
 enum {
     FRAMES = 2048, /* each way */
     FRAME_SIZE = 2048,
+    MEMORY_SIZE = 2 * FRAMES * FRAME_SIZE,
     DATAGRAM_AT = 64, /* of an answer; FRAME_HEADERS_MAX before it are ours */
     ANSWER_MAX = 1500 - 40 - 8,
 };
@@ -67,7 +67,7 @@ static enum result set_up(struct xdp_port *port, struct xdp_program *program, un
     if (if_indextoname(interface, name) == NULL) {
         return error_set_os(err, ERR_IO, "the interface is gone");
     }
-    port->memory = mmap(NULL, (size_t)2 * FRAMES * FRAME_SIZE, PROT_READ | PROT_WRITE,
+    port->memory = mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (port->memory == MAP_FAILED) {
         port->memory = NULL;
@@ -75,8 +75,8 @@ static enum result set_up(struct xdp_port *port, struct xdp_program *program, un
     }
     struct xsk_umem_config memory = {
         .fill_size = FRAMES, .comp_size = FRAMES, .frame_size = FRAME_SIZE};
-    int code = xsk_umem__create(&port->umem, port->memory, (uint64_t)2 * FRAMES * FRAME_SIZE,
-                                &port->fill, &port->completion, &memory);
+    int code = xsk_umem__create(&port->umem, port->memory, MEMORY_SIZE, &port->fill,
+                                &port->completion, &memory);
     struct xsk_socket_config config = {.rx_size = FRAMES,
                                        .tx_size = FRAMES,
                                        .libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
@@ -123,7 +123,7 @@ void xdp_close(struct xdp_port *port)
         (void)xsk_umem__delete(port->umem);
     }
     if (port->memory != NULL) {
-        munmap(port->memory, (size_t)2 * FRAMES * FRAME_SIZE);
+        munmap(port->memory, MEMORY_SIZE);
     }
     memory_free(port);
 }
@@ -154,6 +154,12 @@ unsigned xdp_receive(struct xdp_port *port, struct udp_slot **slots)
     uint64_t unread[UDP_BATCH];
     unsigned unread_count = 0;
     port->taken_count = 0;
+    /* Another core wrote them; all are fetched while the first is read. */
+    for (unsigned i = 0; i < count; i++) {
+        const uint8_t *frame = port->memory + xsk_ring_cons__rx_desc(&port->receive, at + i)->addr;
+        __builtin_prefetch(frame);
+        __builtin_prefetch(frame + 64);
+    }
     for (unsigned i = 0; i < count; i++) {
         const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&port->receive, at + i);
         struct taken *taken = &port->taken[port->taken_count];
@@ -175,6 +181,30 @@ unsigned xdp_receive(struct xdp_port *port, struct udp_slot **slots)
     fill(port, unread, unread_count);
     *slots = port->slots;
     return port->taken_count;
+}
+
+static unsigned unsent(struct xdp_port *port)
+{
+    return FRAMES - xsk_prod_nb_free(&port->send, FRAMES);
+}
+
+bool xdp_is_behind(struct xdp_port *port)
+{
+    return unsent(port) != 0 && xsk_ring_prod__needs_wakeup(&port->send);
+}
+
+/* One call sends a batch, unless a frame is dropped on the way (the kernel stops behind it) or the
+ * interface has no room (it goes no further, and neither do we). */
+static void push(struct xdp_port *port)
+{
+    unsigned before = FRAMES + 1;
+    for (unsigned left = unsent(port); left != 0 && left < before; left = unsent(port)) {
+        if (!xsk_ring_prod__needs_wakeup(&port->send)) {
+            return;
+        }
+        (void)sendto(xsk_socket__fd(port->socket), NULL, 0, MSG_DONTWAIT, NULL, 0);
+        before = left;
+    }
 }
 
 unsigned xdp_send(struct xdp_port *port)
@@ -199,12 +229,8 @@ unsigned xdp_send(struct xdp_port *port)
         desc->options = 0;
         sent++;
     }
-    if (sent != 0) {
-        xsk_ring_prod__submit(&port->send, sent);
-        if (xsk_ring_prod__needs_wakeup(&port->send)) {
-            (void)sendto(xsk_socket__fd(port->socket), NULL, 0, MSG_DONTWAIT, NULL, 0);
-        }
-    }
+    xsk_ring_prod__submit(&port->send, sent);
+    push(port);
     if (port->taken_count != 0) {
         fill(port, incoming, port->taken_count);
     }

@@ -23,5 +23,8 @@ unsigned xdp_receive(struct xdp_port *port, struct udp_slot **slots);
 /* Sends the answers of all slots that xdp_receive gave, and gives their frames back; returns how
  * many were dropped. To be called after each xdp_receive. */
 unsigned xdp_send(struct xdp_port *port);
+/* The interface had no room for all: xdp_receive and xdp_send are to be called again soon, whether
+ * questions come or not. */
+bool xdp_is_behind(struct xdp_port *port);
 
 #endif

@@ -33,6 +33,7 @@ struct udp_port {
     struct loop_watch watch;
     bool is_proxied;      /* a PROXY header comes first */
     struct xdp_port *xdp; /* instead of the socket; or NULL */
+    struct loop_timer xdp_again;
 };
 
 struct udp_worker {
@@ -137,10 +138,8 @@ static void port_ready(void *context, unsigned events)
 }
 
 #if LOCKSTEP_XDP
-static void xdp_ready(void *context, unsigned events)
+static void xdp_turn(struct udp_port *port)
 {
-    (void)events;
-    struct udp_port *port = context;
     struct udp_worker *worker = port->worker;
     struct server_counters *counters = &worker->server->counters;
     for (unsigned n = 0; n < BATCHES_PER_TURN; n++) {
@@ -159,6 +158,22 @@ static void xdp_ready(void *context, unsigned events)
         }
         rcu_quiescent();
     }
+}
+
+/* Answers that an interface has no room for go after the next batch, or after a millisecond. */
+static void xdp_due(void *context)
+{
+    struct udp_port *port = context;
+    xdp_turn(port);
+    if (UNLIKELY(xdp_is_behind(port->xdp))) {
+        loop_timer_set(port->worker->loop, &port->xdp_again, instant_add_ms(clock_now(), 1));
+    }
+}
+
+static void xdp_ready(void *context, unsigned events)
+{
+    (void)events;
+    xdp_due(context);
 }
 #endif
 
@@ -257,6 +272,7 @@ enum result udp_worker_add_xdp(struct udp_worker *worker, struct xdp_port *xdp, 
 {
     struct udp_port *port = memory_new_zeroed(1, sizeof(*port));
     *port = (struct udp_port){.worker = worker, .socket = {.fd = -1}, .xdp = xdp};
+    loop_timer_init(&port->xdp_again, xdp_due, port);
     enum result result =
         loop_watch_add(worker->loop, &port->watch, xdp_fd(xdp), LOOP_READ, xdp_ready, port, err);
     if (result != OK) {
@@ -326,6 +342,9 @@ void udp_worker_free(struct udp_worker *worker)
         struct udp_port *port = worker->ports;
         worker->ports = port->next;
         loop_watch_remove(worker->loop, &port->watch);
+        if (port->xdp != NULL) {
+            loop_timer_stop(worker->loop, &port->xdp_again);
+        }
         port_free(port);
     }
     loop_free(worker->loop);

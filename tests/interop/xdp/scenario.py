@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Answering past the kernel's stack: a client and a server in network namespaces, a veth pair between them."""
 import json
+import pathlib
 import re
+import signal
 import socket
 import subprocess
+import sys
 
 from harness import Zone, simple_zone
 from network import SERVER, Wire, run
@@ -37,6 +40,11 @@ def counted(test, ours):
     done = subprocess.run([test.build / "lockstep", "status", "--json", "-s", ours.home / "lockstepd.ctl"],
                           capture_output=True, text=True, timeout=20, check=True)
     return json.loads(done.stdout)["server"]["counters"]["xdp_questions"]
+
+
+def asking(wire, *words):
+    return subprocess.Popen(["ip", "netns", "exec", wire.client, sys.executable, pathlib.Path(__file__).with_name("asking.py"),
+                             *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def has_xdp():
@@ -80,6 +88,46 @@ def test_questions_pass_by_the_kernel(test):
         assert "xdp" in run("ip", "-n", wire.server, "link", "show", "s0")
         ours.stop()
         assert "xdp" not in run("ip", "-n", wire.server, "link", "show", "s0")
+    finally:
+        for server in test.processes:
+            server.stop()
+        wire.end()
+
+
+def test_frames_go_round(test):
+    """Many times as many questions as there are frames, in bursts, over both families."""
+    wire = Wire()
+    try:
+        ours = start(test, wire)
+        begin = counted(test, ours)
+        for address in SERVER:
+            done = asking(wire, "all", address, NAME, 10000).communicate(timeout=60)[0]
+            assert done == "10000\n", done
+        assert not has_xdp() or counted(test, ours) == begin + 20000
+    finally:
+        for server in test.processes:
+            server.stop()
+        wire.end()
+
+
+def test_answers_that_cannot_leave_do_not_come_late(test):
+    wire = Wire()
+    try:
+        ours = start(test, wire)
+        if not has_xdp():
+            return
+        begin = counted(test, ours)
+        ours.process.send_signal(signal.SIGSTOP)
+        client = asking(wire, "late", SERVER[0], NAME, 200)
+        assert client.stdout.readline() == "asked\n"
+        run("ip", "-n", wire.client, "link", "set", "c0", "down")
+        ours.process.send_signal(signal.SIGCONT)
+        test.wait_for("all are answered", lambda: counted(test, ours) == begin + 200)
+        run("ip", "-n", wire.client, "link", "set", "c0", "up")
+        client.stdin.write("\n")
+        client.stdin.flush()
+        first = client.communicate(timeout=20)[0]
+        assert first == "200\n", first
     finally:
         for server in test.processes:
             server.stop()

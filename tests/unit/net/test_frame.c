@@ -77,6 +77,33 @@ static void answers_go_back_with_right_sums(void **state)
     }
 }
 
+/* Wherever carries come round, and where the sum is zero, which says "none" and so is sent as ~0. */
+static void sums_are_right_for_all_that_a_word_can_say(void **state)
+{
+    (void)state;
+    const uint8_t *const questions[] = {v4, v6};
+    const size_t sizes[] = {sizeof(v4), sizeof(v6)};
+    for (unsigned i = 0; i < 2; i++) {
+        struct frame question;
+        uint8_t room[FRAME_HEADERS_MAX + 15];
+        uint8_t *datagram = room + FRAME_HEADERS_MAX;
+        memset(datagram, 0xff, 15);
+        assert_true(frame_read(slice_of(questions[i], sizes[i]), &question));
+        unsigned of_ones = 0;
+        for (uint32_t value = 0; value < 65536; value++) {
+            datagram[9] = (uint8_t)(value >> 8);
+            datagram[10] = (uint8_t)value;
+            const uint8_t *from = frame_write_answer(&question, datagram, 15) + (i == 0 ? 26 : 22);
+            assert_int_not_equal(datagram[-2] | datagram[-1], 0);
+            of_ones += datagram[-2] == 0xff && datagram[-1] == 0xff;
+            size_t addresses = i == 0 ? 8 : 32;
+            uint16_t pseudo = sum_over(from, addresses, 17 + 8 + 15);
+            assert_int_equal(sum_over(from + addresses, 8 + 15, pseudo), 0xffff);
+        }
+        assert_int_not_equal(of_ones, 0);
+    }
+}
+
 static void other_frames_are_left_alone(void **state)
 {
     (void)state;
@@ -105,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(datagrams_are_found_in_frames),
         cmocka_unit_test(answers_go_back_with_right_sums),
+        cmocka_unit_test(sums_are_right_for_all_that_a_word_can_say),
         cmocka_unit_test(other_frames_are_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
