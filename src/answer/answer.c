@@ -341,11 +341,13 @@ static ALWAYS_INLINE void assemble(struct group *group, struct answer_query *ask
     size_t limit = size_limit(group->options, asked);
     asked->disposition = ANSWER_SEND;
     asked->by_wildcard = group->plans[i] == PLAN_ZONE && group->items[i].result.wildcard != NULL;
-    if (UNLIKELY(group->plans[i] != PLAN_ZONE) ||
-        UNLIKELY(!quick_answer(group->options, group->items[i].version, &group->items[i].result,
-                               &group->memo, asked, limit))) {
-        assemble_at_length(group, asked, i, limit);
+    const struct zone_lookup_item *item = &group->items[i];
+    if (LIKELY(group->plans[i] == PLAN_ZONE) &&
+        (LIKELY(direct_answer(group->options, item->version, &item->result, asked, limit)) ||
+         quick_answer(group->options, item->version, &item->result, &group->memo, asked, limit))) {
+        return;
     }
+    assemble_at_length(group, asked, i, limit);
 }
 
 static void answer_group(struct group *group, struct answer_query *queries, size_t count)

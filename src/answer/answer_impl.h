@@ -183,10 +183,13 @@ void wildcard_of(const uint8_t *encloser, struct name *out);
 /* chaos.c: questions of class CH that are about the server. */
 void chaos_answer(struct answering *a);
 
+/* direct.c: as quick_answer(), for fewer kinds of answers, and sooner. */
+bool direct_answer(const struct answer_options *options, const struct zone_version *version,
+                   const struct zone_lookup *lookup, struct answer_query *asked, size_t limit);
 /*
  * quick.c: the answer to what is asked nearly always, as the other files would write it, octet for
- * octet; `lookup` is what the question met, `memo` that of its batch. False: not by this way, and nothing of `asked` but the
- * octets at `out` was touched.
+ * octet; `lookup` is what the question met, `memo` that of its batch. False: not by this way, and
+ * nothing of `asked` but the octets at `out` was touched.
  */
 bool quick_answer(const struct answer_options *options, const struct zone_version *version,
                   const struct zone_lookup *lookup, struct denial_memo *memo,
@@ -200,7 +203,4 @@ static ALWAYS_INLINE uint16_t edns_udp_size(const struct answer_options *options
 /* edns.c: octets to keep free for OPT with what is known to go into it; and the record itself. */
 size_t opt_size(const struct answering *a);
 void write_opt(struct answering *a, size_t limit);
-/* edns.c: OPT without options, for rcodes below 16; room was kept. */
-void write_bare_opt(struct response *r, const struct answer_options *options, bool dnssec_ok);
-
 #endif

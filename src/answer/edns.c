@@ -171,16 +171,6 @@ static void add_extended_error(struct answering *a, size_t limit)
     memcpy(out + 2, a->error.text, text_size);
 }
 
-void write_bare_opt(struct response *r, const struct answer_options *options, bool dnssec_ok)
-{
-    uint8_t opt[OPT_FIXED_SIZE] = {0, 0, TYPE_OPT};
-    put_u16(opt + 3, edns_udp_size(options));
-    opt[7] = dnssec_ok ? 0x80 : 0;
-    memcpy(r->data + r->size, opt, sizeof(opt));
-    r->size += sizeof(opt);
-    r->counts[SECTION_ADDITIONAL]++;
-}
-
 void write_opt(struct answering *a, size_t limit)
 {
     struct response *r = &a->response;

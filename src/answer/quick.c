@@ -34,42 +34,6 @@ static void know_names(struct quick *q, const uint8_t *in, const uint8_t *end, u
     }
 }
 
-/* A word that no name begins with. */
-#define NO_LABEL UINT32_MAX
-
-/* How a name would begin that stands in the question right above the owner at `place`. */
-static ALWAYS_INLINE uint32_t question_label_above(const struct quick *q, uint16_t place)
-{
-    const uint8_t *data = q->response.data;
-    size_t at = MESSAGE_HEADER_SIZE;
-    size_t above = 0;
-    while (at < place) {
-        above = at;
-        at += 1u + data[at];
-    }
-    return above == 0 ? NO_LABEL : octets_load_u32(data + above);
-}
-
-/* May `name` begin as the word does? Case does not count. */
-static ALWAYS_INLINE bool may_begin(const uint8_t *name, uint32_t word)
-{
-    return ((octets_load_u32(name) ^ word) & 0xdfdfdfdfu) == 0;
-}
-
-/* The first label of a name, `label` octets with its length, then `pointer`, which points at a rest
- * of `rest_size` octets; there is room for the whole name. Returns the end. */
-static ALWAYS_INLINE uint8_t *put_label(uint8_t *p, const uint8_t *name, size_t label,
-                                        size_t rest_size, uint16_t pointer)
-{
-    if (LIKELY(label <= 8 && rest_size >= 6)) {
-        memcpy(p, name, 8);
-    } else {
-        octets_copy(p, name, label);
-    }
-    memcpy(p + label, &pointer, sizeof(pointer));
-    return p + label + POINTER_SIZE;
-}
-
 /*
  * Records of names alike (RRSET_NAMES_ALIKE), where nothing but the question stands in the message.
  * True: written. False: nothing was; they may have more in common with the question.
@@ -105,7 +69,7 @@ static ALWAYS_INLINE bool put_alike(struct quick *q, enum section section, uint1
         q->starts_whole = true;
         q->searches = 1;
     } else {
-        taken = question_label_above(q, owner);
+        taken = label_above(r->data, owner);
     }
     for (; in != end; in += 2 + label + rest_size) {
         label = 1u + in[2];
@@ -323,7 +287,7 @@ static ALWAYS_INLINE bool put_soa(struct quick *q, const struct owner *apex, boo
     uint32_t ttl = minimum < soa.ttl ? minimum : soa.ttl;
     uint16_t owner = question_place(q, apex);
     uint16_t pointer = pointer_to(owner);
-    uint32_t taken = question_label_above(q, owner);
+    uint32_t taken = label_above(r->data, owner);
     uint8_t *length = put_fixed(r->data + r->size, pointer, fixed_octets(TYPE_SOA, ttl));
     uint8_t *p = length + 2;
     if (LIKELY((soa.names & RRSET_NAMES_BELOW) != 0 && !q->knows_question) &&
@@ -621,7 +585,9 @@ HOT bool quick_answer(const struct answer_options *options, const struct zone_ve
         return false;
     }
     if (opt_size != 0) {
-        write_bare_opt(&q.response, options, q.dnssec);
+        put_bare_opt(q.response.data + q.response.size, edns_udp_size(options), q.dnssec);
+        q.response.size += OPT_BARE_SIZE;
+        q.response.counts[SECTION_ADDITIONAL]++;
     }
     asked->rcode = flags & 15;
     asked->response_size = response_finish(&q.response, query->id, flags);

@@ -15,6 +15,7 @@ enum {
     SOA_NUMBERS_SIZE = 20,
     TTL_TYPE_CLASS_SIZE = 8,
     POINTER_SIZE = 2,
+    RECORD_HEAD_SIZE = POINTER_SIZE + TTL_TYPE_CLASS_SIZE + 2, /* with the size of its rdata */
 };
 
 struct quick {
@@ -38,11 +39,15 @@ static ALWAYS_INLINE uint16_t question_place(const struct quick *q, const struct
     return response_question_owner(&q->response, owner_name(ancestor), ancestor->name_size).offset;
 }
 
-/* Room for the RRset at its largest: every record with a pointer for its owner. */
+/* An RRset at its largest: every record with a pointer for its owner. */
+static ALWAYS_INLINE size_t rrset_most(const struct rrset *rrset)
+{
+    return rrset->records.size + (size_t)rrset->count * (POINTER_SIZE + TTL_TYPE_CLASS_SIZE);
+}
+
 static ALWAYS_INLINE bool has_room(const struct quick *q, const struct rrset *rrset)
 {
-    size_t most = rrset->records.size + (size_t)rrset->count * (POINTER_SIZE + TTL_TYPE_CLASS_SIZE);
-    return most <= q->response.limit - q->response.size;
+    return rrset_most(rrset) <= q->response.limit - q->response.size;
 }
 
 /* What all records of an RRset begin with: `owner` as pointer_to() gave it. */
@@ -62,6 +67,51 @@ static ALWAYS_INLINE uint16_t pointer_to(uint16_t place)
 static ALWAYS_INLINE uint64_t fixed_octets(uint16_t type, uint32_t ttl)
 {
     return htobe64((uint64_t)type << 48 | (uint64_t)CLASS_IN << 32 | ttl);
+}
+
+/* A word that no name begins with. */
+#define NO_LABEL UINT32_MAX
+
+/* How a name would begin that stands in the question of the message, one label above `place`. */
+static ALWAYS_INLINE uint32_t label_above(const uint8_t *data, uint16_t place)
+{
+    size_t at = MESSAGE_HEADER_SIZE;
+    size_t above = 0;
+    while (at < place) {
+        above = at;
+        at += 1u + data[at];
+    }
+    return above == 0 ? NO_LABEL : octets_load_u32(data + above);
+}
+
+/* May `name` begin as the word does? Case does not count. */
+static ALWAYS_INLINE bool may_begin(const uint8_t *name, uint32_t word)
+{
+    return ((octets_load_u32(name) ^ word) & 0xdfdfdfdfu) == 0;
+}
+
+/* The first label of a name, `label` octets with its length, then `pointer`, which points at a rest
+ * of `rest_size` octets; there is room for the whole name. Returns the end. */
+static ALWAYS_INLINE uint8_t *put_label(uint8_t *p, const uint8_t *name, size_t label,
+                                        size_t rest_size, uint16_t pointer)
+{
+    if (LIKELY(label <= 8 && rest_size >= 6)) {
+        memcpy(p, name, 8);
+    } else {
+        octets_copy(p, name, label);
+    }
+    memcpy(p + label, &pointer, sizeof(pointer));
+    return p + label + POINTER_SIZE;
+}
+
+/* OPT without options, for rcodes below 16. */
+static ALWAYS_INLINE uint8_t *put_bare_opt(uint8_t *p, uint16_t udp_size, bool dnssec_ok)
+{
+    memset(p, 0, OPT_BARE_SIZE);
+    p[2] = TYPE_OPT;
+    put_u16(p + 3, udp_size);
+    p[7] = dnssec_ok ? 0x80 : 0;
+    return p + OPT_BARE_SIZE;
 }
 
 static ALWAYS_INLINE void count_records(struct quick *q, enum section section, unsigned count)

@@ -64,14 +64,7 @@ static ALWAYS_INLINE void descent_hash(struct descent *descent)
     } else {
         struct name_hashes *hashes = descent->hashes;
         unsigned depth = ++descent->depth;
-        if (LIKELY(hashes->hashed + 1u == depth)) {
-            unsigned label = hashes->labels - depth;
-            hashes->hashes[depth] = name_label_hash_folded(hashes->hashes[depth - 1],
-                                                           hashes->folded + hashes->offsets[label]);
-            hashes->hashed = (uint8_t)depth;
-        } else {
-            name_hashes_need(hashes, depth);
-        }
+        name_hashes_need(hashes, depth);
         descent->hash = hashes->hashes[depth];
     }
 }
@@ -103,11 +96,11 @@ static NOINLINE const struct owner *descent_search(const struct descent *descent
 }
 
 /* The first owner in the line whose tag fits. */
-static ALWAYS_INLINE const struct owner *descent_suspect(const struct descent *descent)
+static ALWAYS_INLINE const struct owner *line_suspect(const uint64_t *line, uint64_t hash)
 {
-    uint64_t tag = hash_tag(descent->hash);
+    uint64_t tag = hash_tag(hash);
     for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-        uint64_t slot = descent->line[i];
+        uint64_t slot = line[i];
         if (slot >> 48 == tag && (slot & SLOT_OWNER) != 0) {
             return (const struct owner *)(uintptr_t)(slot & SLOT_OWNER);
         }
@@ -180,7 +173,7 @@ static ALWAYS_INLINE void lookup_alone(const struct zone_version *version,
         descent_hash(&descent);
         descent.reference = *hash_index_reference(&version->index, descent.hash);
         descent_line(&descent);
-        descent.candidate = descent.line == NULL ? NULL : descent_suspect(&descent);
+        descent.candidate = descent.line == NULL ? NULL : line_suspect(descent.line, descent.hash);
         more = descent_decide(&descent, descent_verify(&descent));
     }
 }
@@ -215,7 +208,8 @@ static ALWAYS_INLINE unsigned descents_step(struct descent **active, unsigned co
     }
     for (unsigned i = 0; i < count; i++) {
         struct descent *descent = active[i];
-        descent->candidate = descent->line == NULL ? NULL : descent_suspect(descent);
+        descent->candidate =
+            descent->line == NULL ? NULL : line_suspect(descent->line, descent->hash);
         if (descent->candidate != NULL) {
             __builtin_prefetch(descent->candidate);
             __builtin_prefetch((const uint8_t *)descent->candidate + 64);
@@ -232,28 +226,144 @@ static ALWAYS_INLINE unsigned descents_step(struct descent **active, unsigned co
     return left;
 }
 
-HOT static void lookup_some(struct zone_lookup_item *items, size_t count)
+/*
+ * The first step of a name, which settles nearly all: the name one label below the apex. It is there
+ * and the one asked for, or a cut; or it is not there, in a zone without wildcards.
+ */
+struct first_step {
+    struct zone_lookup_item *item;
+    uint64_t hash;
+    const uintptr_t *reference;
+    const uint64_t *line;
+    const struct owner *candidate;
+    const uint8_t *name; /* in lower case */
+    size_t size;
+};
+
+/* False: there is no such step to make. */
+static ALWAYS_INLINE bool first_step_aim(struct first_step *step, struct zone_lookup_item *item)
+{
+    const struct zone_version *version = item->version;
+    const struct name_hashes *hashes = item->hashes;
+    if (UNLIKELY(hashes->labels <= version->apex_labels) ||
+        UNLIKELY((version->apex_flags & OWNER_DNAME) != 0)) {
+        return false;
+    }
+    size_t offset = hashes->offsets[hashes->labels - version->apex_labels - 1];
+    step->item = item;
+    step->name = hashes->folded + offset;
+    step->size = hashes->size - offset;
+    step->hash = name_label_hash_folded(version->apex_hash, step->name);
+    step->reference = hash_index_reference(&version->index, step->hash);
+    __builtin_prefetch(step->reference);
+    return true;
+}
+
+static ALWAYS_INLINE void first_step_line(struct first_step *step)
+{
+    uintptr_t reference = *step->reference;
+    step->line = UNLIKELY(reference == 0)
+                     ? NULL
+                     : page_bucket(page_of(reference),
+                                   tag_bucket(hash_tag(step->hash), page_buckets(reference)));
+    __builtin_prefetch(step->line);
+}
+
+static ALWAYS_INLINE void first_step_suspect(struct first_step *step)
+{
+    step->candidate = step->line == NULL ? NULL : line_suspect(step->line, step->hash);
+    if (step->candidate != NULL) {
+        __builtin_prefetch(step->candidate);
+        __builtin_prefetch((const uint8_t *)step->candidate + 64);
+        __builtin_prefetch((const uint8_t *)step->candidate + 128);
+    }
+}
+
+static ALWAYS_INLINE const struct owner *first_step_verify(const struct first_step *step)
+{
+    if (step->candidate != NULL
+            ? LIKELY(owner_is(step->candidate, step->hash, step->name, step->size))
+            : LIKELY(step->line == NULL || (step->line[0] & SLOT_OVERFLOW) == 0)) {
+        return step->candidate;
+    }
+    return hash_index_search(*step->reference, step->hash, step->name, step->size);
+}
+
+/* True: that was all. */
+static ALWAYS_INLINE bool first_step_decide(const struct first_step *step)
+{
+    struct zone_lookup_item *item = step->item;
+    const struct owner *owner = first_step_verify(step);
+    if (owner == NULL) {
+        item->result = (struct zone_lookup){.encloser = item->version->apex};
+        return item->version->wildcards == 0;
+    }
+    bool is_name = step->size == item->hashes->size;
+    bool is_cut = (owner->flags & OWNER_CUT) != 0;
+    if (UNLIKELY((!is_name && !is_cut) || (owner->flags & OWNER_NSEC3_ONLY) != 0)) {
+        return false;
+    }
+    item->result = (struct zone_lookup){
+        .match = is_name ? owner : NULL,
+        .encloser = owner,
+        .cut = is_cut ? owner : NULL,
+    };
+    return true;
+}
+
+/* All the steps of those that the first did not settle. */
+static NOINLINE void lookup_further(struct zone_lookup_item **items, size_t count)
 {
     struct descent descents[BATCH];
     struct descent *active[BATCH];
     unsigned active_count = 0;
     for (size_t i = 0; i < count; i++) {
-        __builtin_prefetch(items[i].version);
-    }
-    for (size_t i = 0; i < count; i++) {
         struct descent *descent = &descents[active_count];
-        if (items[i].version != NULL &&
-            descent_start(descent, items[i].version, items[i].hashes, &items[i].result)) {
+        if (descent_start(descent, items[i]->version, items[i]->hashes, &items[i]->result)) {
             active[active_count++] = descent;
-            descent_hash(descent);
-            descent_aim(descent);
         }
     }
-    while ((active_count = descents_step(active, active_count)) > 0) {
+    while (active_count > 0) {
         for (unsigned i = 0; i < active_count; i++) {
             descent_hash(active[i]);
             descent_aim(active[i]);
         }
+        active_count = descents_step(active, active_count);
+    }
+}
+
+HOT static void lookup_some(struct zone_lookup_item *items, size_t count)
+{
+    struct first_step steps[BATCH];
+    struct first_step *end = steps;
+    struct zone_lookup_item *further[BATCH];
+    size_t further_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(items[i].version);
+    }
+    for (struct zone_lookup_item *item = items; item != items + count; item++) {
+        if (item->version == NULL) {
+            continue;
+        }
+        if (LIKELY(first_step_aim(end, item))) {
+            end++;
+        } else {
+            further[further_count++] = item;
+        }
+    }
+    for (struct first_step *step = steps; step != end; step++) {
+        first_step_line(step);
+    }
+    for (struct first_step *step = steps; step != end; step++) {
+        first_step_suspect(step);
+    }
+    for (struct first_step *step = steps; step != end; step++) {
+        if (UNLIKELY(!first_step_decide(step))) {
+            further[further_count++] = step->item;
+        }
+    }
+    if (further_count != 0) {
+        lookup_further(further, further_count);
     }
 }
 
