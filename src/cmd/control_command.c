@@ -28,6 +28,7 @@ struct control_options {
     const char *command, *zone, *socket, *config;
     uint32_t serials[2];
     unsigned serial_count;
+    const bool *on; /* NULL: not said */
     bool json;
 };
 
@@ -37,22 +38,27 @@ static const struct {
     const char *word;
     const char *arguments;
     unsigned least, most; /* arguments: a zone, then serials */
+    bool switches;        /* or `on` or `off` */
     bool slow;            /* the answer comes when all is done: wait for ever */
 } words[] = {
-    {"adopt-serial", " ZONE SERIAL", 2, 2, true},
-    {"diff", " ZONE SERIAL [SERIAL]", 2, 3, true},
-    {"discard", " ZONE", 1, 1, false},
-    {"history", " ZONE", 1, 1, true},
-    {"keys", "", 0, 0, false},
-    {"notify", " ZONE", 1, 1, false},
-    {"refresh", " ZONE", 1, 1, false},
-    {"release", " ZONE", 1, 1, true},
-    {"reload", " [ZONE]", 0, 1, true},
-    {"retransfer", " ZONE", 1, 1, false},
-    {"rollback", " ZONE SERIAL", 2, 2, true},
-    {"status", " [ZONE]", 0, 1, false},
-    {"stop", "", 0, 0, true},
-    {"zones", "", 0, 0, false},
+    {"adopt-serial", " ZONE SERIAL", 2, 2, false, true},
+    {"diff", " ZONE SERIAL [SERIAL]", 2, 3, false, true},
+    {"discard", " ZONE", 1, 1, false, false},
+    {"dumpdb", "", 0, 0, false, true},
+    {"history", " ZONE", 1, 1, false, true},
+    {"keys", "", 0, 0, false, false},
+    {"notify", " ZONE", 1, 1, false, false},
+    {"querylog", " [on | off]", 0, 1, true, false},
+    {"reconfig", "", 0, 0, false, true},
+    {"refresh", " ZONE", 1, 1, false, false},
+    {"release", " ZONE", 1, 1, false, true},
+    {"reload", " [ZONE]", 0, 1, false, true},
+    {"retransfer", " ZONE", 1, 1, false, false},
+    {"rollback", " ZONE SERIAL", 2, 2, false, true},
+    {"stats", "", 0, 0, false, true},
+    {"status", " [ZONE]", 0, 1, false, false},
+    {"stop", "", 0, 0, false, true},
+    {"zones", "", 0, 0, false, false},
 };
 
 static size_t find_word(const char *word)
@@ -107,6 +113,13 @@ static bool read_options(int argc, char **argv, struct control_options *out)
     unsigned left = (unsigned)(argc - optind);
     if (left < words[i].least || left > words[i].most) {
         return false;
+    }
+    static const bool yes = true, no = false;
+    if (words[i].switches && left != 0) {
+        out->on = strcmp(argv[optind], "on") == 0    ? &yes
+                  : strcmp(argv[optind], "off") == 0 ? &no
+                                                     : NULL;
+        return out->on != NULL && (out->socket == NULL || out->config == NULL);
     }
     out->zone = left != 0 ? argv[optind] : NULL;
     for (unsigned n = 1; n < left; n++) {
@@ -250,7 +263,7 @@ static enum result converse(const struct control_options *options,
                             struct error *err)
 {
     enum result result = control_send(connection, options->command, options->zone, options->serials,
-                                      options->serial_count, err);
+                                      options->serial_count, options->on, err);
     struct zone_list list = {0};
     for (bool done = false; result == OK && !done;) {
         const char *line;

@@ -72,13 +72,16 @@ enum result control_connect(const char *path, unsigned timeout_s, struct control
 
 enum result control_send(struct control_connection *connection, const char *command,
                          const char *zone, const uint32_t *serials, unsigned serial_count,
-                         struct error *err)
+                         const bool *on, struct error *err)
 {
     json_t *request =
         json_pack("{s:i, s:s, s:s*}", "version", CONTROL_VERSION, "command", command, "zone", zone);
     static const char *const keys[] = {"serial", "to_serial"};
     for (unsigned i = 0; request != NULL && i < serial_count; i++) {
         json_object_set_new(request, keys[i], json_integer(serials[i]));
+    }
+    if (request != NULL && on != NULL) {
+        json_object_set_new(request, "on", json_boolean(*on));
     }
     char *line = request == NULL ? NULL : json_dumps(request, JSON_COMPACT);
     json_decref(request);

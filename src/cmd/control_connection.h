@@ -17,10 +17,10 @@ struct control_connection {
 /* timeout_s: how long nothing may come; 0: for ever. ERR_IO says what to do about it. */
 MUST_CHECK enum result control_connect(const char *path, unsigned timeout_s,
                                        struct control_connection *out, struct error *err);
-/* zone: NULL for none. serials: none, one or two. */
+/* zone: NULL for none. serials: none, one or two. on: NULL where it is not said. */
 MUST_CHECK enum result control_send(struct control_connection *connection, const char *command,
                                     const char *zone, const uint32_t *serials,
-                                    unsigned serial_count, struct error *err);
+                                    unsigned serial_count, const bool *on, struct error *err);
 /* The next line, borrowed until the next call, and its object (given). ERR_CLOSED: it ended,
  * ERR_TIMEOUT, ERR_FORMAT: what came is not of this protocol. */
 MUST_CHECK enum result control_receive(struct control_connection *connection, const char **out_line,

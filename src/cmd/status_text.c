@@ -536,12 +536,20 @@ void done_text(const json_t *answer, struct text *out)
     } else if (is(answer, "command", "discard")) {
         add_member(out, answer, "zone");
         text_printf(out, ": serial %lld forgotten\n", number(answer, "discarded"));
-    } else if (is(answer, "command", "reload") || is(answer, "command", "release")) {
+    } else if (is(answer, "command", "reload") || is(answer, "command", "reconfig") ||
+               is(answer, "command", "release")) {
         reload_text(answer, out);
     } else if (is(answer, "command", "notify")) {
         add_member(out, answer, "zone");
         text_printf(out, ": telling of serial %lld: ", number(answer, "serial"));
         add_list(out, json_object_get(answer, "targets"));
+        text_add_char(out, '\n');
+    } else if (is(answer, "command", "querylog")) {
+        bool on = json_is_true(json_object_get(answer, "on"));
+        text_printf(out, "query logging is now %s\n", on ? "on" : "off");
+    } else if (is(answer, "command", "stats") || is(answer, "command", "dumpdb")) {
+        text_add_str(out, "written: ");
+        add_member(out, answer, "file");
         text_add_char(out, '\n');
     } else if (is(answer, "command", "stop")) {
         text_add_str(out, "stopped\n");

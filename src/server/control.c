@@ -20,6 +20,7 @@
 #include "base/memory.h"
 #include "hub/server.h"
 #include "server/control_impl.h"
+#include "server/rndc_client.h"
 #include "zones/zones.h"
 
 enum { ACCEPT_BATCH = 16, PAUSE_MS = 200 };
@@ -43,6 +44,14 @@ json_t *control_text(const char *text)
     return value;
 }
 
+json_t *control_failure(const char *error, const char *text)
+{
+    json_t *object = json_pack("{s:i, s:b, s:b, s:s}", "version", CONTROL_VERSION, "done", 1, "ok",
+                               0, "error", error);
+    json_object_set_new(object, "text", control_text(text));
+    return object;
+}
+
 void control_job_start(struct control *control, const struct control_command *command,
                        const struct control_request *request, struct server_zone *zone,
                        struct control_asker *asker)
@@ -54,6 +63,8 @@ void control_job_start(struct control *control, const struct control_command *co
     job->asker = asker;
     job->asked[0] = request->serial;
     job->asked[1] = request->to_serial;
+    job->has_on = request->has_on;
+    job->on = request->on;
     job->asked_count = request->has_to_serial ? 2 : request->has_serial ? 1 : 0;
     job->next = control->jobs;
     job->link = &control->jobs;
@@ -74,6 +85,7 @@ void control_job_free(struct control_job *job)
     control_walk_free(job->walk);
     control_past_free(job->past);
     sync_report_deinit(&job->report);
+    json_decref(job->answer);
     server_zone_unref(job->zone);
     memory_free(job);
 }
@@ -287,6 +299,11 @@ enum result control_open(struct server *server, const char *user, struct control
     if (result == OK) {
         result = open_doors(control, uid, gid, err);
     }
+    if (result == OK) {
+        struct settings *settings = server_settings(server);
+        rndc_doors_open(control, settings);
+        settings_unref(settings);
+    }
     if (result != OK) {
         control_free(control);
         return result;
@@ -297,6 +314,7 @@ enum result control_open(struct server *server, const char *user, struct control
 
 enum result control_start(struct control *control, struct error *err)
 {
+    rndc_doors_start(control);
     if (pthread_create(&control->thread, NULL, control_main, control) != 0) {
         return error_set_os(err, ERR_IO, "cannot start the control thread");
     }
@@ -346,6 +364,7 @@ void control_free(struct control *control)
         loop_watch_remove(control->loop, &control->doors[i].watch);
         close(control->doors[i].fd);
     }
+    rndc_doors_free(control);
     loop_free(control->loop);
     memory_free(control);
 }

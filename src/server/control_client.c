@@ -15,10 +15,8 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "base/rcu.h"
 #include "hub/server.h"
 #include "server/control_impl.h"
-#include "zones/zones.h"
 
 enum {
     READ_BYTES = 4096,
@@ -99,86 +97,10 @@ static bool has_room(const struct control_client *client)
 
 static void send_failure(struct control_client *client, const char *error, const char *text)
 {
-    json_t *object = json_pack("{s:i, s:b, s:b, s:s}", "version", CONTROL_VERSION, "done", 1, "ok",
-                               0, "error", error);
-    json_object_set_new(object, "text", control_text(text));
-    send_line(client, object);
+    send_line(client, control_failure(error, text));
 }
 
 /* ---- requests ---- */
-
-static void log_command(const struct control_client *client, const struct control_command *command,
-                        const struct control_request *request, const struct server_zone *zone)
-{
-    char phrase[1200], serials[40] = "";
-    if (request->has_to_serial) {
-        snprintf(serials, sizeof(serials), " %u %u", request->serial.value,
-                 request->to_serial.value);
-    } else if (request->has_serial) {
-        snprintf(serials, sizeof(serials), " %u", request->serial.value);
-    }
-    snprintf(phrase, sizeof(phrase), "received control channel command '%s%s%s%s'", command->name,
-             zone != NULL ? " " : "", zone != NULL ? zone->label : "", serials);
-    LOG_EVENT(client->control->server->logging, command->changes ? LOG_INFO : LOG_DEBUG,
-              LOG_GENERAL, "control_command", phrase, LOG_NUM("uid", client->peer.uid),
-              LOG_NUM("gid", client->peer.gid), LOG_NUM("pid", client->peer.pid),
-              LOG_KEY("socket", client->door->options.path));
-}
-
-static struct server_zone *find_zone(struct server *server, const uint8_t *name)
-{
-    rcu_read_begin();
-    struct zone *zone =
-        zone_set_get(atomic_load_explicit(&server->zone_set, memory_order_acquire), name, CLASS_IN);
-    struct server_zone *found = zone == NULL ? NULL : server_zone_ref(zone->context);
-    rcu_read_end();
-    return found;
-}
-
-static void start_command(struct control_client *client, const struct control_request *request)
-{
-    char text[NAME_TEXT_SIZE + 80], name[NAME_TEXT_SIZE];
-    const struct control_command *command = control_command_find(request->command);
-    struct server_zone *zone = NULL;
-    if (command == NULL) {
-        snprintf(text, sizeof(text), "there is no command %s", request->command);
-        send_failure(client, "unknown-command", text);
-        return;
-    }
-    if (command->zone != CONTROL_ZONE_OPTIONAL &&
-        request->has_zone != (command->zone == CONTROL_ZONE_NEEDED)) {
-        snprintf(text, sizeof(text), "%s %s", command->name,
-                 request->has_zone ? "takes no zone" : "needs a zone");
-        send_failure(client, "bad-request", text);
-        return;
-    }
-    if (request->has_serial != (command->serial != CONTROL_SERIAL_NONE) ||
-        (request->has_to_serial && command->serial != CONTROL_SERIAL_ONE_OR_TWO)) {
-        snprintf(text, sizeof(text), "%s takes %s", command->name,
-                 command->serial == CONTROL_SERIAL_NONE  ? "no serial"
-                 : command->serial == CONTROL_SERIAL_ONE ? "one serial"
-                                                         : "one serial or two");
-        send_failure(client, "bad-request", text);
-        return;
-    }
-    if (command->changes && client->door->options.read_only) {
-        snprintf(text, sizeof(text), "%s is denied on this socket, which is read-only",
-                 command->name);
-        send_failure(client, "denied", text);
-        return;
-    }
-    if (request->has_zone) {
-        zone = find_zone(client->control->server, request->zone.wire);
-        if (zone == NULL) {
-            snprintf(text, sizeof(text), "%s is not a zone of this server",
-                     name_format_log(request->zone.wire, name));
-            send_failure(client, "not-found", text);
-            return;
-        }
-    }
-    log_command(client, command, request, zone);
-    control_job_start(client->control, command, request, zone, &client->asker);
-}
 
 static void take_line(struct control_client *client, struct slice line)
 {
@@ -186,7 +108,8 @@ static void take_line(struct control_client *client, struct slice line)
     struct error err = {0};
     enum result result = control_request_parse(line, &request, &err);
     if (result == OK) {
-        start_command(client, &request);
+        control_request_start(client->control, &client->asker, &request,
+                              client->door->options.read_only);
     } else {
         send_failure(client,
                      result == ERR_STALE   ? "unsupported-version"
@@ -332,6 +255,16 @@ static void asker_send(struct control_asker *asker, json_t *object)
     send_line(client_of(asker), object);
 }
 
+static void asker_note(struct control_asker *asker, const struct control_command *command,
+                       const char *phrase)
+{
+    struct control_client *client = client_of(asker);
+    LOG_EVENT(client->control->server->logging, command->changes ? LOG_INFO : LOG_DEBUG,
+              LOG_GENERAL, "control_command", phrase, LOG_NUM("uid", client->peer.uid),
+              LOG_NUM("gid", client->peer.gid), LOG_NUM("pid", client->peer.pid),
+              LOG_KEY("socket", client->door->options.path));
+}
+
 static bool asker_has_room(struct control_asker *asker)
 {
     return has_room(client_of(asker));
@@ -364,8 +297,8 @@ void control_client_new(struct control_door *door, int fd)
     struct control *control = door->control;
     struct control_client *client = memory_new_zeroed(1, sizeof(*client));
     client->control = control;
-    client->asker =
-        (struct control_asker){.send = asker_send, .has_room = asker_has_room, .done = asker_done};
+    client->asker = (struct control_asker){
+        .send = asker_send, .note = asker_note, .has_room = asker_has_room, .done = asker_done};
     client->door = door;
     client->fd = fd;
     client->since = clock_now();

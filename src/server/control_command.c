@@ -9,10 +9,12 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "server/control_impl.h"
+#include "server/query_log.h"
 #include "server/server.h"
 #include "zones/zone_load.h"
 #include "zones/zones.h"
@@ -86,9 +88,27 @@ static void zones_looked_at(void *context)
 static void reload_in_main(void *context)
 {
     struct control_job *job = context;
-    if (server_reload(job->control->server, "received control channel command to reload zones",
-                      zones_looked_at, job, &job->failure) != OK) {
+    if (server_reload(job->control->server, RELOAD_ALL,
+                      "received control channel command to reload zones", zones_looked_at, job,
+                      &job->failure) != OK) {
         control_job_home(job, reload_refused);
+    }
+}
+
+static void reconfigure_in_main(void *context)
+{
+    struct control_job *job = context;
+    if (server_reload(job->control->server, RELOAD_CONFIGURATION,
+                      "loading the configuration and new zones only", zones_looked_at, job,
+                      &job->failure) != OK) {
+        control_job_home(job, reload_refused);
+    }
+}
+
+static void run_reconfig(struct control_job *job)
+{
+    if (!loop_post(job->control->server->main_loop, reconfigure_in_main, job)) {
+        control_job_fail(job, "ending", "the server is ending");
     }
 }
 
@@ -285,28 +305,45 @@ static void run_notify(struct control_job *job)
 static void run_stop(struct control_job *job)
 {
     struct server *server = job->control->server;
-    control_job_done(job, NULL);
+    control_job_done(job, json_pack("{s:I}", "pid", (json_int_t)getpid()));
     server_stop(server);
+}
+
+static void run_querylog(struct control_job *job)
+{
+    struct server *server = job->control->server;
+    bool on = job->has_on ? job->on : !query_log_is_on(server->query_log);
+    server_switch_query_log(server, on, "control channel");
+    if (query_log_is_on(server->query_log) != on) {
+        control_job_fail(job, "failed", "queries cannot be logged: see the server's log");
+        return;
+    }
+    control_job_done(job, json_pack("{s:b}", "on", (int)on));
 }
 
 static void run_commands(struct control_job *job);
 
 static const struct control_command commands[] = {
-    {"adopt-serial", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE, true, control_adopt_serial_run},
-    {"commands", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, run_commands},
-    {"diff", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE_OR_TWO, false, control_diff_run},
-    {"discard", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, true, control_discard_run},
-    {"history", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, control_history_run},
-    {"keys", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, control_keys_run},
-    {"notify", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, true, run_notify},
-    {"refresh", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, true, run_refresh},
-    {"release", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, true, control_release_run},
-    {"reload", CONTROL_ZONE_OPTIONAL, CONTROL_SERIAL_NONE, true, run_reload},
-    {"retransfer", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, true, run_retransfer},
-    {"rollback", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE, true, control_rollback_run},
-    {"status", CONTROL_ZONE_OPTIONAL, CONTROL_SERIAL_NONE, false, control_status_run},
-    {"stop", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, true, run_stop},
-    {"zones", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, control_zones_run},
+    {"adopt-serial", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE, false, true,
+     control_adopt_serial_run},
+    {"commands", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, false, run_commands},
+    {"diff", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE_OR_TWO, false, false, control_diff_run},
+    {"discard", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, true, control_discard_run},
+    {"dumpdb", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, true, control_dumpdb_run},
+    {"history", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, false, control_history_run},
+    {"keys", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, false, control_keys_run},
+    {"notify", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, true, run_notify},
+    {"querylog", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, true, true, run_querylog},
+    {"reconfig", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, true, run_reconfig},
+    {"refresh", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, true, run_refresh},
+    {"release", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, true, control_release_run},
+    {"reload", CONTROL_ZONE_OPTIONAL, CONTROL_SERIAL_NONE, false, true, run_reload},
+    {"retransfer", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, true, run_retransfer},
+    {"rollback", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE, false, true, control_rollback_run},
+    {"stats", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, true, control_stats_run},
+    {"status", CONTROL_ZONE_OPTIONAL, CONTROL_SERIAL_NONE, false, false, control_status_run},
+    {"stop", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, true, run_stop},
+    {"zones", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, false, control_zones_run},
 };
 
 static void run_commands(struct control_job *job)
@@ -315,9 +352,10 @@ static void run_commands(struct control_job *job)
     static const char *const serials[] = {"none", "one", "one-or-two"};
     json_t *list = json_array();
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b}", "name", commands[i].name,
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b, s:b}", "name", commands[i].name,
                                               "zone", uses[commands[i].zone], "serial",
-                                              serials[commands[i].serial], "changes",
+                                              serials[commands[i].serial], "switches",
+                                              (int)commands[i].switches, "changes",
                                               (int)commands[i].changes));
     }
     control_job_done(job, json_pack("{s:o}", "commands", list));
@@ -331,4 +369,77 @@ const struct control_command *control_command_find(const char *name)
         }
     }
     return NULL;
+}
+
+/* ---- from request to command ---- */
+
+static void note_command(struct control_asker *asker, const struct control_command *command,
+                         const struct control_request *request, const struct server_zone *zone)
+{
+    char phrase[1200], serials[40] = "";
+    if (request->has_to_serial) {
+        snprintf(serials, sizeof(serials), " %u %u", request->serial.value,
+                 request->to_serial.value);
+    } else if (request->has_serial) {
+        snprintf(serials, sizeof(serials), " %u", request->serial.value);
+    }
+    snprintf(phrase, sizeof(phrase), "received control channel command '%s%s%s%s'", command->name,
+             zone != NULL ? " " : "", zone != NULL ? zone->label : "", serials);
+    asker->note(asker, command, phrase);
+}
+
+static struct server_zone *find_zone(struct server *server, const uint8_t *name)
+{
+    rcu_read_begin();
+    struct zone *zone =
+        zone_set_get(atomic_load_explicit(&server->zone_set, memory_order_acquire), name, CLASS_IN);
+    struct server_zone *found = zone == NULL ? NULL : server_zone_ref(zone->context);
+    rcu_read_end();
+    return found;
+}
+
+/* What the request has and the command does not take, or the other way round: a sentence, or
+ * NULL. */
+static const char *misfit(const struct control_command *command,
+                          const struct control_request *request)
+{
+    if (command->zone != CONTROL_ZONE_OPTIONAL &&
+        request->has_zone != (command->zone == CONTROL_ZONE_NEEDED)) {
+        return request->has_zone ? "takes no zone" : "needs a zone";
+    }
+    if (request->has_serial != (command->serial != CONTROL_SERIAL_NONE) ||
+        (request->has_to_serial && command->serial != CONTROL_SERIAL_ONE_OR_TWO)) {
+        return command->serial == CONTROL_SERIAL_NONE  ? "takes no serial"
+               : command->serial == CONTROL_SERIAL_ONE ? "takes one serial"
+                                                       : "takes one serial or two";
+    }
+    return request->has_on && !command->switches ? "is not switched on or off" : NULL;
+}
+
+void control_request_start(struct control *control, struct control_asker *asker,
+                           const struct control_request *request, bool read_only)
+{
+    char text[NAME_TEXT_SIZE + 80], name[NAME_TEXT_SIZE];
+    const struct control_command *command = control_command_find(request->command);
+    struct server_zone *zone = NULL;
+    const char *wrong = command == NULL ? NULL : misfit(command, request);
+    if (command == NULL) {
+        snprintf(text, sizeof(text), "there is no command %s", request->command);
+        asker->send(asker, control_failure("unknown-command", text));
+    } else if (wrong != NULL) {
+        snprintf(text, sizeof(text), "%s %s", command->name, wrong);
+        asker->send(asker, control_failure("bad-request", text));
+    } else if (command->changes && read_only) {
+        snprintf(text, sizeof(text), "%s is denied on this socket, which is read-only",
+                 command->name);
+        asker->send(asker, control_failure("denied", text));
+    } else if (request->has_zone &&
+               (zone = find_zone(control->server, request->zone.wire)) == NULL) {
+        snprintf(text, sizeof(text), "%s is not a zone of this server",
+                 name_format_log(request->zone.wire, name));
+        asker->send(asker, control_failure("not-found", text));
+    } else {
+        note_command(asker, command, request, zone);
+        control_job_start(control, command, request, zone, asker);
+    }
 }

@@ -18,6 +18,7 @@
 #include "sync/sync_report.h"
 
 struct control_client;
+struct control_command;
 struct control_job;
 
 /* Who asked and waits for the answer: a connection of one kind or another. */
@@ -25,6 +26,9 @@ struct control_asker {
     struct control_job *job; /* that runs for it; or NULL */
     /* One line of the answer; takes `object`. */
     void (*send)(struct control_asker *asker, json_t *object);
+    /* A command is about to run: tells the log who wants it. */
+    void (*note)(struct control_asker *asker, const struct control_command *command,
+                 const char *phrase);
     /* Is there room for further parts? */
     bool (*has_room)(struct control_asker *asker);
     /* The job is done. The asker may be gone when this returns. */
@@ -41,6 +45,9 @@ struct control_door {
     struct loop_watch watch;
 };
 
+struct rndc_door;
+struct rndc_client;
+
 struct control {
     struct server *server;
     struct loop *loop;
@@ -52,6 +59,10 @@ struct control {
     struct control_client *clients;
     unsigned client_count;
     struct control_job *jobs;
+    struct rndc_door *rndc_doors; /* rndc_client.c, these four */
+    unsigned rndc_door_count;
+    struct rndc_client *rndc_clients;
+    unsigned rndc_client_count;
 };
 
 /* ---- commands ---- */
@@ -63,7 +74,8 @@ struct control_command {
     const char *name;
     enum control_zone_use zone;
     enum control_serial_use serial;
-    bool changes; /* denied on a read-only socket, logged */
+    bool switches; /* may have `on` */
+    bool changes;  /* denied on a read-only socket, logged */
     /* Ends, now or later, with one control_job_done or control_job_fail. */
     void (*run)(struct control_job *job);
 };
@@ -79,6 +91,8 @@ void control_adopt_serial_run(struct control_job *job);
 void control_keys_run(struct control_job *job);
 void control_release_run(struct control_job *job);
 void control_discard_run(struct control_job *job);
+void control_stats_run(struct control_job *job);
+void control_dumpdb_run(struct control_job *job);
 /* Reads the file of the job's zone again, and answers as `reload ZONE` does. */
 void control_reload_zone(struct control_job *job);
 
@@ -92,6 +106,7 @@ struct control_job {
     struct control_job *next, **link;
     struct serial asked[2]; /* serials that the request names */
     unsigned asked_count;
+    bool has_on, on;
 
     /* Of the command that runs. */
     void (*more)(struct control_job *job); /* called when the asker has taken what waits */
@@ -100,10 +115,17 @@ struct control_job {
     struct control_past *past;
     struct sync_report report;
     struct error failure;
+    json_t *answer;       /* members that another thread put together; or NULL */
     struct serial serial; /* before the reload, where had_serial */
     bool had_serial;
 };
 
+/* What the request asks for: runs it, or sends why not as the only line of the answer, without a
+ * job. Where `read_only`, nothing that changes something. */
+void control_request_start(struct control *control, struct control_asker *asker,
+                           const struct control_request *request, bool read_only);
+/* That line. */
+json_t *control_failure(const char *error, const char *text);
 /* Runs the request for the asker; it may be done with when this returns. `zone` is taken. */
 void control_job_start(struct control *control, const struct control_command *command,
                        const struct control_request *request, struct server_zone *zone,

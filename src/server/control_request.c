@@ -64,6 +64,12 @@ static enum result read_members(json_t *object, struct control_request *out, str
             result = read_serial(value, key, &out->serial, &out->has_serial, err);
         } else if (strcmp(key, "to_serial") == 0) {
             result = read_serial(value, key, &out->to_serial, &out->has_to_serial, err);
+        } else if (strcmp(key, "on") == 0) {
+            result = json_is_boolean(value)
+                         ? OK
+                         : error_set(err, ERR_FORMAT, "\"on\" takes true or false");
+            out->has_on = true;
+            out->on = json_is_true(value);
         } else if (strcmp(key, "version") != 0) {
             result = error_set(err, ERR_FORMAT, "a request has no member \"%.40s\"", key);
         }

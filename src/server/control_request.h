@@ -22,6 +22,7 @@ struct control_request {
     struct name zone;
     bool has_serial, has_to_serial; /* the second only beside the first */
     struct serial serial, to_serial;
+    bool has_on, on;
 };
 
 /*

@@ -15,6 +15,7 @@
 #include "base/rcu.h"
 #include "hub/server.h"
 #include "server/control_impl.h"
+#include "server/query_log.h"
 #include "store/store.h"
 #include "wire/message.h"
 #include "zones/zone_guard.h"
@@ -246,6 +247,13 @@ static void put_proof(json_t *object, const struct sync_report *report)
     }
 }
 
+static bool is_dynamic(const struct zone_settings *settings)
+{
+    return settings->update_policy != NULL ||
+           (settings->role == ROLE_PRIMARY &&
+            !acl_is_none(conf_acl(settings->settings->conf, settings->conf, CONF_ALLOW_UPDATE)));
+}
+
 static void zone_reported(struct control_job *job)
 {
     struct sync_report *report = &job->report;
@@ -268,6 +276,7 @@ static void zone_reported(struct control_job *job)
     json_object_set_new(object, "saved", json_boolean(history.has_version && history.is_saved));
     struct zone_settings *settings = server_zone_settings(zone);
     put_text(object, "file", server_zone_file(zone, settings));
+    json_object_set_new(object, "dynamic", json_boolean(is_dynamic(settings)));
     settings_unref(settings->settings);
     if (report->state != SYNC_PRIMARY) {
         put_proof(object, report);
@@ -354,6 +363,9 @@ static void run_server_status(struct control_job *job)
     json_object_set_new(object, "zones", zone_counts_object(server));
     put_number(object, "tcp_clients", atomic_load(&server->counters.streams_open));
     put_number(object, "tcp_clients_max", settings->limits.tcp_clients);
+    json_object_set_new(object, "query_log", json_boolean(query_log_is_on(server->query_log)));
+    put_number(object, "queries_not_logged", query_log_lost(server->query_log));
+    put_number(object, "transfers_in", atomic_load(&server->counters.transfers_in_running));
     put_number(object, "transfers_out", atomic_load(&server->counters.transfers_out_running));
     put_number(object, "transfers_out_max", settings->limits.transfers_out);
     json_object_set_new(object, "limits", control_limits_object(server, settings));

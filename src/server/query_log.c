@@ -6,7 +6,7 @@
  * So the answering thread writes a record of the question into a ring that only it fills and only
  * the log's thread empties: some hundred octets copied, one store to publish them, no system call,
  * not even to wake anybody. The log's thread looks at the rings every REST_MS while the log is on,
- * makes the lines and hands them to logging. It leaves half of logging's queue to everybody else,
+ * makes the lines, in the order of their times, and hands them to logging. It leaves half of logging's queue to everybody else,
  * so that a flood of questions drives out no other line; then rings fill, and what finds no room is
  * counted and told as a number.
  *
@@ -46,6 +46,7 @@ enum {
 struct noted {
     uint32_t size; /* whole */
     int32_t client;
+    int64_t at_ns; /* monotonic; lines of all threads come in this order */
     struct address peer, local;
     uint16_t qtype, qclass;
     uint16_t flags; /* of the header */
@@ -59,7 +60,8 @@ struct noted {
 struct ring {
     ALIGNED(64) _Atomic uint64_t written; /* the writer's */
     _Atomic uint64_t lost;
-    ALIGNED(64) _Atomic uint64_t read; /* the log's thread's */
+    ALIGNED(64) _Atomic uint64_t read; /* the log's thread's, and what follows */
+    uint64_t seen;
     uint8_t *memory;
 };
 
@@ -108,7 +110,7 @@ static struct noted *claim(struct ring *ring, size_t size, uint64_t *at)
     return (void *)(ring->memory + place);
 }
 
-static void add(struct ring *ring, int32_t client, const struct answer_query *query)
+static void add(struct ring *ring, int32_t client, int64_t at_ns, const struct answer_query *query)
 {
     struct slice subnet = slice_of(NULL, 0);
     size_t key_size = query->key == NULL ? 0 : name_octets(query->key);
@@ -130,6 +132,7 @@ static void add(struct ring *ring, int32_t client, const struct answer_query *qu
     *noted = (struct noted){
         .size = (uint32_t)size,
         .client = client,
+        .at_ns = at_ns,
         .peer = *query->peer,
         .local = *query->local,
         .qtype = query->query.qtype,
@@ -160,11 +163,12 @@ void query_log_add(struct query_log *log, unsigned writer, const struct answer_q
     if (!atomic_load_explicit(&log->on, memory_order_acquire)) {
         return;
     }
+    int64_t at_ns = clock_now().ns;
     for (size_t i = 0; i < count; i++) {
         const struct answer_query *query = &queries[i];
         bool is_refused = query->query.tsig_offset != 0 && query->key == NULL;
         if (query->query.kind == QUERY_ASK && !is_refused) {
-            add(&log->rings[writer], (int32_t)(writer << 8 | i), query);
+            add(&log->rings[writer], (int32_t)(writer << 8 | i), at_ns, query);
         }
     }
 }
@@ -229,32 +233,50 @@ static void emit(struct logging *logging, const struct noted *noted)
 
 /* ---- the log's thread ---- */
 
-/* What the ring holds, as long as logging has room. False: there is more. */
-static bool drain(struct query_log *log, struct ring *ring)
+/* The oldest record of a ring, up to where it was `written` to; NULL: none is left. */
+static const struct noted *oldest(struct ring *ring, uint64_t written)
 {
-    uint64_t written = atomic_load_explicit(&ring->written, memory_order_acquire);
-    uint64_t read = atomic_load_explicit(&ring->read, memory_order_relaxed);
-    while (read != written) {
+    for (;;) {
+        uint64_t read = atomic_load_explicit(&ring->read, memory_order_relaxed);
+        if (read == written) {
+            return NULL;
+        }
         const struct noted *noted = (const void *)(ring->memory + read % RING_BYTES);
         if (noted->client != NO_CLIENT) {
-            if (!logging_has_room(log->logging)) {
-                return false;
-            }
-            emit(log->logging, noted);
+            return noted;
         }
-        read += noted->size;
-        atomic_store_explicit(&ring->read, read, memory_order_release);
+        atomic_store_explicit(&ring->read, read + noted->size, memory_order_release);
     }
-    return true;
 }
 
+/* What the rings hold now, oldest first, as long as logging has room. False: there is more. */
 static bool drain_all(struct query_log *log)
 {
-    bool is_empty = true;
     for (unsigned i = 0; i < log->ring_count; i++) {
-        is_empty = drain(log, &log->rings[i]) && is_empty;
+        struct ring *ring = &log->rings[i];
+        ring->seen = atomic_load_explicit(&ring->written, memory_order_acquire);
     }
-    return is_empty;
+    for (;;) {
+        const struct noted *first = NULL;
+        struct ring *of = NULL;
+        for (unsigned i = 0; i < log->ring_count; i++) {
+            const struct noted *noted = oldest(&log->rings[i], log->rings[i].seen);
+            if (noted != NULL && (first == NULL || noted->at_ns < first->at_ns)) {
+                first = noted;
+                of = &log->rings[i];
+            }
+        }
+        if (first == NULL) {
+            return true;
+        }
+        if (!logging_has_room(log->logging)) {
+            return false;
+        }
+        emit(log->logging, first);
+        atomic_store_explicit(&of->read,
+                              atomic_load_explicit(&of->read, memory_order_relaxed) + first->size,
+                              memory_order_release);
+    }
 }
 
 uint64_t query_log_lost(struct query_log *log)

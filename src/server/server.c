@@ -190,8 +190,8 @@ static void reloaded(void *context)
     server_log_reloaded(context);
 }
 
-enum result server_reload(struct server *server, const char *why, void (*loaded)(void *context),
-                          void *context, struct error *err)
+enum result server_reload(struct server *server, enum reload_what what, const char *why,
+                          void (*loaded)(void *context), void *context, struct error *err)
 {
     LOG_EVENT(server->logging, LOG_INFO, LOG_GENERAL, "reload", why,
               LOG_KEY("config", server->options.config_path));
@@ -225,7 +225,7 @@ enum result server_reload(struct server *server, const char *why, void (*loaded)
     atomic_store_explicit(&server->settings, fresh, memory_order_release);
     atomic_store(&server->configured_at_s, clock_wall_s());
     listening_follow(server->listening, fresh);
-    zones_configure(server->zones, loaded, context);
+    zones_configure(server->zones, what == RELOAD_ALL, loaded, context);
     rcu_defer(settings_unref_later, old);
     return OK;
 }
@@ -248,8 +248,9 @@ static void signal_ready(void *context, unsigned events)
         switch (info.ssi_signo) {
         case SIGHUP:
             /* a failure is in the log */
-            (void)!server_reload(&process->server, "received SIGHUP signal to reload zones",
-                                 reloaded, &process->server, &(struct error){0});
+            (void)!server_reload(&process->server, RELOAD_ALL,
+                                 "received SIGHUP signal to reload zones", reloaded,
+                                 &process->server, &(struct error){0});
             break;
         case SIGUSR1:
             logging_reopen(process->server.logging);
@@ -442,7 +443,7 @@ static enum result start(struct process *process, struct error *err)
     }
     server->started_at_s = clock_wall_s();
     atomic_store(&server->configured_at_s, server->started_at_s);
-    zones_configure(server->zones, loaded, process);
+    zones_configure(server->zones, true, loaded, process);
     if ((result = control_start(server->control, err)) != OK ||
         (result = listening_start(server->listening, err)) != OK) {
         return result;

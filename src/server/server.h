@@ -9,12 +9,17 @@
  * could not start (the reason has been logged or written to standard error). */
 int server_run(const struct server_options *options);
 
+enum reload_what {
+    RELOAD_ALL,           /* the configuration, and zone files that changed */
+    RELOAD_CONFIGURATION, /* ... and only the files of zones that are new */
+};
+
 /*
- * Main thread: reads configuration and changed zone files again; `why` is the log's phrase. OK: the
+ * Main thread: reads configuration and zone files again; `why` is the log's phrase. OK: the
  * configuration is taken, and `loaded` is called in the main thread when all zones have been looked
  * at, server_log_reloaded says so. Otherwise nothing changed, and the log has the reason.
  */
-MUST_CHECK enum result server_reload(struct server *server, const char *why,
+MUST_CHECK enum result server_reload(struct server *server, enum reload_what what, const char *why,
                                      void (*loaded)(void *context), void *context,
                                      struct error *err);
 void server_log_reloaded(struct server *server);

@@ -78,9 +78,9 @@ void master_print_record(const struct record *record, struct text *out);
 MUST_CHECK enum result master_write_file(const struct zone_version *version,
                                          enum master_style style, const char *path,
                                          struct error *err);
-/* The same, RELATIVE, into an open descriptor, from where it stands; `name` is what errors call it. ERR_IO. */
-MUST_CHECK enum result master_write_fd(const struct zone_version *version, int fd, const char *name,
-                                       struct error *err);
+/* The same into an open descriptor, from where it stands; `name` is what errors call it. ERR_IO. */
+MUST_CHECK enum result master_write_fd(const struct zone_version *version, enum master_style style,
+                                       int fd, const char *name, struct error *err);
 /* The same for a copy of what is durable elsewhere: not synced, so a power failure may take it. */
 MUST_CHECK enum result master_write_copy(const struct zone_version *version,
                                          enum master_style style, const char *path,

@@ -251,10 +251,10 @@ static enum result write_file(const struct zone_version *version, enum master_st
     return syncs ? sync_directory(path, err) : OK;
 }
 
-enum result master_write_fd(const struct zone_version *version, int fd, const char *name,
-                            struct error *err)
+enum result master_write_fd(const struct zone_version *version, enum master_style style, int fd,
+                            const char *name, struct error *err)
 {
-    struct writer w = {.fd = fd};
+    struct writer w = {.style = style, .fd = fd};
     text_init(&w.text, 0);
     enum result result = write_zone(&w, version, name, err);
     text_deinit(&w.text);

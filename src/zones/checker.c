@@ -49,7 +49,7 @@ static int zone_on_descriptor(const struct zone_version *version, struct error *
         error_set_os(err, ERR_IO, "cannot make a file in memory for the checker");
         return -1;
     }
-    if (master_write_fd(version, fd, "zone for the checker", err) != OK ||
+    if (master_write_fd(version, MASTER_RELATIVE, fd, "zone for the checker", err) != OK ||
         lseek(fd, 0, SEEK_SET) != 0) {
         error_set_os(err, ERR_IO, "cannot write the zone for the checker");
         close(fd);

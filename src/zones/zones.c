@@ -229,7 +229,18 @@ static void release_gone(struct zones *zones, struct gathering *gathering)
     memory_free(gathering->gone);
 }
 
-void zones_configure(struct zones *zones, void (*loaded)(void *context), void *context)
+/* Its file is another than in the settings that it still has. */
+static bool has_other_file(const struct server_zone *zone, const struct zone_settings *wanted,
+                           uint32_t place)
+{
+    const char *before =
+        server_zone_file(zone, atomic_load_explicit(&zone->settings, memory_order_acquire));
+    const char *now = settings_zone_file(wanted->settings, zone->zone->name, place);
+    return before == NULL || now == NULL ? before != now : strcmp(before, now) != 0;
+}
+
+void zones_configure(struct zones *zones, bool with_files, void (*loaded)(void *context),
+                     void *context)
 {
     struct server *server = zones->server;
     struct settings *settings = atomic_load_explicit(&server->settings, memory_order_acquire);
@@ -245,18 +256,24 @@ void zones_configure(struct zones *zones, void (*loaded)(void *context), void *c
     }
     struct load_round *round = load_round_new(server->main_loop, loaded, context);
     struct server_zone **all = memory_new_zeroed(settings->zone_count, sizeof(all[0]));
+    struct server_zone **to_load = memory_new_zeroed(settings->zone_count, sizeof(to_load[0]));
+    size_t load_count = 0;
     for (size_t i = 0; i < settings->zone_count; i++) {
         struct zone_settings *wanted = settings->zones[i];
         const struct conf_zone *named = &settings->conf->zones[i];
         struct zone *known = first ? NULL : zone_set_get(set, named->wire, named->class);
         if (known != NULL) {
             all[i] = known->context;
+            if (with_files || has_other_file(all[i], wanted, (uint32_t)i)) {
+                to_load[load_count++] = all[i];
+            }
             atomic_store_explicit(&all[i]->place, (uint32_t)i, memory_order_relaxed);
             atomic_store_explicit(&all[i]->settings, wanted, memory_order_release);
             count_questions(all[i], wanted);
             continue;
         }
         all[i] = server_zone_new(server, wanted, named);
+        to_load[load_count++] = all[i];
         atomic_init(&all[i]->place, (uint32_t)i);
         take_over(served, all[i]);
         if (first) {
@@ -285,7 +302,8 @@ void zones_configure(struct zones *zones, void (*loaded)(void *context), void *c
     }
     server->follower->configure_all(server->sync, told, told_count);
     memory_free(told);
-    zone_load_all(server->loader, all, settings->zone_count, round);
+    zone_load_all(server->loader, to_load, load_count, round);
+    memory_free(to_load);
     memory_free(all);
     load_round_release(round);
 }
