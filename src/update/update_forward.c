@@ -257,12 +257,15 @@ static void begin_next(struct forwards *forwards)
 
 /* ---- taking one ---- */
 
-/* A client that did not wait long enough says the same again. */
+/* A client that did not wait long enough says the same again, by the same way: another proxy before
+ * it, and who asked at another address of ours, wait for an answer of their own. */
 static bool is_repeated(const struct forward *list, const struct forward *forward)
 {
     for (; list != NULL; list = list->next) {
-        if (list->reply.udp != NULL && list->request.id == forward->request.id &&
-            list->size == forward->size && address_equal(&list->peer, &forward->peer) &&
+        if (list->reply.udp != NULL && list->reply.udp == forward->reply.udp &&
+            address_equal(&list->reply.to, &forward->reply.to) &&
+            list->request.id == forward->request.id && list->size == forward->size &&
+            address_equal(&list->peer, &forward->peer) &&
             memcmp(list->message + 2, forward->message + 2, forward->size - 2) == 0) {
             return true;
         }

@@ -139,7 +139,7 @@ static void drain(int fd)
 static gnutls_session_t shake_hands(struct peer *peer, int fd)
 {
     gnutls_session_t client;
-    REQUIRE(gnutls_init(&client, GNUTLS_CLIENT | GNUTLS_NONBLOCK) == 0);
+    REQUIRE(gnutls_init(&client, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) == 0);
     REQUIRE(gnutls_set_default_priority(client) == 0);
     REQUIRE(gnutls_credentials_set(client, GNUTLS_CRD_CERTIFICATE, client_credentials) == 0);
     gnutls_transport_set_int(client, fd);

@@ -202,6 +202,32 @@ def test_limits_and_updates_see_the_client(test):
         assert rcode(udp(ours, header(source), update.to_wire(), 5)) == expected
 
 
+def test_each_proxy_gets_the_answer_that_it_waits_for(test):
+    """One client's UPDATE through two proxies, passed on to a primary that says nothing: two answers in the end."""
+    ours = begin(test)
+    primary = test.lockstep("primary")
+    ours.add(Zone("other.test", primaries=[primary], extra="allow-update-forwarding { any; };")).start()
+    update = dns.update.UpdateMessage("other.test")
+    update.add("new", 60, "A", "192.0.2.1")
+    with socket.socket() as silent, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two:
+        silent.bind((primary.address, primary.port))
+        silent.listen()
+        for proxy in (one, one, two):
+            proxy.settimeout(15)
+            proxy.connect((ours.address, ours.proxied))
+            proxy.send(header(STRANGER) + update.to_wire())
+        time.sleep(0.3)
+        ours.stop()  # what is on its way is answered at the end
+        for proxy in (one, two):
+            assert rcode(dns.message.from_wire(proxy.recv(4096))) == "SERVFAIL"
+        one.settimeout(0.2)
+        try:
+            assert one.recv(4096) is None, "a message that came twice is answered once"
+        except TimeoutError:
+            pass
+
+
 def test_headers_before_and_within_tls(test):
     ca = Authority(test.folder)
     ca.sign("server", "ns1.example")
