@@ -56,6 +56,14 @@ static json_t *key_object(const struct listing *listing, size_t *at, const uint8
     return object;
 }
 
+/* As a key statement has it: "hmac-sha256", "hmac-sha256-128". */
+static json_t *algorithm_text(const struct tsig_key *key)
+{
+    const char *name = hmac_algorithm_name(tsig_key_algorithm(key));
+    unsigned bits = tsig_key_digest_bits(key);
+    return bits == 0 ? json_string(name) : json_sprintf("%s-%u", name, bits);
+}
+
 void control_keys_run(struct control_job *job)
 {
     struct server *server = job->control->server;
@@ -78,8 +86,7 @@ void control_keys_run(struct control_job *job)
         json_t *object = key_object(&listing, &at, name.wire);
         json_object_set_new(object, "configured", json_boolean(is_configured));
         if (is_configured) {
-            json_object_set_new(object, "algorithm",
-                                json_string(hmac_algorithm_name(tsig_key_algorithm(key))));
+            json_object_set_new(object, "algorithm", algorithm_text(key));
             next++;
         }
         json_array_append_new(keys, object);

@@ -105,6 +105,11 @@ enum hmac_algorithm tsig_key_algorithm(const struct tsig_key *key)
     return key->hmac.algorithm;
 }
 
+unsigned tsig_key_digest_bits(const struct tsig_key *key)
+{
+    return key->mac_size == hmac_size(key->hmac.algorithm) ? 0 : key->mac_size * 8u;
+}
+
 size_t tsig_key_room(const struct tsig_key *key)
 {
     return key == NULL ? 0

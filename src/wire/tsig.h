@@ -35,6 +35,7 @@ struct tsig_key *tsig_key_ref(struct tsig_key *key);
 void tsig_key_unref(struct tsig_key *key);
 const uint8_t *tsig_key_name(const struct tsig_key *key); /* as long as the key */
 enum hmac_algorithm tsig_key_algorithm(const struct tsig_key *key);
+unsigned tsig_key_digest_bits(const struct tsig_key *key); /* 0: whole MACs only */
 /* Octets to keep free for a TSIG record of this key, whatever it says. 0 for NULL. */
 size_t tsig_key_room(const struct tsig_key *key);
 /* Octets of the TSIG record that signs a message well with it. 0 for NULL. */

@@ -59,7 +59,8 @@ def exchange(server, wire):
 
 
 def test_who_uses_which_key(test):
-    configured(test, OLD, NEW)
+    configured(test, OLD)
+    test.keys[NEW] = ("hmac-sha256-128", SECRETS[NEW])
     primary, secondary = test.lockstep("primary"), test.lockstep("secondary")
     primary.add(Zone(NAME, simple_zone(NAME, 1), secondaries=[secondary], key=OLD))
     secondary.add(Zone(NAME, primaries=[primary], key=OLD))
@@ -80,7 +81,7 @@ def test_who_uses_which_key(test):
     assert use["count"] >= 2 and use["peer"] == secondary.address and use["first_at_s"] <= use["last_at_s"], use
     text = ask(test, primary, "keys")
     assert re.search(r"127\.0\.0\.1 +transfer-out +\d+ times, last \d+ s ago", text), text
-    assert f"{NEW}, hmac-sha256: not used since the start" in text, text
+    assert f"{NEW}, hmac-sha256-128: not used since the start" in text, text
     primary.zone(NAME).key = NEW
     del test.keys[OLD]
     primary.configure()
