@@ -103,17 +103,18 @@ static bool reaches(const struct zone_version *version, const void *object, enum
                                  : object_stamp(object) <= version->stamp;
 }
 
-static struct lineage *lineage_new(void)
+static struct lineage *lineage_new(struct pool_cache *cache, uint64_t stamp)
 {
-    struct lineage *lineage = memory_new_zeroed(1, sizeof(*lineage));
+    struct lineage *lineage = pool_alloc(cache, sizeof(*lineage));
+    *lineage = (struct lineage){.last_stamp = stamp};
     REQUIRE(pthread_mutex_init(&lineage->mutex, NULL) == 0);
     return lineage;
 }
 
-static void lineage_free(struct lineage *lineage)
+static void lineage_free(struct pool_cache *cache, struct lineage *lineage)
 {
     pthread_mutex_destroy(&lineage->mutex);
-    memory_free(lineage);
+    pool_release(cache, lineage, sizeof(*lineage));
 }
 
 void version_step_begin(struct step *step, struct zone_version *parent, unsigned apex_labels)
@@ -150,8 +151,7 @@ struct zone_version *version_step_commit(struct step *step, struct zone_version 
     version->serial = zone_version_soa(version).serial;
     step->retired = (struct retired){0};
     if (parent == NULL) {
-        version->lineage = lineage_new();
-        version->lineage->last_stamp = step->stamp;
+        version->lineage = lineage_new(&step->cache, step->stamp);
     } else {
         version->lineage = parent->lineage;
         pthread_mutex_lock(&version->lineage->mutex);
@@ -301,7 +301,7 @@ void zone_version_unref(struct zone_version *version)
     bool ended = settle(&cache, version);
     pthread_mutex_unlock(&lineage->mutex);
     if (ended) {
-        lineage_free(lineage);
+        lineage_free(&cache, lineage);
     }
     pool_cache_deinit(&cache);
 }
