@@ -55,6 +55,16 @@ const char *store_source_name(enum store_source source)
 
 /* --- The table of zones. --- */
 
+const struct store_zone_rare store_nothing_rare;
+
+struct store_zone_rare *store_zone_own(struct store_zone *zone)
+{
+    if (zone->rare == NULL) {
+        zone->rare = memory_new_zeroed(1, sizeof(*zone->rare));
+    }
+    return zone->rare;
+}
+
 void store_zone_key(const struct store_zone *zone, uint8_t out[VALUE_ZONE_KEY_SIZE], size_t *size)
 {
     put_u16(out, zone->class);
@@ -103,7 +113,8 @@ struct store_zone *store_zone_insert(struct store *store, uint32_t id, const uin
                                      uint16_t class)
 {
     size_t size = name_size(name);
-    struct store_zone *zone = memory_new_zeroed(1, sizeof(*zone) + size);
+    struct store_zone *zone = arena_alloc(&store->zone_arena, sizeof(*zone) + size);
+    memset(zone, 0, sizeof(*zone));
     zone->id = id;
     zone->class = class;
     zone->next_step = 1;
@@ -197,7 +208,8 @@ void store_each_zone(struct store *store, bool (*visit)(void *context, struct st
 struct pending_put *store_pending_find(const struct store_zone *zone, struct slice key)
 {
     struct pending_put *found = NULL;
-    for (struct pending_put *put = zone->first_pending; put != NULL; put = put->next) {
+    for (struct pending_put *put = store_pending_first(zone); put != NULL;
+         put = store_pending_next(zone, put)) {
         if (put->table == DATABASE_DATA && slice_equal(put->key, key)) {
             found = put;
         }
@@ -276,8 +288,9 @@ void store_take_group(struct store *store, uint64_t sequence, struct text *paylo
             continue;
         }
         if (zone->last_pending == NULL) {
-            zone->first_pending = put;
+            put->next = put;
         } else {
+            put->next = zone->last_pending->next;
             zone->last_pending->next = put;
         }
         zone->last_pending = put;
@@ -393,7 +406,7 @@ static void add_lost_zones(struct store *store)
             struct store_zone *zone = store_zone_insert(store, store->next_id, name.wire, class);
             zone->is_on_disk = true;
             zone->is_loaded = true;
-            zone->damage = "the zone's entry in the store is damaged";
+            store_zone_own(zone)->damage = "the zone's entry in the store is damaged";
         }
         rest = slice_of(rest.data + 2 + size, rest.size - 2 - size);
     }
@@ -553,6 +566,7 @@ enum result store_open(const struct store_options *options, store_report *on_rep
     uint64_t applied = 0;
     pthread_mutex_init(&store->lock, NULL);
     text_init(&store->lost_zones, 0);
+    arena_init(&store->zone_arena, 0);
     store->directory_fd = store->lock_fd = -1;
     store->report = on_report;
     store->report_context = context;
@@ -584,11 +598,12 @@ enum result store_open(const struct store_options *options, store_report *on_rep
     return OK;
 }
 
-static void zone_free(struct store_zone *zone)
+static void zone_deinit(struct store_zone *zone)
 {
     if (zone != NULL) {
-        memory_free(zone->items);
-        memory_free(zone);
+        memory_free(store_rare(zone)->items);
+        memory_free(zone->rare);
+        memory_free(zone->image.digest);
     }
 }
 
@@ -612,8 +627,9 @@ void store_close(struct store *store)
     journal_close(store->journal);
     database_close(store->database);
     for (uint32_t i = 0; i < store->zone_room; i++) {
-        zone_free(store->zones[i]);
+        zone_deinit(store->zones[i]);
     }
+    arena_deinit(&store->zone_arena);
     memory_free(store->zones);
     memory_free(store->table);
     text_deinit(&store->lost_zones);

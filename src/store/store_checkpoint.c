@@ -22,7 +22,7 @@
 #include "store/store_impl.h"
 
 /* A transaction of LMDB holds its pages in memory, and keeps the memory. */
-enum { GROW_TRIES = 24, TXN_BYTES = 8 << 20 };
+enum { GROW_TRIES = 24, TXN_BYTES = 2 << 20 };
 
 enum result store_write_database(struct store *store, store_write_step *write, void *context,
                                  struct error *err)
@@ -172,10 +172,11 @@ void store_drop_pending(struct store *store, uint64_t sequence)
             } else if (put->table == DATABASE_ZONES) {
                 zone = store_zone_by_id(store, get_u32(put->value.data + VALUE_HEADER_SIZE));
             }
-            REQUIRE(zone != NULL && zone->first_pending == put);
-            zone->first_pending = put->next;
-            if (put->next == NULL) {
+            REQUIRE(zone != NULL && store_pending_first(zone) == put);
+            if (put == zone->last_pending) {
                 zone->last_pending = NULL;
+            } else {
+                zone->last_pending->next = put->next;
             }
             struct history_item *item =
                 put->table == DATABASE_DATA && key.kind == VALUE_CHUNK && key.part == 0
@@ -235,9 +236,10 @@ static void trim_add(struct trim_list *list, struct store_zone *zone, uint64_t s
 static void trim_zone(struct trim_list *list, struct store_zone *zone, uint64_t bytes)
 {
     const struct history_item *last = NULL;
-    for (size_t i = zone->item_first; i < zone->item_count && bytes > 0; i++) {
-        const struct history_item *item = &zone->items[i];
-        if (item->entry.step > zone->image.entry.step || item->pending != NULL) {
+    for (size_t i = store_rare(zone)->item_first; i < store_rare(zone)->item_count && bytes > 0;
+         i++) {
+        const struct history_item *item = &store_rare(zone)->items[i];
+        if (item->entry.step > zone->image.step || item->pending != NULL) {
             break;
         }
         last = item;
@@ -264,10 +266,10 @@ static void trim_all(struct store *store, struct trim_list *list, uint64_t bytes
     struct trim_list every = {0};
     for (uint32_t id = 0; id < store->next_id; id++) {
         struct store_zone *zone = store_zone_by_id(store, id);
-        for (size_t i = zone == NULL ? 0 : zone->item_first; zone != NULL && i < zone->item_count;
-             i++) {
-            const struct history_item *item = &zone->items[i];
-            if (item->entry.step > zone->image.entry.step || item->pending != NULL) {
+        for (size_t i = zone == NULL ? 0 : store_rare(zone)->item_first;
+             zone != NULL && i < store_rare(zone)->item_count; i++) {
+            const struct history_item *item = &store_rare(zone)->items[i];
+            if (item->entry.step > zone->image.step || item->pending != NULL) {
                 break;
             }
             trim_add(&every, zone, item->entry.step, item->entry.time_s);
@@ -303,13 +305,15 @@ static void trim_long_zones(struct store *store, struct trim_list *list)
     struct store_zone **at = &store->long_zones;
     while (*at != NULL) {
         struct store_zone *zone = *at;
-        if (zone->limit_bytes == 0 || zone->history_bytes <= zone->limit_bytes) {
-            zone->is_long = false;
-            *at = zone->next_long;
+        if (store_rare(zone)->limit_bytes == 0 ||
+            store_rare(zone)->history_bytes <= store_rare(zone)->limit_bytes) {
+            store_zone_own(zone)->is_long = false;
+            *at = store_rare(zone)->next_long;
             continue;
         }
-        trim_zone(list, zone, zone->history_bytes - zone->limit_bytes / 8 * 7);
-        at = &zone->next_long;
+        trim_zone(list, zone,
+                  store_rare(zone)->history_bytes - store_rare(zone)->limit_bytes / 8 * 7);
+        at = &store_zone_own(zone)->next_long;
     }
 }
 
@@ -332,10 +336,11 @@ static enum result trim(struct store *store, bool pressing, bool *trimmed, struc
         pthread_mutex_lock(&store->lock);
         for (size_t i = 0; i < list.count; i++) {
             struct store_zone *zone = list.trims[i].zone;
-            while (zone->item_first < zone->item_count &&
-                   zone->items[zone->item_first].entry.step <= list.trims[i].step) {
-                uint64_t size = zone->items[zone->item_first++].entry.size_bytes;
-                zone->history_bytes -= size;
+            struct store_zone_rare *rare = store_zone_own(zone);
+            while (rare->item_first < rare->item_count &&
+                   rare->items[rare->item_first].entry.step <= list.trims[i].step) {
+                uint64_t size = rare->items[rare->item_first++].entry.size_bytes;
+                rare->history_bytes -= size;
                 store->history_bytes -= size;
             }
         }
@@ -408,8 +413,10 @@ uint64_t store_journal_bytes(struct store *store)
 void store_zone_set_limit(struct store *store, struct store_zone *zone, uint64_t history_bytes)
 {
     pthread_mutex_lock(&store->lock);
-    zone->limit_bytes = history_bytes;
-    store_index_bound(store, zone);
+    if (history_bytes != store_rare(zone)->limit_bytes) {
+        store_zone_own(zone)->limit_bytes = history_bytes;
+        store_index_bound(store, zone);
+    }
     pthread_mutex_unlock(&store->lock);
 }
 
@@ -445,10 +452,13 @@ enum result store_zone_remove(struct store *store, struct store_zone *zone, stru
     pthread_mutex_lock(&store->lock);
     store->generation++;
     store_index_clear(store, zone);
-    zone->image = (struct value_entry){0};
+    memory_free(zone->image.digest);
+    zone->image = (struct store_zone_image){0};
     zone->is_on_disk = false;
     zone->is_loaded = true;
-    zone->damage = NULL;
+    if (zone->rare != NULL) {
+        zone->rare->damage = NULL;
+    }
     zone->last_step = 0;
     zone->next_step = 1;
     zone->last_serial = (struct serial){0};

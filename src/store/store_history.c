@@ -15,16 +15,17 @@
 #include "store/number.h"
 #include "store/store_impl.h"
 
-static struct history_item *first_item(struct store_zone *zone)
+static struct history_item *first_item(const struct store_zone *zone)
 {
-    return zone->item_first < zone->item_count ? &zone->items[zone->item_first] : NULL;
+    const struct store_zone_rare *rare = store_rare(zone);
+    return rare->item_first < rare->item_count ? &rare->items[rare->item_first] : NULL;
 }
 
 struct history_item *store_index_find(struct store_zone *zone, uint64_t step)
 {
     struct history_item *first = first_item(zone);
     if (first == NULL || step < first->entry.step ||
-        step - first->entry.step >= zone->item_count - zone->item_first) {
+        step - first->entry.step >= store_rare(zone)->item_count - store_rare(zone)->item_first) {
         return NULL;
     }
     return &first[step - first->entry.step];
@@ -32,11 +33,14 @@ struct history_item *store_index_find(struct store_zone *zone, uint64_t step)
 
 void store_index_clear(struct store *store, struct store_zone *zone)
 {
-    store->history_bytes -= zone->history_bytes;
-    zone->history_bytes = 0;
-    zone->since_image_bytes = 0;
-    zone->item_first = 0;
-    zone->item_count = 0;
+    struct store_zone_rare *rare = zone->rare;
+    if (rare != NULL) {
+        store->history_bytes -= rare->history_bytes;
+        rare->history_bytes = 0;
+        rare->since_image_bytes = 0;
+        rare->item_first = 0;
+        rare->item_count = 0;
+    }
 }
 
 static void take_last(struct store_zone *zone, uint64_t step, struct serial serial)
@@ -52,9 +56,11 @@ static void take_last(struct store_zone *zone, uint64_t step, struct serial seri
 
 void store_index_bound(struct store *store, struct store_zone *zone)
 {
-    if (zone->limit_bytes != 0 && zone->history_bytes > zone->limit_bytes && !zone->is_long) {
-        zone->is_long = true;
-        zone->next_long = store->long_zones;
+    struct store_zone_rare *rare = zone->rare;
+    if (rare != NULL && rare->limit_bytes != 0 && rare->history_bytes > rare->limit_bytes &&
+        !rare->is_long) {
+        rare->is_long = true;
+        rare->next_long = store->long_zones;
         store->long_zones = zone;
     }
 }
@@ -62,38 +68,83 @@ void store_index_bound(struct store *store, struct store_zone *zone)
 void store_index_chunk(struct store *store, struct store_zone *zone,
                        const struct value_entry *entry, struct pending_put *put)
 {
-    if (zone->item_first > 64 && zone->item_first > zone->item_count / 2) {
-        zone->item_count -= zone->item_first;
-        memmove(zone->items, zone->items + zone->item_first,
-                zone->item_count * sizeof(*zone->items));
-        zone->item_first = 0;
+    struct store_zone_rare *rare = store_zone_own(zone);
+    if (rare->item_first > 64 && rare->item_first > rare->item_count / 2) {
+        rare->item_count -= rare->item_first;
+        memmove(rare->items, rare->items + rare->item_first,
+                rare->item_count * sizeof(*rare->items));
+        rare->item_first = 0;
     }
-    if (zone->item_count == zone->item_room) {
-        zone->item_room = zone->item_room == 0 ? 4 : 2 * zone->item_room;
-        zone->items = memory_resize(zone->items, zone->item_room * sizeof(*zone->items));
+    if (rare->item_count == rare->item_room) {
+        rare->item_room = rare->item_room == 0 ? 4 : 2 * rare->item_room;
+        rare->items = memory_resize(rare->items, rare->item_room * sizeof(*rare->items));
     }
-    zone->items[zone->item_count++] = (struct history_item){entry->entry, entry->parts, put};
-    zone->history_bytes += entry->entry.size_bytes;
+    rare->items[rare->item_count++] = (struct history_item){entry->entry, entry->parts, put};
+    rare->history_bytes += entry->entry.size_bytes;
     store->history_bytes += entry->entry.size_bytes;
-    if (entry->entry.step > zone->image.entry.step) {
-        zone->since_image_bytes += entry->entry.size_bytes;
+    if (entry->entry.step > zone->image.step) {
+        rare->since_image_bytes += entry->entry.size_bytes;
     }
     take_last(zone, entry->entry.step, entry->entry.to);
     store_index_bound(store, zone);
 }
 
+static void take_image(struct store_zone *zone, const struct value_entry *entry)
+{
+    const struct store_entry *e = &entry->entry;
+    uint8_t *digest = zone->image.digest;
+    if (!e->has_digest) {
+        memory_free(digest);
+        digest = NULL;
+    } else {
+        digest = digest != NULL ? digest : memory_new(sizeof(e->digest));
+        memcpy(digest, e->digest, sizeof(e->digest));
+    }
+    zone->image = (struct store_zone_image){
+        .step = e->step,
+        .time_s = e->time_s,
+        .size_bytes = e->size_bytes,
+        .record_count = e->record_count,
+        .digest = digest,
+        .serial = e->to,
+        .source = (uint8_t)e->source,
+        .flags = entry->flags,
+    };
+}
+
+static struct store_entry image_entry(const struct store_zone_image *image)
+{
+    struct store_entry entry = {
+        .step = image->step,
+        .from = image->serial,
+        .to = image->serial,
+        .source = (enum store_source)image->source,
+        .time_s = image->time_s,
+        .size_bytes = image->size_bytes,
+        .record_count = image->record_count,
+        .has_digest = image->digest != NULL,
+    };
+    if (image->digest != NULL) {
+        memcpy(entry.digest, image->digest, sizeof(entry.digest));
+    }
+    return entry;
+}
+
 void store_index_image(struct store *store, struct store_zone *zone,
                        const struct value_entry *entry)
 {
-    zone->image = *entry;
-    if ((entry->flags & VALUE_RESTARTS) != 0) {
-        store_index_clear(store, zone);
-        zone->damage = NULL;
-    }
-    zone->since_image_bytes = 0;
-    for (size_t i = zone->item_first; i < zone->item_count; i++) {
-        if (zone->items[i].entry.step > entry->entry.step) {
-            zone->since_image_bytes += zone->items[i].entry.size_bytes;
+    struct store_zone_rare *rare = zone->rare;
+    take_image(zone, entry);
+    if (rare != NULL) {
+        if ((entry->flags & VALUE_RESTARTS) != 0) {
+            store_index_clear(store, zone);
+            rare->damage = NULL;
+        }
+        rare->since_image_bytes = 0;
+        for (size_t i = rare->item_first; i < rare->item_count; i++) {
+            if (rare->items[i].entry.step > entry->entry.step) {
+                rare->since_image_bytes += rare->items[i].entry.size_bytes;
+            }
         }
     }
     take_last(zone, entry->entry.step, entry->entry.to);
@@ -104,8 +155,8 @@ void store_index_image(struct store *store, struct store_zone *zone,
 /* `text` lives for ever. */
 static void damaged(struct store_zone *zone, const char *text)
 {
-    if (zone->damage == NULL) {
-        zone->damage = text;
+    if (store_rare(zone)->damage == NULL) {
+        store_zone_own(zone)->damage = text;
     }
 }
 
@@ -118,12 +169,13 @@ static void load_chunk(struct store *store, struct store_zone *zone,
         item->pending = put; /* moved to the database while we read */
         return;
     }
-    uint64_t image = zone->image.entry.step;
+    uint64_t image = zone->image.step;
     if ((zone->image.flags & VALUE_RESTARTS) != 0 && entry->entry.step <= image) {
         return; /* not tidied up yet */
     }
-    if (zone->item_count > zone->item_first) {
-        const struct store_entry *last = &zone->items[zone->item_count - 1].entry;
+    if (store_rare(zone)->item_count > store_rare(zone)->item_first) {
+        const struct store_entry *last =
+            &store_rare(zone)->items[store_rare(zone)->item_count - 1].entry;
         if (entry->entry.step == last->step + 1 && serial_equal(last->to, entry->entry.from)) {
             store_index_chunk(store, zone, entry, put);
             return;
@@ -251,21 +303,23 @@ static void build_index(struct store *store, struct store_zone *zone, struct fou
 {
     struct value_entry entry;
     for (size_t i = 0; i < found->image_count; i++) {
-        if (found->heads[i].entry.step >= zone->image.entry.step) {
+        if (found->heads[i].entry.step >= zone->image.step) {
             store_index_image(store, zone, &found->heads[i]);
         }
     }
-    for (struct pending_put *put = zone->first_pending; put != NULL; put = put->next) {
+    for (struct pending_put *put = store_pending_first(zone); put != NULL;
+         put = store_pending_next(zone, put)) {
         if (put->table == DATABASE_DATA && !put->deletes &&
             chunk_head(zone, put->key, put->value, VALUE_IMAGE_HEAD, &entry) &&
-            entry.entry.step >= zone->image.entry.step) {
+            entry.entry.step >= zone->image.step) {
             store_index_image(store, zone, &entry);
         }
     }
     for (size_t i = 0; i < found->chunk_count; i++) {
         load_chunk(store, zone, &found->heads[found->image_count + i], NULL);
     }
-    for (struct pending_put *put = zone->first_pending; put != NULL; put = put->next) {
+    for (struct pending_put *put = store_pending_first(zone); put != NULL;
+         put = store_pending_next(zone, put)) {
         struct value_key key;
         if (put->table != DATABASE_DATA || put->deletes || !value_key_read(put->key, &key)) {
             continue;
@@ -276,7 +330,7 @@ static void build_index(struct store *store, struct store_zone *zone, struct fou
             load_chunk(store, zone, &entry, put);
         }
     }
-    if (found->is_damaged && zone->image.entry.step == 0) {
+    if (found->is_damaged && zone->image.step == 0) {
         damaged(zone, "the stored image is damaged");
     }
     if (found->has_last && found->last_step > zone->last_step) {
@@ -329,17 +383,17 @@ enum result store_zone_status(struct store *store, struct store_zone *zone,
     }
     pthread_mutex_lock(&store->lock);
     *out = (struct store_status){
-        .has_image = zone->image.entry.step != 0,
-        .image = zone->image.entry,
+        .has_image = zone->image.step != 0,
+        .image = image_entry(&zone->image),
         .last_step = zone->last_step,
         .last_serial = zone->last_serial,
-        .history_bytes = zone->history_bytes,
-        .history_count = zone->item_count - zone->item_first,
-        .since_image_bytes = zone->since_image_bytes,
+        .history_bytes = store_rare(zone)->history_bytes,
+        .history_count = store_rare(zone)->item_count - store_rare(zone)->item_first,
+        .since_image_bytes = store_rare(zone)->since_image_bytes,
     };
-    if (zone->damage != NULL) {
+    if (store_rare(zone)->damage != NULL) {
         char text[NAME_TEXT_SIZE];
-        result = error_set(err, ERR_CORRUPT, "%s", zone->damage);
+        result = error_set(err, ERR_CORRUPT, "%s", store_rare(zone)->damage);
         error_zone(err, name_format_log(zone->name, text));
     } else if (zone->last_step == 0) {
         result = ERR_NOT_FOUND;
@@ -353,9 +407,10 @@ size_t store_history(struct store *store, struct store_zone *zone, uint64_t firs
 {
     size_t copied = 0;
     pthread_mutex_lock(&store->lock);
-    for (size_t i = zone->item_first; i < zone->item_count && copied < count; i++) {
-        if (zone->items[i].entry.step >= first) {
-            out[copied++] = zone->items[i].entry;
+    for (size_t i = store_rare(zone)->item_first;
+         i < store_rare(zone)->item_count && copied < count; i++) {
+        if (store_rare(zone)->items[i].entry.step >= first) {
+            out[copied++] = store_rare(zone)->items[i].entry;
         }
     }
     pthread_mutex_unlock(&store->lock);
@@ -373,7 +428,8 @@ enum result store_read_entry(struct store *store, struct store_zone *zone, uint6
     bool is_there = false;
     value_key_write(&key, bytes);
     pthread_mutex_lock(&store->lock);
-    for (struct pending_put *put = zone->first_pending; put != NULL; put = put->next) {
+    for (struct pending_put *put = store_pending_first(zone); put != NULL;
+         put = store_pending_next(zone, put)) {
         if (put->table == DATABASE_DATA && !put->deletes &&
             slice_equal(put->key, slice_of(bytes, sizeof(bytes))) &&
             chunk_head(zone, put->key, put->value, VALUE_CHUNK, &entry)) {

@@ -277,7 +277,7 @@ static enum result find_head(struct reading *r, struct slice *out, struct error 
     for (;;) {
         uint64_t before = r->head.entry.step;
         pthread_mutex_lock(&r->store->lock);
-        r->head.entry.step = r->zone->image.entry.step;
+        r->head.entry.step = r->zone->image.step;
         copy_pending(r);
         pthread_mutex_unlock(&r->store->lock);
         if (r->head.entry.step == 0) {

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include "base/memory.h"
 #include "store/database.h"
 #include "store/journal.h"
 #include "store/store.h"
@@ -18,7 +19,7 @@
 
 /* One "put" of a group; its octets lie in the group's payload. */
 struct pending_put {
-    struct pending_put *next; /* of the same zone, older first */
+    struct pending_put *next; /* of the same zone, older first; behind the last the first again */
     uint64_t sequence;
     enum database_table table;
     bool deletes;
@@ -41,29 +42,45 @@ struct history_item {
     struct pending_put *pending; /* part 0, while it is in the journal only; further parts follow */
 };
 
-/* There is one for each zone, ever: what few zones need is allocated when they need it. */
-struct store_zone {
-    uint32_t id;
-    uint16_t class;
-    bool is_on_disk;    /* the zones table, or the journal, has it */
-    bool is_loaded;     /* the index below is true */
+/* What a zone has that changed, or is damaged, or bounded: allocated when the first of it comes. */
+struct store_zone_rare {
     const char *damage; /* found at loading, told by status until history restarts; or NULL */
-    uint64_t next_step;
-    uint64_t last_step;
-    struct serial last_serial;
     uint64_t limit_bytes;
     uint64_t history_bytes;
     uint64_t since_image_bytes;
-    struct value_entry image;   /* entry.step 0: none */
     struct history_item *items; /* ascending steps, without gaps */
     uint32_t item_first;        /* items before it have been trimmed */
     uint32_t item_count;        /* where the array ends */
     uint32_t item_room;
-    uint8_t name_size;
-    struct pending_put *first_pending;
-    struct pending_put *last_pending;
-    struct store_zone *next_long; /* in `long_zones` */
     bool is_long;
+    struct store_zone *next_long; /* in `long_zones` */
+};
+
+/* The newest image, as its head says. */
+struct store_zone_image {
+    uint64_t step; /* 0: none */
+    int64_t time_s;
+    uint64_t size_bytes;
+    uint64_t record_count;
+    uint8_t *digest; /* NULL: it has none */
+    struct serial serial;
+    uint8_t source; /* enum store_source */
+    uint8_t flags;
+};
+
+/* There is one for each zone, ever, in the store's arena. */
+struct store_zone {
+    uint64_t next_step;
+    uint64_t last_step;
+    struct store_zone_image image;
+    struct store_zone_rare *rare;     /* NULL: nothing; store_rare(), store_zone_own() */
+    struct pending_put *last_pending; /* its `next` is the first; NULL: none */
+    uint32_t id;
+    struct serial last_serial;
+    uint16_t class;
+    bool is_on_disk; /* the zones table, or the journal, has it */
+    bool is_loaded;  /* the index is true: image, steps and what is rare */
+    uint8_t name_size;
     uint8_t name[]; /* lower case */
 };
 
@@ -89,6 +106,7 @@ struct store {
     struct journal *journal;
     int directory_fd;
     int lock_fd;
+    struct arena zone_arena;
     struct store_zone **zones; /* by id; NULL where none */
     uint32_t zone_room;
     uint32_t next_id;
@@ -114,6 +132,24 @@ struct store {
 };
 
 /* Under the lock: */
+extern const struct store_zone_rare store_nothing_rare;
+static inline const struct store_zone_rare *store_rare(const struct store_zone *zone)
+{
+    return zone->rare != NULL ? zone->rare : &store_nothing_rare;
+}
+struct store_zone_rare *store_zone_own(struct store_zone *zone);
+
+/* The zone's pending puts, the oldest first. */
+static inline struct pending_put *store_pending_first(const struct store_zone *zone)
+{
+    return zone->last_pending == NULL ? NULL : zone->last_pending->next;
+}
+static inline struct pending_put *store_pending_next(const struct store_zone *zone,
+                                                     const struct pending_put *put)
+{
+    return put == zone->last_pending ? NULL : put->next;
+}
+
 struct store_zone *store_zone_by_id(struct store *store, uint32_t id);
 struct store_zone *store_zone_insert(struct store *store, uint32_t id, const uint8_t *name,
                                      uint16_t class);

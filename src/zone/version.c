@@ -48,7 +48,8 @@ uint64_t zone_version_owner_count(const struct zone_version *version)
 
 uint64_t zone_version_bytes(const struct zone_version *version)
 {
-    return version->totals.owner_bytes + version->index_bytes + pool_rounded_size(sizeof(*version));
+    return version->totals.owner_bytes + version->index_bytes +
+           pool_rounded_size(sizeof(*version)) + pool_rounded_size(sizeof(*version->lineage));
 }
 
 bool zone_version_is_signed(const struct zone_version *version)
