@@ -6,10 +6,12 @@
  *
  * Interfaces: the kernel tells of addresses that come and go (net/interface_watch.h). A new IPv6
  * address cannot be bound while it is tentative, so a look that left something closed is followed
- * by others soon; interface-interval is the look that happens anyhow.
+ * by others soon; interface-interval is the look that happens anyhow. The start does not fail for
+ * such an address while there is any other.
  */
 #include "server/listening.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -168,9 +170,21 @@ enum result listening_open(struct listening *listening, const struct settings *s
         }
     }
     server->worker_count = listening->worker_count;
+    struct error absent = {0};
     for (size_t i = 0; i < wanted_count(own) && result == OK; i++) {
         struct special_listen wanted = wanted_at(own, i);
-        result = open_place(listening, settings, &wanted, err);
+        struct error why = {0};
+        enum result opened = open_place(listening, settings, &wanted, &why);
+        if (opened != OK && why.os_errno == EADDRNOTAVAIL) {
+            absent = why; /* the looks to come will find it */
+        } else if (opened != OK) {
+            *err = why;
+            result = opened;
+        }
+    }
+    if (result == OK && listening->place_count == 0) {
+        *err = absent;
+        result = absent.code;
     }
     if (result == OK) {
         listening->xdp = xdp_listening_new(server, own, listening->udp, listening->worker_count);

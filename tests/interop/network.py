@@ -14,12 +14,14 @@ def run(*words, check=True):
 class Wire:
     """Two namespaces and the wire between them."""
 
-    def __init__(self):
+    def __init__(self, queues=1):
         self.client, self.server = f"lsc-{os.getpid()}", f"lss-{os.getpid()}"
         for name in (self.client, self.server):
             run("ip", "netns", "add", name)
             run("ip", "-n", name, "link", "set", "lo", "up")
-        run("ip", "-n", self.client, "link", "add", "c0", "type", "veth", "peer", "name", "s0", "netns", self.server)
+        each = ("numrxqueues", str(queues), "numtxqueues", str(queues))
+        run("ip", "-n", self.client, "link", "add", "c0", *each, "type", "veth", "peer", "name", "s0", *each,
+            "netns", self.server)
         for name, link, addresses in ((self.client, "c0", CLIENT), (self.server, "s0", SERVER)):
             for address, bits in zip(addresses, (24, 64)):
                 run("ip", "-n", name, "address", "add", f"{address}/{bits}", "dev", link,

@@ -100,6 +100,42 @@ class Network:
         subprocess.run(["ip", "netns", "del", self.name], check=False, timeout=20)
 
 
+def listen_anywhere(ours, network, user="root"):
+    configure, command = ours.configure, ours.command
+
+    def anywhere():
+        configure()
+        path = ours.home / "named.conf"
+        text = re.sub(r"listen-on port \d+ \{[^}]*\};", "listen-on { any; };", path.read_text())
+        text = text.replace("listen-on-v6 { none; };", "listen-on-v6 { any; };")
+        path.write_text(re.sub(r"(notify|transfer|query)-source (address )?127.0.0.1;\n", "", text))
+        subprocess.run(["chown", "-R", user, ours.home], check=True, timeout=10)
+    ours.configure = anywhere
+    ours.command = lambda: ["ip", "netns", "exec", network.name, *command(), "-u", user]
+
+
+def test_an_address_that_is_not_ready_does_not_hold_up_the_start(test):
+    """For a second or two an IPv6 address is tentative: the kernel looks whether somebody else has it."""
+    network = Network()
+    try:
+        ours = test.lockstep()
+        ours.add(Zone(NAME, simple_zone(NAME, 5)))
+        listen_anywhere(ours, network)
+        network.inside("ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1")
+        network.inside("sysctl", "-qw", "net.ipv6.conf.v0.dad_transmits=3")
+        network.inside("ip", "link", "set", "v0", "up")
+        network.inside("ip", "link", "set", "v1", "up")
+        network.inside("ip", "address", "add", "2001:db8::8/64", "dev", "v0")
+        ours.start(wait=False)
+        test.wait_for("loopback is served", lambda: network.ask("127.0.0.1") == "5", 20)
+        test.wait_for("the other too", lambda: network.ask("2001:db8::8") == "5", 20)
+        assert re.search(r"cannot listen on IPv6 interface, 2001:db8::8#53: .*Cannot assign", ours.log()), ours.log()
+    finally:
+        for server in test.processes:
+            server.stop()
+        network.end()
+
+
 def test_interfaces_are_followed_on_port_53_as_a_user(test):
     """`listen-on { any; }` on the port that needs a privilege, by a server that gave its privileges up."""
     user = pwd.getpwnam("nobody").pw_name
@@ -108,18 +144,7 @@ def test_interfaces_are_followed_on_port_53_as_a_user(test):
         ours = test.lockstep()
         ours.add(Zone(NAME, simple_zone(NAME, 5)))
         os.chmod(test.folder, 0o755)
-        configure = ours.configure
-
-        def anywhere():
-            configure()
-            path = ours.home / "named.conf"
-            text = re.sub(r"listen-on port \d+ \{[^}]*\};", "listen-on { any; };", path.read_text())
-            text = text.replace("listen-on-v6 { none; };", "listen-on-v6 { any; };")
-            path.write_text(re.sub(r"(notify|transfer|query)-source (address )?127.0.0.1;\n", "", text))
-            subprocess.run(["chown", "-R", user, ours.home], check=True, timeout=10)
-        ours.configure = anywhere
-        command = ours.command
-        ours.command = lambda: ["ip", "netns", "exec", network.name, *command(), "-u", user]
+        listen_anywhere(ours, network, user)
         ours.start(wait=False)
         test.wait_for("loopback is served", lambda: network.ask("127.0.0.1") == "5", 20)
         for address, bits in (("198.51.100.7", 32), ("2001:db8::7", 128)):

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A client in the other network namespace, over one socket.
+"""A client in the other network namespace.
 
-usage: asking.py all ADDRESS ZONE COUNT     asks for the A records of hostN, and says how many answers were right
+usage: asking.py all ADDRESS ZONE COUNT     asks for the A records of hostN from several ports, and says how many
+                                            answers were right
        asking.py late ADDRESS ZONE COUNT    asks, waits for a line, asks once more; says which answer comes first
 """
 import socket
 import struct
 import sys
 
-WINDOW, HOSTS = 64, 300
+WINDOW, PORTS, HOSTS = 64, 8, 300
 
 
 def question(number, zone):
@@ -23,31 +24,36 @@ def is_right(answer, number, zone):
             and answer[-4:] == bytes([192, 0, 2, number % HOSTS % 250]))
 
 
-def ask_all(asking, zone, count):
+def ask_all(ports, zone, count):
     right = 0
     for begin in range(0, count, WINDOW):
-        wanted = dict.fromkeys(n % 65536 for n in range(begin, min(begin + WINDOW, count)))
-        for number in range(begin, begin + len(wanted)):
-            asking.send(question(number, zone))
-        while wanted:
-            answer = asking.recv(2000)
-            number = struct.unpack(">H", answer[:2])[0]
-            right += number in wanted and is_right(answer, number, zone)
-            wanted.pop(number, None)
+        numbers = range(begin, min(begin + WINDOW, count))
+        for number in numbers:
+            ports[number % PORTS].send(question(number, zone))
+        wanted = set(numbers)
+        for port in [ports[number % PORTS] for number in numbers]:
+            answer = port.recv(2000)
+            number = next((n for n in wanted if is_right(answer, n, zone)), None)
+            right += number is not None
+            wanted.discard(number)
     print(right)
 
 
-def ask_late(asking, zone, count):
+def ask_late(ports, zone, count):
     for number in range(count):
-        asking.send(question(number, zone))
+        ports[0].send(question(number, zone))
     print("asked", flush=True)
     sys.stdin.readline()
-    asking.send(question(count, zone))
-    print(struct.unpack(">H", asking.recv(2000)[:2])[0])
+    ports[0].send(question(count, zone))
+    print(struct.unpack(">H", ports[0].recv(2000)[:2])[0])
+
+
+def port(address):
+    opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    opened.settimeout(10)
+    opened.connect((address, 53))
+    return opened
 
 
 how, address, zone, count = sys.argv[1:]
-with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as asking:
-    asking.settimeout(10)
-    asking.connect((address, 53))
-    (ask_all if how == "all" else ask_late)(asking, zone, int(count))
+(ask_all if how == "all" else ask_late)([port(address) for _ in range(PORTS)], zone, int(count))

@@ -94,16 +94,48 @@ def test_questions_pass_by_the_kernel(test):
         wire.end()
 
 
-def test_frames_go_round(test):
+def all_are_answered(test, wire, where):
     """Many times as many questions as there are frames, in bursts, over both families."""
+    ours = start(test, wire)
+    assert not has_xdp() or re.search(f"listening on interface {where}", ours.log()), ours.log()
+    begin = counted(test, ours)
+    for address in SERVER:
+        done = asking(wire, "all", address, NAME, 10000).communicate(timeout=60)[0]
+        assert done == "10000\n", done
+    assert not has_xdp() or counted(test, ours) == begin + 20000
+
+
+def test_frames_go_round(test):
     wire = Wire()
     try:
-        ours = start(test, wire)
-        begin = counted(test, ours)
-        for address in SERVER:
-            done = asking(wire, "all", address, NAME, 10000).communicate(timeout=60)[0]
-            assert done == "10000\n", done
-        assert not has_xdp() or counted(test, ours) == begin + 20000
+        all_are_answered(test, wire, "s0 by AF_XDP \\(queues=1 addresses=.* mode=driver")
+    finally:
+        for server in test.processes:
+            server.stop()
+        wire.end()
+
+
+def test_every_queue_is_served(test):
+    wire = Wire(queues=4)
+    try:
+        all_are_answered(test, wire, "s0 by AF_XDP \\(queues=4 addresses=.* mode=driver")
+    finally:
+        for server in test.processes:
+            server.stop()
+        wire.end()
+
+
+def test_a_driver_without_it_is_helped_by_the_kernel(test):
+    """A macvlan knows nothing of XDP."""
+    wire = Wire()
+    try:
+        run("ip", "-n", wire.server, "address", "flush", "dev", "s0")
+        run("ip", "-n", wire.server, "link", "add", "link", "s0", "name", "m0", "type", "macvlan", "mode", "bridge")
+        for address, bits in zip(SERVER, (24, 64)):
+            run("ip", "-n", wire.server, "address", "add", f"{address}/{bits}", "dev", "m0",
+                *(["nodad"] if ":" in address else []))
+        run("ip", "-n", wire.server, "link", "set", "m0", "up")
+        all_are_answered(test, wire, "m0 by AF_XDP \\(queues=1 addresses=.* mode=generic")
     finally:
         for server in test.processes:
             server.stop()
