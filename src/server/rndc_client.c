@@ -73,7 +73,7 @@ static void settle(struct rndc_client *client);
 
 static void tell_refusal(const struct rndc_client *client, const char *why)
 {
-    char phrase[300], from[ADDRESS_TEXT_SIZE];
+    char phrase[600], from[ADDRESS_TEXT_SIZE];
     snprintf(phrase, sizeof(phrase), "invalid command from %s: %s",
              address_format(&client->peer, true, from), why);
     LOG_EVENT_LIMITED(client->control->server->logging, LOG_WARNING, LOG_SECURITY,
