@@ -45,7 +45,7 @@ enum { OWNER_HEADER_SIZE = offsetof(struct owner, bytes) };
 
 /*
  * What the names in an RRset have in common, so that they are compressed without comparisons; bits.
- * Noted in class IN for up to 63 records of NS, and for SOA, whose two names are meant.
+ * Noted for NS and for SOA, whose two names are meant.
  */
 enum {
     RRSET_NAMES_ALIKE = 128, /* each is one label before the same rest, which is not the root */

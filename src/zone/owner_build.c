@@ -320,10 +320,11 @@ HOT void gather_write(const struct gather *gather, const uint8_t *name, size_t n
                 p += 2u + record->size;
             }
         }
-        if (header[2] != 0 && first->type == TYPE_NS) {
-            header[2] |= names_of_ns(p - bytes, bytes, name, name_size);
-        } else if (header[2] != 0 && first->type == TYPE_SOA) {
-            header[2] |= names_of_soa(p - bytes, name, name_size);
+        uint8_t *names = header[2] != 0 ? header + 2 : header + 3;
+        if (first->type == TYPE_NS) {
+            *names |= names_of_ns(p - bytes, bytes, name, name_size);
+        } else if (first->type == TYPE_SOA) {
+            *names |= names_of_soa(p - bytes, name, name_size);
         }
         for (size_t at = start; mixed && report != NULL && at < i; at++) {
             if (gather->records[at].ttl != earliest->ttl) {

@@ -17,10 +17,10 @@
  * An RRset's header, host order, unaligned:
  *
  *   short  type u16 · count u6, not 0 · names u2 · TTL's code u8 · size u16, octets of the records
- *   long   type u16 · 0 u8 · 0 u8 · count u16 · ttl u32 · size u32
+ *   long   type u16 · 0 u8 · names u8 · count u16 · ttl u32 · size u32
  *
  * Short where 6 and 16 bits take count and size and the TTL has a code. `names` are RRSET_NAMES_… of
- * owner.h at the top of their octet. Codes of TTLs stand for what people write: 0 to 59 seconds, 1 to
+ * owner.h, the top bits of an octet. Codes of TTLs stand for what people write: 0 to 59 seconds, 1 to
  * 59 minutes, 1 to 47 hours, 2 to 90 days.
  */
 enum {
@@ -95,7 +95,7 @@ static ALWAYS_INLINE void rrset_read(const uint8_t *p, struct rrset *out)
         out->records = slice_of(p + RRSET_SHORT_SIZE, rrset_u16(p + 4));
     } else {
         out->count = rrset_u16(p + 4);
-        out->names = 0;
+        out->names = p[3];
         out->ttl = rrset_u32(p + 6);
         out->records = slice_of(p + RRSET_LONG_SIZE, rrset_u32(p + 10));
     }

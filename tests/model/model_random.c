@@ -110,6 +110,30 @@ static void random_target(const struct model_zone *zone, uint32_t *random, struc
     }
 }
 
+/* Servers that are one label before the same rest: the cut, the apex or what is elsewhere. Those
+ * below the cut mostly have addresses. */
+static void add_servers_alike(struct model_zone *zone, const struct name *cut, uint32_t *random)
+{
+    struct name rest = *cut;
+    uint32_t where = model_random(random, 4);
+    if (where == 0) {
+        name_copy(&rest, (const uint8_t *)"\5other\4name");
+    } else if (where == 1) {
+        rest = zone->apex;
+    }
+    for (uint32_t left = 1 + model_random(random, 4); left != 0; left--) {
+        struct name server;
+        random_below(&rest, random, 1, &server);
+        add(zone, cut, TYPE_NS, 300, server.wire, server.size);
+        if (where > 1 && model_random(random, 4) != 0) {
+            add(zone, &server, TYPE_A, 100, "\300\0\2\3", 4);
+        }
+        if (where > 1 && model_random(random, 2) != 0) {
+            add(zone, &server, TYPE_AAAA, 100, "\40\1\15\270\0\0\0\0\0\0\0\0\0\0\0\1", 16);
+        }
+    }
+}
+
 /* A CNAME, DNAME or NS at `owner`, where it may stand there. */
 static void add_pointer(struct model_zone *zone, const struct name *owner, uint16_t type,
                         uint32_t *random)
@@ -123,6 +147,10 @@ static void add_pointer(struct model_zone *zone, const struct name *owner, uint1
           (model_has(zone, owner->wire, TYPE_NS) && !at_apex))) ||
         (type == TYPE_NS && (name_is_wildcard(owner->wire) ||
                              (model_has(zone, owner->wire, TYPE_DNAME) && !at_apex)))) {
+        return;
+    }
+    if (type == TYPE_NS && !at_apex && model_random(random, 2) == 0) {
+        add_servers_alike(zone, owner, random);
         return;
     }
     add(zone, owner, type, 300 + model_random(random, 5), target.wire, target.size);
@@ -185,13 +213,20 @@ static void add_random_record(struct model_zone *zone, uint32_t *random)
 
 static void add_apex(struct model_zone *zone, uint32_t *random)
 {
-    uint8_t soa[300];
+    uint8_t soa[2 * NAME_MAX_SIZE + 20];
     struct name server = zone->apex;
-    size_t at;
+    size_t at = 0;
     prepend(&server, "ns");
-    memcpy(soa, server.wire, server.size);
-    memcpy(soa + server.size, server.wire, server.size);
-    at = 2 * (size_t)server.size;
+    for (unsigned i = 0; i < 2; i++) { /* mostly one label below, sometimes the same twice */
+        struct name name;
+        if (model_random(random, 4) == 0) {
+            random_target(zone, random, &name);
+        } else {
+            random_below(&zone->apex, random, 1, &name);
+        }
+        memcpy(soa + at, name.wire, name.size);
+        at += name.size;
+    }
     for (unsigned i = 0; i < 5; i++) {
         put_u32(soa + at + 4 * (size_t)i, 50 + model_random(random, 100));
     }
