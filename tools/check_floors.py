@@ -3,7 +3,8 @@
 """Hold src/ to the floor plan in the root meson.build.
 
 A room includes headers only of the rooms on its line, by room ("zone/delta.h"), and headers named
-*_impl.h only inside the room they belong to. A room's listed sources are the .c files it has.
+*_impl.h only inside the room they belong to. A room's listed sources are the .c files it has, and the
+table of docs/architecture.md says what the plan says.
 Usage: check_floors.py SOURCE_ROOT
 """
 import ast
@@ -58,6 +59,16 @@ for room in sorted(folders & set(plan)):
                 problems.append(f"{where}:{number}: {room} may not include {parts[0]}")
             elif parts[0] != room and target.endswith("_impl.h"):
                 problems.append(f"{where}:{number}: {target} belongs to {parts[0]} alone")
+
+floor_of = {}
+for room, below in plan.items():
+    floor_of[room] = max((floor_of[lower] + 1 for lower in below if lower in floor_of), default=0)
+told = {}
+for floor, room, below in re.findall(r"^\| (\d+) \| `(\w+)` \|([a-z ]*)\|", (root / "docs" / "architecture.md").read_text(), re.M):
+    told[room] = (int(floor), set(below.split()))
+for room in sorted(set(plan) | set(told)):
+    if told.get(room) != (floor_of.get(room), plan.get(room)):
+        problems.append(f"docs/architecture.md: floor or line of {room} is not as in meson.build")
 
 for problem in problems:
     print(problem)

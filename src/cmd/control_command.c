@@ -18,7 +18,7 @@
 #include "cmd/history_text.h"
 #include "cmd/status_text.h"
 #include "conf/conf.h"
-#include "server/control_socket.h"
+#include "control/control_socket.h"
 
 #define DEFAULT_CONFIG "/etc/lockstep/named.conf"
 

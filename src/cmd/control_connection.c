@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "server/control_request.h"
+#include "control/control_request.h"
 
 enum { LINE_MAX_BYTES = 64 << 20, READ_BYTES = 65536 };
 

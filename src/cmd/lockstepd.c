@@ -11,7 +11,7 @@
 #include <malloc.h>
 #endif
 
-#include "server/server.h"
+#include "daemon/daemon.h"
 
 static const char usage[] =
     "usage: lockstepd [-c FILE] [-f | -g] [-u USER] [-p PORT] [-4 | -6] [-n THREADS] [-d LEVEL] "
@@ -107,5 +107,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "lockstepd: what is \"%s\"?\n%s", argv[optind], usage);
         return 2;
     }
-    return server_run(&options);
+    return daemon_run(&options);
 }

@@ -414,3 +414,16 @@ void query_log_free(struct query_log *log)
     pthread_cond_destroy(&log->wake);
     memory_free(log);
 }
+
+void query_log_turn(struct server *server, bool on, const char *asked_by)
+{
+    struct error err = {0};
+    if (query_log_switch(server->query_log, on, &err) != OK) {
+        LOG_EVENT(server->logging, LOG_ERROR, LOG_GENERAL, "query_log_failed", err.text,
+                  LOG_KEY("action", "queries are not logged"));
+        return;
+    }
+    LOG_EVENT(server->logging, LOG_INFO, LOG_GENERAL, "query_log",
+              on ? "query logging is now on" : "query logging is now off",
+              LOG_KEY("asked_by", asked_by));
+}

@@ -13,6 +13,7 @@
 #include "logging/logging.h"
 
 struct query_log;
+struct server;
 
 /* Off. `logging` is borrowed and outlives it; `writers` threads may add. */
 struct query_log *query_log_new(struct logging *logging, unsigned writers);
@@ -33,5 +34,8 @@ uint64_t query_log_lost(struct query_log *log);
  */
 void query_log_add(struct query_log *log, unsigned writer, const struct answer_query *queries,
                    size_t count);
+
+/* The same for the server's own, at the word of `asked_by`; the log tells. Any thread. */
+void query_log_turn(struct server *server, bool on, const char *asked_by);
 
 #endif

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/rndc_message.h"
-#include "server/rndc_words.h"
+#include "control/rndc_message.h"
+#include "control/rndc_words.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
