@@ -213,7 +213,7 @@ static NOINLINE bool answer_near_delegation(const struct page *page, const struc
     return finish(page, p, 0, counts);
 }
 
-static NOINLINE bool answer_delegation(const struct page *page, const struct owner *cut)
+static ALWAYS_INLINE bool answer_delegation(const struct page *page, const struct owner *cut)
 {
     const struct query *query = &page->asked->query;
     bool is_certain = true;
