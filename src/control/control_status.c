@@ -335,6 +335,7 @@ static json_t *counters_object(const struct server_counters *counters)
 {
     json_t *object = json_object();
     put_number(object, "xdp_questions", atomic_load(&counters->xdp_questions));
+    put_number(object, "xdp_lost", atomic_load(&counters->xdp_lost));
     put_number(object, "udp_send_dropped", atomic_load(&counters->udp_send_dropped));
     put_number(object, "proxy_refused", atomic_load(&counters->proxy_refused));
     put_number(object, "transfers_refused", atomic_load(&counters->transfers_refused));

@@ -40,6 +40,7 @@ struct key_usage;
 /* Counted with relaxed atomics, summed on reading. */
 struct server_counters {
     _Atomic uint64_t xdp_questions;
+    _Atomic uint64_t xdp_lost; /* no frame was free, or no room in the ring */
     _Atomic uint64_t udp_send_dropped;
     _Atomic uint64_t proxy_refused; /* datagrams and connections, for their PROXY header */
     _Atomic uint64_t transfers_refused;

@@ -133,6 +133,14 @@ int xdp_fd(const struct xdp_port *port)
     return xsk_socket__fd(port->socket);
 }
 
+uint64_t xdp_lost(const struct xdp_port *port)
+{
+    struct xdp_statistics statistics = {0};
+    socklen_t size = sizeof(statistics);
+    (void)getsockopt(xsk_socket__fd(port->socket), SOL_XDP, XDP_STATISTICS, &statistics, &size);
+    return statistics.rx_dropped + statistics.rx_ring_full;
+}
+
 /* Frames whose answer has left. */
 static void take_back(struct xdp_port *port)
 {

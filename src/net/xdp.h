@@ -26,5 +26,8 @@ unsigned xdp_send(struct xdp_port *port);
 /* The interface had no room for all: xdp_receive and xdp_send are to be called again soon, whether
  * questions come or not. */
 bool xdp_is_behind(struct xdp_port *port);
+/* Questions that the kernel dropped since the port was opened, since 2,048 others were waiting. One
+ * system call. */
+uint64_t xdp_lost(const struct xdp_port *port);
 
 #endif

@@ -24,7 +24,7 @@
 #include "server/query_log.h"
 #include "server/rate_limiter.h"
 
-enum { BATCHES_PER_TURN = 8, DATAGRAM_SIZE = 4096, ANSWER_SIZE = 4096 + 512 };
+enum { BATCHES_PER_TURN = 8, DATAGRAM_SIZE = 4096, ANSWER_SIZE = 4096 + 512, COUNT_LOST_MS = 1000 };
 
 struct udp_port {
     struct udp_port *next;
@@ -34,6 +34,8 @@ struct udp_port {
     bool is_proxied;      /* a PROXY header comes first */
     struct xdp_port *xdp; /* instead of the socket; or NULL */
     struct loop_timer xdp_again;
+    struct instant xdp_count_at; /* when xdp_lost is looked at next */
+    uint64_t xdp_lost;
 };
 
 struct udp_worker {
@@ -160,11 +162,26 @@ static void xdp_turn(struct udp_port *port)
     }
 }
 
+/* Busy or not, at most once a second. */
+static void count_lost(struct udp_port *port)
+{
+    struct instant now = loop_now(port->worker->loop);
+    if (instant_before(now, port->xdp_count_at)) {
+        return;
+    }
+    uint64_t lost = xdp_lost(port->xdp);
+    atomic_fetch_add_explicit(&port->worker->server->counters.xdp_lost, lost - port->xdp_lost,
+                              memory_order_relaxed);
+    port->xdp_lost = lost;
+    port->xdp_count_at = instant_add_ms(now, COUNT_LOST_MS);
+}
+
 /* Answers that an interface has no room for go after the next batch, or after a millisecond. */
 static void xdp_due(void *context)
 {
     struct udp_port *port = context;
     xdp_turn(port);
+    count_lost(port);
     if (UNLIKELY(xdp_is_behind(port->xdp))) {
         loop_timer_set(port->worker->loop, &port->xdp_again, instant_add_ms(clock_now(), 1));
     }

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 from harness import Zone, simple_zone
 from network import SERVER, Wire, run
@@ -36,10 +37,10 @@ def start(test, wire, listen="listen-on xdp { any; };\nlisten-on-v6 xdp { any; }
     return ours
 
 
-def counted(test, ours):
+def counted(test, ours, what="xdp_questions"):
     done = subprocess.run([test.build / "lockstep", "status", "--json", "-s", ours.home / "lockstepd.ctl"],
                           capture_output=True, text=True, timeout=20, check=True)
-    return json.loads(done.stdout)["server"]["counters"]["xdp_questions"]
+    return json.loads(done.stdout)["server"]["counters"][what]
 
 
 def asking(wire, *words):
@@ -160,6 +161,32 @@ def test_answers_that_cannot_leave_do_not_come_late(test):
         client.stdin.flush()
         first = client.communicate(timeout=20)[0]
         assert first == "200\n", first
+    finally:
+        for server in test.processes:
+            server.stop()
+        wire.end()
+
+
+def test_what_comes_too_fast_is_counted(test):
+    wire = Wire()
+    try:
+        ours = start(test, wire)
+        if not has_xdp():
+            return
+        begin = counted(test, ours)
+        assert counted(test, ours, "xdp_lost") == 0
+        ours.process.send_signal(signal.SIGSTOP)
+        client = asking(wire, "late", SERVER[0], NAME, 3000)
+        assert client.stdout.readline() == "asked\n"
+        client.kill()
+        client.communicate()
+        ours.process.send_signal(signal.SIGCONT)
+        test.wait_for("those that waited are answered", lambda: counted(test, ours) > begin)
+        time.sleep(1.1)  # it looks once a second, when it is asked
+        wire.dig(f"@{SERVER[1]}", NAME, "SOA")
+        test.wait_for("it is told", lambda: counted(test, ours, "xdp_lost") != 0)
+        lost, taken = counted(test, ours, "xdp_lost"), counted(test, ours) - begin
+        assert 3000 <= lost + taken < 3005 and taken >= 2048, (lost, taken)
     finally:
         for server in test.processes:
             server.stop()
