@@ -20,6 +20,10 @@
  * A group that is bad in one half is read from the other. One that is bad in both is the end of the
  * journal, unless a later group of the segment is found, or the next segment starts later: then
  * acknowledged commits are gone, and that is reported, never passed over.
+ *
+ * Nor is a copy passed over that is damaged while the other is sound. The last group is the one of
+ * which a stop may have let one copy reach the disk and not the other: there a copy of which whole
+ * sectors are missing is no damage, and one that differs in a few bits is.
  */
 #include "store/journal_impl.h"
 
@@ -135,6 +139,53 @@ static void lose(const struct journal_recovery *recovery, uint64_t first, uint64
     }
 }
 
+/*
+ * Whether a bad copy of `good` differs by a few bits somewhere. What a write has not reached is
+ * zeros, or of an earlier use of the file and so another thing altogether; sector by sector, as
+ * disks write. Both begin at `offset` of their halves.
+ */
+static bool is_flipped(const uint8_t *good, const uint8_t *bad, uint64_t offset, size_t size)
+{
+    enum { SECTOR = 512, FEW_BITS = 8 };
+    for (size_t at = 0; at < size;) {
+        size_t end = at + SECTOR - (offset + at) % SECTOR;
+        unsigned bits = 0;
+        bool blank = true;
+        for (end = end < size ? end : size; at < end; at++) {
+            bits += (unsigned)__builtin_popcount(good[at] ^ bad[at]);
+            blank = blank && bad[at] == 0;
+        }
+        if (bits != 0 && bits <= FEW_BITS && !blank) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_headers(const struct image *image, const struct journal_recovery *recovery)
+{
+    const uint8_t *copies[2] = {image->bytes, image->bytes + image->half_bytes};
+    struct segment_header header;
+    bool first = segment_header_read(copies[0], &header);
+    bool second = segment_header_read(copies[1], &header);
+    if (first != second && is_flipped(copies[second], copies[first], 0, SEGMENT_HEADER_SIZE)) {
+        report(recovery, false, "the header of journal segment %llu was read from its %s copy",
+               (unsigned long long)image->number, first ? "first" : "second");
+    }
+}
+
+/* One copy of the group at `offset` is not sound: is that damage? */
+static bool is_damaged(const struct image *image, uint64_t offset, const struct group_header *sound,
+                       unsigned half, uint64_t end)
+{
+    const uint8_t *good = image->bytes + half * image->half_bytes + offset;
+    const uint8_t *bad = image->bytes + (1 - half) * image->half_bytes + offset;
+    uint64_t behind = offset + group_bytes(sound->size_bytes), later;
+    unsigned where;
+    return find_later_group(image, behind, sound->sequence + 1, end, &where, &later) ||
+           is_flipped(good, bad, offset, GROUP_HEADER_SIZE + sound->size_bytes);
+}
+
 /* The groups of one segment below `end`; *next is the sequence number expected, and then that after
  * the last one found. */
 static void recover_segment(struct segment *segment, const struct image *image, uint64_t end,
@@ -172,14 +223,10 @@ static void recover_segment(struct segment *segment, const struct image *image, 
             const uint8_t *payload =
                 image->bytes + half * image->half_bytes + offset + GROUP_HEADER_SIZE;
             recovery->group(recovery->context, sequence, slice_of(payload, header.size_bytes));
-            if (first != second) {
-                /* The last group may simply have been cut off in its second copy. */
-                uint64_t behind = offset + group_bytes(header.size_bytes);
-                if (find_later_group(image, behind, sequence + 1, end, &half, &later)) {
-                    report(recovery, false, "journal group %llu was read from its second copy",
-                           (unsigned long long)sequence);
-                }
-            }
+        }
+        if (first != second && is_damaged(image, offset, &header, half, end)) {
+            report(recovery, false, "journal group %llu was read from its %s copy",
+                   (unsigned long long)sequence, first ? "first" : "second");
         }
         offset += group_bytes(header.size_bytes);
         segment->last_sequence = sequence++;
@@ -285,6 +332,7 @@ enum result journal_recover(struct segment *segments, unsigned count, uint64_t a
             memory_free(image.bytes);
             return error_set_os(err, ERR_IO, "a journal segment cannot be read");
         }
+        check_headers(&image, recovery);
         uint64_t reached;
         recover_segment(segment, &image, end, applied, recovery, &reached);
         memory_free(image.bytes);

@@ -130,6 +130,18 @@ static void damage(struct scene *scene, unsigned slot, off_t offset)
     close(fd);
 }
 
+/* What was written there is not. */
+static void blank(struct scene *scene, unsigned slot, off_t offset)
+{
+    static const uint8_t zeros[64];
+    char name[32];
+    snprintf(name, sizeof(name), "journal-%u", slot);
+    int fd = openat(scene->fd, name, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, zeros, sizeof(zeros), offset), sizeof(zeros));
+    close(fd);
+}
+
 static void journal_returns_groups_after_the_applied_one(void **state)
 {
     struct scene *scene = *state;
@@ -228,11 +240,38 @@ static void journal_reads_damaged_groups_from_the_other_half(void **state)
         }
     }
     for (off_t offset = 0; offset < SEGMENT_HEADER_SIZE; offset++) {
-        damage(scene, 0, offset);
-        start(scene, 0);
-        assert_string_equal(text_str(&scene->groups), "1:one 2:two 3:three ");
-        damage(scene, 0, offset);
+        for (unsigned half = 0; half < 2; half++) {
+            damage(scene, 0, offset + half * HALF);
+            start(scene, 0);
+            assert_string_equal(text_str(&scene->groups), "1:one 2:two 3:three ");
+            assert_int_equal(scene->healed, 1);
+            damage(scene, 0, offset + half * HALF);
+        }
     }
+}
+
+/* Where nothing follows that would tell a damaged copy from one that was never written. */
+static void journal_tells_of_a_flipped_bit_in_its_last_group(void **state)
+{
+    struct scene *scene = *state;
+    start(scene, 0);
+    assert_int_equal(append(scene, "one", 0), OK);
+    assert_int_equal(append(scene, "two", 3000), OK);
+    off_t second = SEGMENT_FIRST_GROUP + (off_t)group_bytes(3);
+    for (off_t at = 0; at < GROUP_HEADER_SIZE + 8; at++) {
+        for (unsigned half = 0; half < 2; half++) {
+            damage(scene, 0, second + at + half * HALF);
+            for (uint64_t applied = 0; applied < 2; applied++) {
+                start(scene, applied);
+                assert_string_equal(text_str(&scene->groups), applied ? "2:two" : "1:one 2:two");
+                assert_int_equal(scene->lost, 0);
+                assert_int_equal(scene->healed, 1);
+            }
+            damage(scene, 0, second + at + half * HALF);
+        }
+    }
+    start(scene, 0);
+    assert_int_equal(scene->healed, 0);
 }
 
 static void journal_reports_groups_lost_in_both_halves(void **state)
@@ -261,11 +300,11 @@ static void journal_takes_a_cut_tail_for_the_end(void **state)
     assert_int_equal(append(scene, "one", 0), OK);
     assert_int_equal(append(scene, "two", 0), OK);
     off_t second = SEGMENT_FIRST_GROUP + (off_t)group_bytes(3) + 33;
-    damage(scene, 0, second + HALF); /* the second copy never arrived */
+    blank(scene, 0, second - 33 + HALF); /* the second copy never arrived */
     start(scene, 0);
     assert_string_equal(text_str(&scene->groups), "1:one 2:two ");
     assert_int_equal(scene->lost + scene->healed, 0);
-    damage(scene, 0, second);
+    blank(scene, 0, second - 33);
     start(scene, 0);
     assert_string_equal(text_str(&scene->groups), "1:one ");
     assert_int_equal(scene->lost + scene->healed, 0);
@@ -341,6 +380,7 @@ int main(void)
         SCENE(journal_refuses_when_all_segments_are_full_and_recovers),
         SCENE(journal_gives_a_large_group_a_segment_of_its_own),
         SCENE(journal_reads_damaged_groups_from_the_other_half),
+        SCENE(journal_tells_of_a_flipped_bit_in_its_last_group),
         SCENE(journal_reports_groups_lost_in_both_halves),
         SCENE(journal_takes_a_cut_tail_for_the_end),
         SCENE(journal_makes_void_what_a_failed_commit_wrote),
