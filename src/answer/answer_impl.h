@@ -39,6 +39,37 @@ struct proof {
     struct rrset signatures; /* count 0: none */
 };
 
+enum { READY_SIZE = 512, READY_POINTERS = 8, READY_NAMES = 2 };
+
+/*
+ * A record of a negative answer with its signatures, as they were written for one question of the
+ * batch, to be written again for others (ready.c). All that changes are the pointers.
+ */
+struct ready {
+    uint16_t size;       /* 0: nothing is kept */
+    bool is_refused;     /* it was tried in vain */
+    uint16_t plain_size; /* of the first record, without the signatures behind it */
+    bool is_signed;      /* the signatures are there, or there are none */
+    uint8_t count;       /* of records, with the signatures */
+    uint8_t name_count;
+    uint8_t pointer_count;
+    struct ready_pointer {
+        uint16_t at;
+        bool is_inside;
+        int16_t to; /* from the first octet of these records where `is_inside`, else from the end of
+                     * the question's name: below 0 */
+    } pointers[READY_POINTERS];
+    /* Names that were written out. */
+    struct ready_name {
+        const uint8_t *wire; /* borrowed from the version */
+        uint16_t at;
+        uint8_t size;
+        uint8_t literal;
+        uint8_t tail; /* octets before its ancestor one label below the apex; size: it has none */
+    } names[READY_NAMES];
+    uint8_t octets[READY_SIZE];
+};
+
 /*
  * What the questions of one batch share (denial_memo.c): how the version they are answered from
  * denies, and what was found for the last closest encloser. In a zone without deep names that is
@@ -46,12 +77,17 @@ struct proof {
  */
 struct denial_memo {
     const struct zone_version *version; /* NULL: nothing is kept */
-    enum denial denial;                 /* never DENIAL_UNKNOWN or DENIAL_NONE by want of DO */
+    unsigned uses;                      /* for a "no" by the short way */
+    enum denial denial;                 /* denial_memo_denial() finds out */
     bool too_many_iterations;           /* of the chain that is not used */
     struct nsec3_params nsec3;          /* DENIAL_NSEC3 */
-    const struct owner *encloser;       /* NULL: nothing is kept of any */
-    struct proof match;                 /* NSEC3 of the encloser itself */
+    struct proof soa;
+    const struct owner *encloser; /* NULL: nothing is kept of any */
+    struct proof match;           /* NSEC3 of the encloser itself */
     struct proof wildcard; /* NSEC or NSEC3 that covers the wildcard below it, or matches it */
+    struct ready ready_soa;
+    struct ready ready_match;
+    struct ready ready_wildcard;
 };
 
 struct answering {
@@ -152,8 +188,11 @@ void deny_name(struct answering *a, const uint8_t *name, const struct owner *enc
 void deny_type(struct answering *a, const uint8_t *name);
 void deny_wildcard_type(struct answering *a, const uint8_t *name, const struct owner *encloser);
 void deny_closer_match(struct answering *a, const uint8_t *name, const struct owner *encloser);
-/* denial_memo.c: the memo knows `version`. */
+/* denial_memo.c: the memo knows `version` and its SOA. */
 void denial_memo_version(struct denial_memo *memo, const struct zone_version *version);
+/* denial_memo.c: how the version denies where DO is set; DENIAL_NONE: it has no proofs, or they are
+ * not to be used. */
+enum denial denial_memo_denial(struct denial_memo *memo);
 /* denial_memo.c: the memo of a version with proofs knows `encloser`. False: it has no NSEC3 of its
  * own. */
 MUST_CHECK bool denial_memo_encloser(struct denial_memo *memo, const struct owner *encloser);

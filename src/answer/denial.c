@@ -28,7 +28,7 @@ void denial_choose(struct answering *a)
         return;
     }
     denial_memo_version(a->memo, a->version);
-    a->denial = a->memo->denial;
+    a->denial = denial_memo_denial(a->memo);
     if (a->memo->too_many_iterations) {
         answering_explain(a, EDE_NSEC3_ITERATIONS, "NSEC3 iterations above 150: no proof given");
     }
@@ -77,7 +77,8 @@ void write_proof(struct answering *a, const struct owner *owner, const struct rr
 static void write_nsec_for(struct answering *a, const uint8_t *name)
 {
     struct proof nsec;
-    if (proof_take(&nsec, zone_version_nsec_before(a->version, name), TYPE_NSEC)) {
+    if (proof_take(&nsec, zone_version_nsec_before(a->version, slice_of(name, name_size(name))),
+                   TYPE_NSEC)) {
         write_proof(a, nsec.owner, &nsec.rrset);
     }
 }

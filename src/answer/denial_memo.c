@@ -4,6 +4,8 @@
  * and the half of a proof that is about the encloser and its wildcard is the same for all names that
  * do not exist below it: two searches, and with NSEC3 two hashes, that are made once.
  *
+ * The short way keeps these records here also as they were written (ready.c).
+ *
  * A memo lives no longer than its batch, within one read section; so the version it knows is not
  * freed, and no other can come to stand at the same address.
  */
@@ -29,12 +31,30 @@ static bool choose_nsec3(struct denial_memo *memo, const struct rrset *params)
 
 static NOINLINE void begin(struct denial_memo *memo, const struct zone_version *version)
 {
-    const struct owner *apex = zone_version_apex(version);
-    struct rrset params;
     memo->version = version;
+    memo->uses = 0;
+    memo->denial = DENIAL_UNKNOWN;
     memo->encloser = NULL;
+    memo->ready_soa.size = 0;
+    memo->ready_soa.is_refused = false;
+    (void)proof_take(&memo->soa, zone_version_apex(version), TYPE_SOA);
+}
+
+HOT void denial_memo_version(struct denial_memo *memo, const struct zone_version *version)
+{
+    if (UNLIKELY(memo->version != version)) {
+        begin(memo, version);
+    }
+}
+
+static NOINLINE void find_denial(struct denial_memo *memo)
+{
+    const struct owner *apex = zone_version_apex(memo->version);
+    struct rrset params;
     memo->too_many_iterations = false;
-    if (!owner_find_rrset(apex, TYPE_NSEC3PARAM, &params)) {
+    if (!zone_version_has_denial(memo->version)) {
+        memo->denial = DENIAL_NONE;
+    } else if (!owner_find_rrset(apex, TYPE_NSEC3PARAM, &params)) {
         memo->denial = DENIAL_NSEC;
     } else if (choose_nsec3(memo, &params)) {
         memo->denial = DENIAL_NSEC3;
@@ -44,11 +64,12 @@ static NOINLINE void begin(struct denial_memo *memo, const struct zone_version *
     }
 }
 
-void denial_memo_version(struct denial_memo *memo, const struct zone_version *version)
+HOT enum denial denial_memo_denial(struct denial_memo *memo)
 {
-    if (UNLIKELY(memo->version != version)) {
-        begin(memo, version);
+    if (UNLIKELY(memo->denial == DENIAL_UNKNOWN)) {
+        find_denial(memo);
     }
+    return memo->denial;
 }
 
 bool proof_take(struct proof *out, const struct owner *owner, uint16_t type)
@@ -85,13 +106,15 @@ static NOINLINE bool find(struct denial_memo *memo, const struct owner *encloser
     wildcard_of(owner_name(encloser), &wildcard);
     memo->encloser = NULL;
     memo->wildcard.owner = NULL;
+    memo->ready_match.size = memo->ready_wildcard.size = 0;
+    memo->ready_match.is_refused = memo->ready_wildcard.is_refused = false;
     if (memo->denial == DENIAL_NSEC3) {
         if (!find_with_nsec3(memo, encloser, &wildcard)) {
             return false;
         }
     } else if (wildcard.size != 0) {
-        (void)proof_take(&memo->wildcard, zone_version_nsec_before(memo->version, wildcard.wire),
-                         TYPE_NSEC);
+        struct slice name = slice_of(wildcard.wire, wildcard.size);
+        (void)proof_take(&memo->wildcard, zone_version_nsec_before(memo->version, name), TYPE_NSEC);
     }
     memo->encloser = encloser;
     return true;

@@ -9,6 +9,7 @@
  */
 #include "answer/nsec3.h"
 
+#include <endian.h>
 #include <nettle/sha1.h>
 
 #include "wire/name.h"
@@ -16,28 +17,6 @@
 #include "wire/record.h"
 
 enum { ONE_BLOCK = SHA1_BLOCK_SIZE - 9 /* the mark and the length */ };
-
-struct nsec3_params nsec3_params_read(struct slice rdata)
-{
-    return (struct nsec3_params){
-        .algorithm = rdata.data[0],
-        .flags = rdata.data[1],
-        .iterations = get_u16(rdata.data + 2),
-        .salt = slice_of(rdata.data + 5, rdata.data[4]),
-    };
-}
-
-bool nsec3_params_equal(const struct nsec3_params *a, const struct nsec3_params *b)
-{
-    return a->algorithm == b->algorithm && a->iterations == b->iterations &&
-           slice_equal(a->salt, b->salt);
-}
-
-struct slice nsec3_next(struct slice rdata)
-{
-    size_t at = 5 + (size_t)rdata.data[4];
-    return slice_of(rdata.data + at + 1, rdata.data[at]);
-}
 
 /* What stands in the block, at most ONE_BLOCK octets with zeroes behind them. */
 static ALWAYS_INLINE void hash_block(uint8_t block[SHA1_BLOCK_SIZE], size_t size,
@@ -48,8 +27,9 @@ static ALWAYS_INLINE void hash_block(uint8_t block[SHA1_BLOCK_SIZE], size_t size
     put_u16(block + SHA1_BLOCK_SIZE - 2, (uint16_t)(8 * size));
     nettle_sha1_compress(state, block);
     for (unsigned i = 0; i < ARRAY_SIZE(state); i++) {
-        put_u32(out + 4 * i, state[i]);
+        state[i] = htobe32(state[i]);
     }
+    memcpy(out, state, NSEC3_HASH_SIZE);
 }
 
 /* Any number of octets. */

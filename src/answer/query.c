@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Parsing queries. Nearly every query is a header, one question and perhaps an OPT record; the loop
- * over the records is written so that this costs two turns of nothing.
+ * Parsing queries. Nearly every query is a header, one question and perhaps an OPT record without
+ * options; these are parsed apart, and everything else by the loop over the records.
  *
  * - QR set or fewer than 12 octets: dropped, or two servers could answer each other for ever.
  * - QDCOUNT other than 1 is FORMERR (RFC 9619; RFC 1996 and 2136 ask for one as well).
@@ -25,7 +25,7 @@
 
 enum { RECORD_FIXED_SIZE = 10, OPT_DO = 0x8000, OPCODE_BITS = 0x7800 };
 
-/* The counts of a message that is one question and nothing else. */
+/* The counts of a message that is one question; where the lowest bit is set, it has OPT as well. */
 #define ONE_QUESTION (UINT64_C(1) << 48)
 
 /* Where the name at `at` ends, or 0. A pointer ends it. */
@@ -66,7 +66,7 @@ static ALWAYS_INLINE bool read_question(struct slice message, uint64_t hash_key,
     return true;
 }
 
-static bool read_options(struct slice options, struct query *q)
+static NOINLINE bool read_options(struct slice options, struct query *q)
 {
     size_t at = 0;
     while (at < options.size) {
@@ -114,7 +114,7 @@ static bool read_options(struct slice options, struct query *q)
 }
 
 /* `fixed` points behind the owner of the OPT record. */
-static bool read_opt(const uint8_t *fixed, uint16_t size, struct query *q)
+static ALWAYS_INLINE bool read_opt(const uint8_t *fixed, uint16_t size, struct query *q)
 {
     struct edns edns = {
         .present = true,
@@ -128,7 +128,16 @@ static bool read_opt(const uint8_t *fixed, uint16_t size, struct query *q)
         edns.udp_size = 512;
     }
     q->edns = edns;
-    return read_options(edns.options, q);
+    return size == 0 || read_options(edns.options, q);
+}
+
+/* Behind the question there is an OPT record of version 0 without options, and nothing else. */
+static ALWAYS_INLINE bool read_bare_opt(struct slice message, struct query *q)
+{
+    const uint8_t *opt = message.data + q->question_end;
+    return message.size - q->question_end == 1 + RECORD_FIXED_SIZE && opt[0] == 0 &&
+           get_u16(opt + 1) == TYPE_OPT && opt[6] == 0 && get_u16(opt + 9) == 0 &&
+           read_opt(opt + 1, 0, q);
 }
 
 /* The records from `at` to the end; `counts` are those of the three sections. */
@@ -233,8 +242,11 @@ HOT void query_parse(struct slice message, uint64_t hash_key, struct name_hashes
     }
     uint64_t all_counts;
     memcpy(&all_counts, message.data + 4, sizeof(all_counts));
-    if (LIKELY((out->flags & OPCODE_BITS) == 0 && all_counts == htobe64(ONE_QUESTION)) &&
-        read_question(message, hash_key, name, out) && out->question_end == message.size) {
+    all_counts = be64toh(all_counts);
+    if (LIKELY((out->flags & OPCODE_BITS) == 0 && (all_counts & ~UINT64_C(1)) == ONE_QUESTION) &&
+        read_question(message, hash_key, name, out) &&
+        (all_counts == ONE_QUESTION ? out->question_end == message.size
+                                    : read_bare_opt(message, out))) {
         out->kind = QUERY_ASK;
         return;
     }

@@ -270,27 +270,26 @@ static NOINLINE void put_soa_names(struct quick *q, const struct owner *apex, ui
     }
 }
 
-/* The SOA of a negative answer, with its names known to the search where a proof follows. */
-static ALWAYS_INLINE bool put_soa(struct quick *q, const struct owner *apex, bool is_proof_next)
+/* The SOA of a negative answer, with its names known to the search where `is_proof_next`. */
+static bool put_soa(struct quick *q, const struct owner *apex, const struct proof *proof,
+                    bool is_proof_next)
 {
     struct response *r = &q->response;
-    struct rrset soa;
-    struct rrset signatures;
-    if (apex->name_size == 1 || !find_signed(q, apex, TYPE_SOA, &soa, &signatures) ||
-        soa.count != 1 || !has_room(q, &soa)) {
+    const struct rrset *soa = &proof->rrset;
+    if (soa->count != 1 || !has_room(q, soa)) {
         return false;
     }
-    const uint8_t *mname = soa.records.data + 2;
-    const uint8_t *numbers = soa.records.data + soa.records.size - SOA_NUMBERS_SIZE;
+    const uint8_t *mname = soa->records.data + 2;
+    const uint8_t *numbers = soa->records.data + soa->records.size - SOA_NUMBERS_SIZE;
     const uint8_t *rname = mname + 1 + mname[0] + apex->name_size; /* if they are one label below */
     uint32_t minimum = get_u32(numbers + SOA_NUMBERS_SIZE - 4);
-    uint32_t ttl = minimum < soa.ttl ? minimum : soa.ttl;
+    uint32_t ttl = minimum < soa->ttl ? minimum : soa->ttl;
     uint16_t owner = question_place(q, apex);
     uint16_t pointer = pointer_to(owner);
     uint32_t taken = label_above(r->data, owner);
     uint8_t *length = put_fixed(r->data + r->size, pointer, fixed_octets(TYPE_SOA, ttl));
     uint8_t *p = length + 2;
-    if (LIKELY((soa.names & RRSET_NAMES_BELOW) != 0 && !q->knows_question) &&
+    if (LIKELY((soa->names & RRSET_NAMES_BELOW) != 0 && !q->knows_question) &&
         LIKELY(!may_begin(mname, taken) && !may_begin(rname, taken))) {
         uint8_t *rname_at = put_label(p, mname, 1u + mname[0], apex->name_size, pointer);
         if (is_proof_next) {
@@ -311,17 +310,35 @@ static ALWAYS_INLINE bool put_soa(struct quick *q, const struct owner *apex, boo
     put_u16(length, (uint16_t)(p - length - 2));
     r->size = (size_t)(p - r->data);
     count_records(q, SECTION_AUTHORITY, 1);
-    return put_signatures(q, SECTION_AUTHORITY, owner, ttl, &signatures);
+    return !q->dnssec || put_signatures(q, SECTION_AUTHORITY, owner, ttl, &proof->signatures);
 }
 
-/* "No", and where there is a proof that: of `what` about `name`. */
+/* "No", and where there is a proof that: of `what` about `name`. The SOA is kept once the same zone
+ * says it a second time in this batch. */
 static bool put_negative(struct quick *q, const struct owner *apex, enum denied what,
                          const struct denied_name *name)
 {
-    if (is_unsigned(q)) {
-        return put_soa(q, apex, false);
+    struct denial_memo *memo = q->memo;
+    struct response *r = &q->response;
+    size_t begin = r->size;
+    bool is_first = r->counts[SECTION_ANSWER] == 0;
+    bool is_last = is_unsigned(q);
+    denial_memo_version(memo, q->version);
+    memo->uses++;
+    if (apex->name_size == 1) {
+        return false;
     }
-    return put_soa(q, apex, true) && quick_denial(q, what, name);
+    if (!is_first || !ready_put(&memo->ready_soa, q, NULL)) {
+        bool keeps = is_first && memo->uses > 1 && !memo->ready_soa.is_refused &&
+                     (memo->ready_soa.size == 0 || (q->dnssec && !memo->ready_soa.is_signed));
+        if (memo->soa.owner == NULL || !put_soa(q, apex, &memo->soa, !is_last || keeps)) {
+            return false;
+        }
+        if (keeps) {
+            ready_keep(&memo->ready_soa, q, begin, q->dnssec || memo->soa.signatures.count == 0);
+        }
+    }
+    return is_last || quick_denial(q, what, name);
 }
 
 /* A CNAME, and the type asked for of its target, where that is in the zone. */
@@ -571,6 +588,7 @@ HOT bool quick_answer(const struct answer_options *options, const struct zone_ve
     }
     struct quick q;
     q.version = version;
+    q.apex = apex;
     q.options = options;
     q.query = query;
     q.memo = memo;

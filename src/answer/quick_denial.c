@@ -33,7 +33,7 @@ static ALWAYS_INLINE uint16_t put_owner(struct quick *q, const struct owner *own
 {
     struct response *r = &q->response;
     const uint8_t *name = owner_name(owner);
-    const struct owner *apex = zone_version_apex(q->version);
+    const struct owner *apex = q->apex;
     size_t label = 1u + name[0];
     if (owner == apex) {
         uint16_t place = question_place(q, apex);
@@ -90,27 +90,47 @@ static bool put_proof(struct quick *q, const struct proof *proof)
     return put_proof_at(q, proof, 0);
 }
 
-/* The second and third proofs of a name: nothing where there is none, or it was the one before. */
-static bool put_other_proof(struct quick *q, const struct proof *proof, const struct proof *before)
+/* A proof that others of the batch share, behind that of `before`. */
+static bool put_shared(struct quick *q, const struct proof *proof, struct ready *ready,
+                       const struct owner *before)
 {
-    return proof->owner == NULL || proof->owner == before->owner || put_proof(q, proof);
+    size_t begin = q->response.size;
+    if (LIKELY(ready_put(ready, q, before))) {
+        return true;
+    }
+    if (!put_proof(q, proof)) {
+        return false;
+    }
+    if (ready->size == 0 && !ready->is_refused && q->memo->uses > 1) {
+        ready_keep(ready, q, begin, true);
+    }
+    return true;
+}
+
+/* That of the wildcard: nothing where there is none, or it is among those before. */
+static bool put_wildcard(struct quick *q, const struct proof *before)
+{
+    struct denial_memo *memo = q->memo;
+    const struct owner *owner = memo->wildcard.owner;
+    return owner == NULL || owner == before->owner ||
+           put_shared(q, &memo->wildcard, &memo->ready_wildcard, before->owner);
 }
 
 static bool put_nsec(struct quick *q, enum denied what, const struct denied_name *name)
 {
-    struct denial_memo *memo = q->memo;
     struct proof proof;
     if (what == DENIED_TYPE && (name->owner->flags & OWNER_NSEC) != 0) {
         return proof_take(&proof, name->owner, TYPE_NSEC) && put_proof_at(q, &proof, name->place);
     }
-    if (!proof_take(&proof, zone_version_nsec_before(q->version, name->wire), TYPE_NSEC) ||
+    if (!proof_take(&proof, zone_version_nsec_before(q->version, slice_of(name->wire, name->size)),
+                    TYPE_NSEC) ||
         !put_proof(q, &proof)) {
         return false;
     }
     if (what == DENIED_TYPE || what == DENIED_CLOSER_MATCH) {
         return true;
     }
-    return denial_memo_encloser(memo, name->owner) && put_other_proof(q, &memo->wildcard, &proof);
+    return denial_memo_encloser(q->memo, name->owner) && put_wildcard(q, &proof);
 }
 
 /* `name` without the labels that are not those of the encloser and one more. */
@@ -124,14 +144,21 @@ static ALWAYS_INLINE const uint8_t *next_closer(const struct denied_name *name)
     return closer;
 }
 
-/* The owner has no NSEC3 of its own (opt-out); `found` covers it. */
-static bool put_opted_out(struct quick *q, const struct denied_name *name,
-                          const struct proof *found)
+/* What covers the name, unless it was written as what matches the encloser. */
+static bool put_cover(struct quick *q, const struct proof *cover)
 {
-    const struct owner *apex = zone_version_apex(q->version);
+    return cover->owner == NULL || cover->owner == q->memo->match.owner || put_proof(q, cover);
+}
+
+/* The owner has no NSEC3 of its own (opt-out); `cover` covers it. */
+static bool put_opted_out(struct quick *q, const struct denied_name *name,
+                          const struct proof *cover)
+{
+    const struct owner *apex = q->apex;
     struct denial_memo *memo = q->memo;
     return name->size == 1u + name->wire[0] + apex->name_size && denial_memo_encloser(memo, apex) &&
-           put_proof(q, &memo->match) && put_other_proof(q, found, &memo->match);
+           !stands(&q->response, owner_name(memo->match.owner), memo->match.owner->name_size) &&
+           put_shared(q, &memo->match, &memo->ready_match, NULL) && put_cover(q, cover);
 }
 
 static bool put_nsec3(struct quick *q, enum denied what, const struct denied_name *name)
@@ -146,16 +173,14 @@ static bool put_nsec3(struct quick *q, enum denied what, const struct denied_nam
     if (what == DENIED_CLOSER_MATCH) {
         return found.proof.owner != NULL && put_proof(q, &found.proof);
     }
-    return denial_memo_encloser(memo, name->owner) && put_proof(q, &memo->match) &&
-           put_other_proof(q, &found.proof, &memo->match) &&
-           (memo->wildcard.owner == memo->match.owner ||
-            put_other_proof(q, &memo->wildcard, &found.proof));
+    return denial_memo_encloser(memo, name->owner) &&
+           put_shared(q, &memo->match, &memo->ready_match, NULL) && put_cover(q, &found.proof) &&
+           (memo->wildcard.owner == memo->match.owner || put_wildcard(q, &found.proof));
 }
 
 bool quick_denial(struct quick *q, enum denied what, const struct denied_name *name)
 {
-    denial_memo_version(q->memo, q->version);
-    switch (q->memo->denial) {
+    switch (denial_memo_denial(q->memo)) {
     case DENIAL_NSEC:
         return put_nsec(q, what, name);
     case DENIAL_NSEC3:

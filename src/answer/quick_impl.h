@@ -21,6 +21,7 @@ enum {
 struct quick {
     struct response response;
     const struct zone_version *version;
+    const struct owner *apex;
     const struct answer_options *options;
     const struct query *query;
     struct denial_memo *memo;
@@ -171,10 +172,31 @@ static ALWAYS_INLINE bool find_signed(const struct quick *q, const struct owner 
     return owner_find(owner, type, out);
 }
 
+/* No proof follows a "no". */
 static ALWAYS_INLINE bool is_unsigned(const struct quick *q)
 {
-    return !q->dnssec || !zone_version_has_denial(q->version);
+    if (!q->dnssec) {
+        return true;
+    }
+    denial_memo_version(q->memo, q->version);
+    return denial_memo_denial(q->memo) == DENIAL_NONE && !q->memo->too_many_iterations;
 }
+
+/* Whether the name of `size` octets ends the question's name. */
+static ALWAYS_INLINE bool ends_question(const struct response *r, const uint8_t *name, size_t size)
+{
+    const uint8_t *end = r->data + MESSAGE_HEADER_SIZE + r->qname_size;
+    return r->qname_size >= size && octets_equal(end - size, name, size);
+}
+
+/*
+ * ready.c: keeps the record that was written to the authority section from `begin` on, with its
+ * signatures where `is_signed`; all names in it are known to the search.
+ */
+void ready_keep(struct ready *ready, const struct quick *q, size_t begin, bool is_signed);
+/* ready.c: writes them again, behind the proof of `before` (NULL: there is none). False: they are
+ * not kept, or have to be written as any other. */
+MUST_CHECK bool ready_put(const struct ready *ready, struct quick *q, const struct owner *before);
 
 /* What a proof says of a name. `owner` is the name's own where it exists (DENIED_TYPE), else that of
  * its closest encloser. */

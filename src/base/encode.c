@@ -144,8 +144,9 @@ size_t base32hex_encode(struct slice bytes, char *out)
     size_t whole = bytes.size - bytes.size % 5;
     for (size_t i = 0; i < whole; i += 5) { /* forty bits are eight characters */
         const uint8_t *in = bytes.data + i;
-        uint64_t group = (uint64_t)in[0] << 32 | (uint64_t)in[1] << 24 | (uint64_t)in[2] << 16 |
-                         (uint64_t)in[3] << 8 | in[4];
+        uint32_t head;
+        memcpy(&head, in, sizeof(head));
+        uint64_t group = (uint64_t)be32toh(head) << 8 | in[4];
         uint64_t text = htobe64(base32hex_group(group));
         memcpy(p, &text, sizeof(text));
         p += 8;

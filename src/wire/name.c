@@ -196,6 +196,41 @@ static ALWAYS_INLINE bool may_need_escape(uint64_t word)
     return ((word - 2 * each) & ~word & (0x80 * each)) != 0;
 }
 
+/* The label's octets, escaped and in lower case, then zero; returns the end. */
+static ALWAYS_INLINE uint8_t *key_label(const uint8_t *label, uint8_t *p)
+{
+    size_t length = *label++;
+    size_t at = 0;
+    for (; at + 8 <= length; at += 8) {
+        uint64_t word = octets_load_u64(label + at);
+        if (UNLIKELY(may_need_escape(word))) {
+            break;
+        }
+        word = octets_lower(word);
+        memcpy(p, &word, sizeof(word));
+        p += 8;
+    }
+    if (length >= 8 && at + 8 > length && at < length) { /* the rest, with octets seen before */
+        uint64_t word = octets_load_u64(label + length - 8);
+        if (LIKELY(!may_need_escape(word))) {
+            word = octets_lower(word);
+            p += length - at;
+            memcpy(p - 8, &word, sizeof(word));
+            at = length;
+        }
+    }
+    for (; at < length; at++) {
+        if (UNLIKELY(label[at] <= 1)) {
+            *p++ = 1;
+            *p++ = (uint8_t)(label[at] + 1);
+        } else {
+            *p++ = lower_u8(label[at]);
+        }
+    }
+    *p++ = 0;
+    return p;
+}
+
 HOT size_t name_key(const uint8_t *wire, unsigned skip_labels, uint8_t *out)
 {
     uint8_t offsets[NAME_MAX_LABELS];
@@ -203,29 +238,14 @@ HOT size_t name_key(const uint8_t *wire, unsigned skip_labels, uint8_t *out)
     REQUIRE(skip_labels <= count);
     uint8_t *p = out;
     for (unsigned left = count - skip_labels; left > 0; left--) {
-        const uint8_t *label = wire + offsets[left - 1];
-        size_t length = *label++;
-        size_t at = 0;
-        for (; at + 8 <= length; at += 8) {
-            uint64_t word = octets_load_u64(label + at);
-            if (UNLIKELY(may_need_escape(word))) {
-                break;
-            }
-            word = octets_lower(word);
-            memcpy(p, &word, sizeof(word));
-            p += 8;
-        }
-        for (; at < length; at++) {
-            if (UNLIKELY(label[at] <= 1)) {
-                *p++ = 1;
-                *p++ = (uint8_t)(label[at] + 1);
-            } else {
-                *p++ = lower_u8(label[at]);
-            }
-        }
-        *p++ = 0;
+        p = key_label(wire + offsets[left - 1], p);
     }
     return (size_t)(p - out);
+}
+
+HOT size_t name_key_label(const uint8_t *label, uint8_t *out)
+{
+    return (size_t)(key_label(label, out) - out);
 }
 
 HOT uint64_t name_hash_label(uint64_t parent_hash, const uint8_t *label)

@@ -58,6 +58,8 @@ bool name_is_wildcard(const uint8_t *wire); /* the first label is "*" */
  * share). Returns the size, at most NAME_KEY_SIZE.
  */
 size_t name_key(const uint8_t *wire, unsigned skip_labels, uint8_t *out);
+/* The key of one label: that of a name with all labels behind it left out. */
+size_t name_key_label(const uint8_t *label, uint8_t *out);
 
 /*
  * A keyed hash without case, one label longer at a time from the right: name_hash(key, n) is

@@ -6,6 +6,7 @@
  * stands in.
  */
 #include "base/encode.h"
+#include "wire/name_octets.h"
 #include "zone/version_impl.h"
 
 static const struct owner *side_owner(const struct zone_cursor *cursor, unsigned side)
@@ -75,17 +76,13 @@ HOT void zone_cursor_next(struct zone_cursor *cursor)
     }
 }
 
-const struct owner *zone_version_nsec_before(const struct zone_version *version,
-                                             const uint8_t *name)
+/* The owner, or the one before, has no NSEC: back to one that has, round the end. */
+static NOINLINE const struct owner *search_back(const struct zone_version *version,
+                                                const struct tree_key *key)
 {
-    if (version->totals.nsec == 0) {
-        return NULL;
-    }
     struct zone_cursor_step path[TREE_DEPTH_MAX];
     uint8_t depth;
-    struct tree_key key;
-    tree_key_init(&key, name, version->apex_labels);
-    tree_path_seek(version->trees[TREE_NAMES], &key, path, &depth);
+    tree_path_seek(version->trees[TREE_NAMES], key, path, &depth);
     const struct owner *owner;
     while ((owner = tree_path_owner(path, depth)) != NULL && (owner->flags & OWNER_NSEC) == 0) {
         tree_path_previous(path, &depth);
@@ -99,30 +96,51 @@ const struct owner *zone_version_nsec_before(const struct zone_version *version,
     return owner;
 }
 
-const struct owner *zone_version_nsec3_before(const struct zone_version *version, struct slice hash,
-                                              enum nsec3_place *out_place)
+HOT const struct owner *zone_version_nsec_before(const struct zone_version *version,
+                                                 struct slice name)
+{
+    if (version->totals.nsec == 0) {
+        return NULL;
+    }
+    struct tree_key key;
+    bool exact;
+    if (LIKELY(name.size == 1u + name.data[0] + version->apex->name_size)) {
+        tree_key_init_label(&key, name.data);
+    } else {
+        tree_key_init(&key, name.data, version->apex_labels);
+    }
+    const struct owner *owner = tree_find_before(version->trees[TREE_NAMES], &key, &exact);
+    return LIKELY(owner != NULL && (owner->flags & OWNER_NSEC) != 0) ? owner
+                                                                     : search_back(version, &key);
+}
+
+/* The label is that of a hash in base32hex, in front of the apex. */
+HOT const struct owner *zone_version_nsec3_before(const struct zone_version *version,
+                                                  struct slice hash, enum nsec3_place *out_place)
 {
     *out_place = NSEC3_WRAPPED;
     const struct tree_node *root = version->trees[TREE_NSEC3];
+    const struct owner *apex = version->apex;
     if (root == NULL || hash.size * 8 > LABEL_MAX_SIZE * 5) {
         return NULL;
     }
-    const uint8_t *apex = zone_version_name(version);
     uint8_t name[1 + LABEL_MAX_SIZE + NAME_MAX_SIZE];
-    name[0] = (uint8_t)base32hex_encode(hash, (char *)name + 1);
-    if (1u + name[0] + version->apex->name_size > NAME_MAX_SIZE) {
+    size_t label = 1 + base32hex_encode(hash, (char *)name + 1);
+    if (label + apex->name_size > NAME_MAX_SIZE) {
         return NULL;
     }
-    memcpy(name + 1 + name[0], apex, version->apex->name_size);
+    name[0] = (uint8_t)(label - 1);
+    octets_copy(name + label, owner_name(apex), apex->name_size);
     struct tree_key key;
-    tree_key_init(&key, name, version->apex_labels);
+    bool is_equal;
+    tree_key_init_label(&key, name);
+    const struct owner *owner = tree_find_before(root, &key, &is_equal);
+    if (LIKELY(owner != NULL)) {
+        *out_place = is_equal ? NSEC3_EQUAL : NSEC3_BEFORE;
+        return owner;
+    }
     struct zone_cursor_step path[TREE_DEPTH_MAX];
     uint8_t depth;
-    bool is_equal = tree_path_seek(root, &key, path, &depth);
-    if (UNLIKELY(depth == 0)) {
-        tree_path_last(root, path, &depth);
-    } else {
-        *out_place = is_equal ? NSEC3_EQUAL : NSEC3_BEFORE;
-    }
+    tree_path_last(root, path, &depth);
     return tree_path_owner(path, depth);
 }

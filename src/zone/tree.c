@@ -36,6 +36,13 @@ void tree_key_init(struct tree_key *key, const uint8_t *name, unsigned apex_labe
     memset(key->bytes + key->size, 0, KEY_PADDING);
 }
 
+void tree_key_init_label(struct tree_key *key, const uint8_t *name)
+{
+    key->name = name;
+    key->size = name_key_label(name, key->bytes);
+    memset(key->bytes + key->size, 0, KEY_PADDING);
+}
+
 HOT uint64_t tree_head(const uint8_t *name, size_t name_size, size_t apex_size)
 {
     size_t below = name_size - apex_size;
@@ -84,21 +91,19 @@ HOT uint64_t tree_head(const uint8_t *name, size_t name_size, size_t apex_size)
     return head;
 }
 
-/* Entries whose head is below `head`, or (at_most) at or below it. */
+/* Entries whose head is below `head`, or (at_most) at or below it. A node has some. Steps do not
+ * depend on what is found, so nothing is guessed wrong. */
 static ALWAYS_INLINE unsigned heads_before(const struct tree_node *node, uint64_t head,
                                            bool at_most)
 {
-    const uint64_t *heads = node->heads;
-    unsigned base = 0;
-    unsigned left = node->count;
-    while (left > 0) {
+    const uint64_t *base = node->heads;
+    for (unsigned left = node->count; left > 1;) {
         unsigned half = left / 2;
-        uint64_t middle = heads[base + half];
-        bool before = at_most ? middle <= head : middle < head;
-        base = before ? base + half + 1 : base;
-        left = before ? left - half - 1 : half;
+        const uint64_t *middle = base + half;
+        base = (at_most ? middle[-1] <= head : middle[-1] < head) ? middle : base;
+        left -= half;
     }
-    return base;
+    return (unsigned)(base - node->heads) + (at_most ? *base <= head : *base < head);
 }
 
 /* The key's first `skip` octets against a prefix, whose room is a multiple of eight. */
@@ -115,7 +120,8 @@ static ALWAYS_INLINE int prefix_order(const struct tree_key *key, const uint8_t 
     return (a > b) - (a < b);
 }
 
-HOT int node_search(const struct tree_node *node, const struct tree_key *key, bool *exact)
+static ALWAYS_INLINE int search(const struct tree_node *node, const struct tree_key *key,
+                                bool *exact)
 {
     *exact = false;
     if (node->skip != 0) {
@@ -145,6 +151,28 @@ HOT int node_search(const struct tree_node *node, const struct tree_key *key, bo
         }
     }
     return (int)low - 1;
+}
+
+int node_search(const struct tree_node *node, const struct tree_key *key, bool *exact)
+{
+    return search(node, key, exact);
+}
+
+HOT const struct owner *tree_find_before(const struct tree_node *root, const struct tree_key *key,
+                                         bool *exact)
+{
+    for (const struct tree_node *node = root; node != NULL;) {
+        int at = search(node, key, exact);
+        if (at < 0) {
+            break;
+        }
+        if (node->level == 0) {
+            return node_owners(node)[at];
+        }
+        node = node_children(node)[at];
+    }
+    *exact = false;
+    return NULL;
 }
 
 static void descend(struct zone_cursor_step *path, uint8_t *depth, bool to_last)
@@ -189,7 +217,7 @@ bool tree_path_seek(const struct tree_node *root, const struct tree_key *key,
     const struct tree_node *node = root;
     while (node != NULL) {
         bool exact;
-        int at = node_search(node, key, &exact);
+        int at = search(node, key, &exact);
         if (at < 0) {
             /* Only before the first owner of all: an entry's head is that of its first owner. */
             *depth = 0;

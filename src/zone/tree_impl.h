@@ -71,6 +71,9 @@ struct tree_key {
 
 void tree_key_init(struct tree_key *key, const uint8_t *name, unsigned apex_labels);
 
+/* The same for a name that is one label below the apex. */
+void tree_key_init_label(struct tree_key *key, const uint8_t *name);
+
 static inline uint64_t tree_key_head(const struct tree_key *key, unsigned skip)
 {
     uint64_t word;
@@ -90,6 +93,9 @@ void tree_path_last(const struct tree_node *root, struct zone_cursor_step *path,
 /* At the last owner at or before the key; true where it is the key itself. */
 bool tree_path_seek(const struct tree_node *root, const struct tree_key *key,
                     struct zone_cursor_step *path, uint8_t *depth);
+/* That owner without the way to it; NULL where all are behind the key. */
+const struct owner *tree_find_before(const struct tree_node *root, const struct tree_key *key,
+                                     bool *exact);
 void tree_path_next(struct zone_cursor_step *path, uint8_t *depth);
 void tree_path_previous(struct zone_cursor_step *path, uint8_t *depth);
 

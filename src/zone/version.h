@@ -95,10 +95,9 @@ void zone_cursor_seek(struct zone_cursor *cursor, const struct zone_version *ver
                       const uint8_t *name);
 void zone_cursor_next(struct zone_cursor *cursor);
 
-/* The last owner with an NSEC RRset that is `name` or before it; wraps to the last of the zone.
- * NULL: the zone has no NSEC. */
-const struct owner *zone_version_nsec_before(const struct zone_version *version,
-                                             const uint8_t *name);
+/* The last owner with an NSEC RRset that is `name` (exactly its octets, in the zone) or before it;
+ * wraps to the last of the zone. NULL: the zone has no NSEC. */
+const struct owner *zone_version_nsec_before(const struct zone_version *version, struct slice name);
 /* The last NSEC3-only owner whose hash label (`hash`, 20 octets or whatever the chain uses, raw) is
  * equal or before; wraps to the last of the zone. NULL: no NSEC3. */
 enum nsec3_place { NSEC3_EQUAL, NSEC3_BEFORE, NSEC3_WRAPPED };

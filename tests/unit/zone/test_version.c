@@ -181,7 +181,7 @@ static void check_predecessors(const struct naive_zone *zone, const struct zone_
             }
         }
         nsec = nsec == NULL ? last : nsec;
-        const struct owner *got = zone_version_nsec_before(version, name.wire);
+        const struct owner *got = zone_version_nsec_before(version, slice_of(name.wire, name.size));
         assert_int_equal(got == NULL, nsec == NULL);
         assert_true(got == NULL || name_equal(owner_name(got), nsec->owner.wire));
     }
