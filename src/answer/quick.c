@@ -596,6 +596,8 @@ HOT bool quick_answer(const struct answer_options *options, const struct zone_ve
     q.knows_question = false;
     q.starts_whole = false;
     q.searches = 0;
+    q.ready_count = 0;
+    q.ready_known = 0;
     q.rest_size = 0;
     q.rest_place = 0;
     response_begin(&q.response, asked->out, limit - opt_size, query);

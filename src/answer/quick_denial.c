@@ -7,8 +7,7 @@
  * all there is to compress is the owner, and that is nearly always one label below the apex, which
  * ends the question. Then one label is written and a pointer, unless the whole name ends another
  * one of this message: each of these is looked at, and where one does, the search decides.
- * Everything that was written out is made known to the search beforehand, so it may be asked at any
- * time.
+ * What the search does not know, the names in what was copied, is made known to it then.
  *
  * Given up, for the long way: RRsets of several records (chains that are being replaced), names
  * below enclosers that have no NSEC3 of their own, proofs for names that a CNAME led to and that do
@@ -16,16 +15,17 @@
  */
 #include "answer/quick_impl.h"
 
-/* The name of `size` octets ends one that stands in the message. */
-static ALWAYS_INLINE bool stands(const struct response *r, const uint8_t *name, size_t size)
+/* The name of `size` octets, one label below the apex, ends one that stands in the message. */
+static ALWAYS_INLINE bool stands(const struct quick *q, const uint8_t *name, size_t size)
 {
+    const struct response *r = &q->response;
     for (unsigned i = 0; i < r->name_count; i++) {
         const struct response_name *known = &r->names[i];
         if (known->size >= size && octets_equal(known->wire + known->size - size, name, size)) {
             return true;
         }
     }
-    return false;
+    return (!q->knows_question && ends_question(r, name, size)) || is_in_ready(q, name, size);
 }
 
 /* The owner's name; returns where it stands, 0: nowhere that can be pointed at. */
@@ -34,24 +34,23 @@ static ALWAYS_INLINE uint16_t put_owner(struct quick *q, const struct owner *own
     struct response *r = &q->response;
     const uint8_t *name = owner_name(owner);
     const struct owner *apex = q->apex;
-    size_t label = 1u + name[0];
-    if (owner == apex) {
-        uint16_t place = question_place(q, apex);
-        if (place != 0) {
-            put_u16(r->data + r->size, (uint16_t)(0xc000 | place));
-            r->size += POINTER_SIZE;
-            return place;
-        }
+    uint16_t apex_place = question_place(q, apex);
+    if (owner == apex && apex_place != 0) {
+        put_u16(r->data + r->size, (uint16_t)(0xc000 | apex_place));
+        r->size += POINTER_SIZE;
+        return apex_place;
     }
-    if (LIKELY(owner->name_size == label + apex->name_size && apex->name_size != 1) &&
-        LIKELY(!stands(r, name, owner->name_size))) {
+    size_t label = 1u + name[0];
+    if (LIKELY(owner->name_size == label + apex->name_size && apex_place != 0) &&
+        LIKELY(!stands(q, name, owner->name_size))) {
         uint16_t place = (uint16_t)r->size;
         response_know_name(r, name, owner->name_size, label, place);
         octets_copy(r->data + place, name, label);
-        put_u16(r->data + place + label, (uint16_t)(0xc000 | question_place(q, apex)));
+        put_u16(r->data + place + label, (uint16_t)(0xc000 | apex_place));
         r->size += label + POINTER_SIZE;
         return place;
     }
+    ready_know(q);
     response_put_name(r, name, owner->name_size);
     return r->last_name;
 }
@@ -157,7 +156,7 @@ static bool put_opted_out(struct quick *q, const struct denied_name *name,
     const struct owner *apex = q->apex;
     struct denial_memo *memo = q->memo;
     return name->size == 1u + name->wire[0] + apex->name_size && denial_memo_encloser(memo, apex) &&
-           !stands(&q->response, owner_name(memo->match.owner), memo->match.owner->name_size) &&
+           !stands(q, owner_name(memo->match.owner), memo->match.owner->name_size) &&
            put_shared(q, &memo->match, &memo->ready_match, NULL) && put_cover(q, cover);
 }
 

@@ -16,6 +16,7 @@ enum {
     TTL_TYPE_CLASS_SIZE = 8,
     POINTER_SIZE = 2,
     RECORD_HEAD_SIZE = POINTER_SIZE + TTL_TYPE_CLASS_SIZE + 2, /* with the size of its rdata */
+    READY_MAX = 3,                                             /* SOA, encloser, wildcard */
 };
 
 struct quick {
@@ -29,6 +30,10 @@ struct quick {
     bool knows_question; /* names are compared with it */
     bool starts_whole;   /* the RRset's first name was written whole, without a search */
     uint8_t searches;    /* names that did not end in the rest, so far */
+    uint8_t ready_count; /* of what was copied (ready.c) and where it stands */
+    uint8_t ready_known; /* whose names are known to the search */
+    const struct ready *ready[READY_MAX];
+    uint16_t ready_places[READY_MAX];
     /* A tail that stands in the message, in which names are likely to end; size 0: none. */
     const uint8_t *rest;
     size_t rest_size;
@@ -197,6 +202,23 @@ void ready_keep(struct ready *ready, const struct quick *q, size_t begin, bool i
 /* ready.c: writes them again, behind the proof of `before` (NULL: there is none). False: they are
  * not kept, or have to be written as any other. */
 MUST_CHECK bool ready_put(const struct ready *ready, struct quick *q, const struct owner *before);
+/* ready.c: the question's name and those in what was copied are known to the search. */
+void ready_know(struct quick *q);
+
+/* The name of `size` octets, one label below the apex, ends one that was copied. */
+static ALWAYS_INLINE bool is_in_ready(const struct quick *q, const uint8_t *name, size_t size)
+{
+    for (unsigned i = 0; i < q->ready_count; i++) {
+        for (unsigned n = 0; n < q->ready[i]->name_count; n++) {
+            const struct ready_name *other = &q->ready[i]->names[n];
+            if ((size_t)other->size - other->tail == size &&
+                octets_equal(other->wire + other->tail, name, size)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
 
 /* What a proof says of a name. `owner` is the name's own where it exists (DENIED_TYPE), else that of
  * its closest encloser. */

@@ -167,12 +167,22 @@ HOT bool ready_put(const struct ready *ready, struct quick *q, const struct owne
         count_records(q, SECTION_AUTHORITY, 1);
         return true;
     }
-    know_question(q); /* a proof may follow */
-    for (unsigned i = 0; i < ready->name_count; i++) {
-        const struct ready_name *name = &ready->names[i];
-        response_know_name(r, name->wire, name->size, name->literal, r->size + name->at);
-    }
+    q->ready[q->ready_count] = ready;
+    q->ready_places[q->ready_count++] = (uint16_t)r->size;
     r->size += ready->size;
     count_records(q, SECTION_AUTHORITY, ready->count);
     return true;
+}
+
+COLD void ready_know(struct quick *q)
+{
+    know_question(q);
+    for (; q->ready_known < q->ready_count; q->ready_known++) {
+        const struct ready *ready = q->ready[q->ready_known];
+        for (unsigned i = 0; i < ready->name_count; i++) {
+            const struct ready_name *name = &ready->names[i];
+            response_know_name(&q->response, name->wire, name->size, name->literal,
+                               (size_t)q->ready_places[q->ready_known] + name->at);
+        }
+    }
 }

@@ -23,6 +23,10 @@
 #define UNLIKELY(x)         __builtin_expect(!!(x), 0)
 #define ARRAY_SIZE(a)       (sizeof(a) / sizeof((a)[0]))
 
+/* A few octets, their number a constant: one or two moves. The fortified memcpy makes a call of it
+ * where it knows the size of the object but not where in it the octets go. */
+#define COPY_FEW(to, from, size) __builtin_memcpy(to, from, size)
+
 /*
  * Ends the process with a line that names the place. For our own mistakes only: no byte from the
  * network or the disk may be able to reach one. Stays on in release builds.

@@ -68,9 +68,9 @@ static ALWAYS_INLINE void octets_copy_lower(uint8_t *out, const uint8_t *in, siz
                 at = size - 16;
             }
             octets_16 octets;
-            memcpy(&octets, in + at, 16);
+            COPY_FEW(&octets, in + at, 16);
             octets += (octets_16)((octets_16)(octets - 'A') < 26) & 0x20;
-            memcpy(out + at, &octets, 16);
+            COPY_FEW(out + at, &octets, 16);
             if (at + 16 == size) {
                 return;
             }
@@ -79,8 +79,8 @@ static ALWAYS_INLINE void octets_copy_lower(uint8_t *out, const uint8_t *in, siz
     if (size >= 8) {
         uint64_t first = octets_lower(octets_load_u64(in));
         uint64_t last = octets_lower(octets_load_u64(in + size - 8));
-        memcpy(out, &first, 8);
-        memcpy(out + size - 8, &last, 8);
+        COPY_FEW(out, &first, 8);
+        COPY_FEW(out + size - 8, &last, 8);
         return;
     }
     for (size_t at = 0; at < size; at++) {
@@ -135,24 +135,24 @@ static ALWAYS_INLINE void octets_copy(uint8_t *out, const uint8_t *in, size_t si
     if (size > 48) {
         memcpy(out, in, size);
     } else if (size >= 16) {
-        memcpy(&first, in, 16);
-        memcpy(&last, in + size - 16, 16);
+        COPY_FEW(&first, in, 16);
+        COPY_FEW(&last, in + size - 16, 16);
         if (size > 32) {
-            memcpy(&second, in + 16, 16);
-            memcpy(out + 16, &second, 16);
+            COPY_FEW(&second, in + 16, 16);
+            COPY_FEW(out + 16, &second, 16);
         }
-        memcpy(out, &first, 16);
-        memcpy(out + size - 16, &last, 16);
+        COPY_FEW(out, &first, 16);
+        COPY_FEW(out + size - 16, &last, 16);
     } else if (size >= 8) {
         uint64_t low = octets_load_u64(in);
         uint64_t high = octets_load_u64(in + size - 8);
-        memcpy(out, &low, 8);
-        memcpy(out + size - 8, &high, 8);
+        COPY_FEW(out, &low, 8);
+        COPY_FEW(out + size - 8, &high, 8);
     } else if (size >= 4) {
         uint32_t low = octets_load_u32(in);
         uint32_t high = octets_load_u32(in + size - 4);
-        memcpy(out, &low, 4);
-        memcpy(out + size - 4, &high, 4);
+        COPY_FEW(out, &low, 4);
+        COPY_FEW(out + size - 4, &high, 4);
     } else if (size != 0) {
         out[0] = in[0];
         out[size / 2] = in[size / 2];

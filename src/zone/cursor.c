@@ -114,7 +114,6 @@ HOT const struct owner *zone_version_nsec_before(const struct zone_version *vers
                                                                      : search_back(version, &key);
 }
 
-/* The label is that of a hash in base32hex, in front of the apex. */
 HOT const struct owner *zone_version_nsec3_before(const struct zone_version *version,
                                                   struct slice hash, enum nsec3_place *out_place)
 {
@@ -133,7 +132,7 @@ HOT const struct owner *zone_version_nsec3_before(const struct zone_version *ver
     octets_copy(name + label, owner_name(apex), apex->name_size);
     struct tree_key key;
     bool is_equal;
-    tree_key_init_label(&key, name);
+    tree_key_init_hash(&key, name);
     const struct owner *owner = tree_find_before(root, &key, &is_equal);
     if (LIKELY(owner != NULL)) {
         *out_place = is_equal ? NSEC3_EQUAL : NSEC3_BEFORE;

@@ -43,6 +43,20 @@ void tree_key_init_label(struct tree_key *key, const uint8_t *name)
     memset(key->bytes + key->size, 0, KEY_PADDING);
 }
 
+/* Letters of base32hex differ from their lower case in a bit that its digits have as well. */
+void tree_key_init_hash(struct tree_key *key, const uint8_t *name)
+{
+    uint8_t text[LABEL_MAX_SIZE + 1];
+    key->name = name;
+    key->size = 1u + name[0];
+    memcpy(text, name + 1, sizeof(text));
+    for (unsigned i = 0; i < sizeof(text); i++) {
+        text[i] |= 0x20;
+    }
+    memcpy(key->bytes, text, sizeof(text));
+    memset(key->bytes + name[0], 0, KEY_PADDING);
+}
+
 HOT uint64_t tree_head(const uint8_t *name, size_t name_size, size_t apex_size)
 {
     size_t below = name_size - apex_size;

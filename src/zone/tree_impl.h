@@ -74,6 +74,9 @@ void tree_key_init(struct tree_key *key, const uint8_t *name, unsigned apex_labe
 /* The same for a name that is one label below the apex. */
 void tree_key_init_label(struct tree_key *key, const uint8_t *name);
 
+/* The same where that label is base32hex; LABEL_MAX_SIZE + 1 octets can be read behind its length. */
+void tree_key_init_hash(struct tree_key *key, const uint8_t *name);
+
 static inline uint64_t tree_key_head(const struct tree_key *key, unsigned skip)
 {
     uint64_t word;

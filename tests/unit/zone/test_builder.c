@@ -297,6 +297,61 @@ static void builder_leaves_nothing_behind_when_it_is_given_up(void **state)
     assert_int_equal(pool_used_bytes(version_pool()), before);
 }
 
+static void owner_finds_rrsets_together_with_their_signatures(void **state)
+{
+    (void)state;
+    struct heard heard;
+    enum result result;
+    static const struct line lines[] = {
+        SOA_LINE,
+        NS_LINE,
+        {"a.example.", TYPE_A, 60, "\1\2\3\4", 4},
+        {"a.example.", TYPE_TXT, 60, "\1b", 2},
+        {"a.example.", TYPE_AAAA, 60, "\1\2\3\4\5\6\7\10\1\2\3\4\5\6\7\10", 16},
+        {"a.example.", TYPE_NSEC, 60, "\1a\0\0\1\100", 6},
+        {"a.example.", TYPE_DNSKEY, 60, "\1\0\3\10\1", 5},
+        {"a.example.", TYPE_RRSIG, 60, "\0\1\10\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 19},
+        {"a.example.", TYPE_RRSIG, 60, "\0\34\10\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 19},
+        {"a.example.", TYPE_RRSIG, 60, "\0\34\10\2\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0", 19},
+        {"a.example.", TYPE_RRSIG, 60, "\0\57\10\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 19},
+        {"a.example.", TYPE_RRSIG, 60, "\0\62\10\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 19},
+        {"b.example.", TYPE_NSEC, 60, "\1a\0\0\1\100", 6},
+        {"c.example.", TYPE_RRSIG, 60, "\0\1\10\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 19},
+    };
+    struct zone_version *version = BUILD(lines, NULL);
+    static const char *const names[] = {"example.", "a.example.", "b.example.", "c.example."};
+    static const uint16_t types[] = {TYPE_A,  TYPE_NS,    TYPE_SOA,  TYPE_TXT,    TYPE_AAAA,
+                                     TYPE_DS, TYPE_RRSIG, TYPE_NSEC, TYPE_DNSKEY, TYPE_NSEC3,
+                                     TYPE_MX, 65280,      0};
+    unsigned found = 0;
+    unsigned with_signatures = 0;
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+        struct name name = naive_name(names[i]);
+        const struct owner *owner = zone_version_find(version, name.wire);
+        for (unsigned t = 0; t < ARRAY_SIZE(types); t++) {
+            struct rrset apart = {.count = 0};
+            struct rrset signatures_apart = {.count = 0};
+            struct rrset rrset = {.count = 0};
+            struct rrset signatures = {.count = 7};
+            bool is_there = owner_find_rrset(owner, types[t], &apart);
+            bool is_signed = is_there && owner_find_rrsig(owner, types[t], &signatures_apart);
+            assert_int_equal(owner_find_signed(owner, types[t], &rrset, &signatures), is_there);
+            assert_ptr_equal(rrset.records.data, apart.records.data);
+            assert_int_equal(rrset.count, apart.count);
+            assert_int_equal(signatures.count, is_signed ? signatures_apart.count : 0);
+            if (is_signed) {
+                assert_ptr_equal(signatures.records.data, signatures_apart.records.data);
+                assert_int_equal(signatures.covers, types[t]);
+            }
+            found += is_there;
+            with_signatures += is_signed;
+        }
+    }
+    assert_int_equal(found, 8);
+    assert_int_equal(with_signatures, 3);
+    zone_version_unref(version);
+}
+
 static void owner_gives_rrsets_and_records_in_order(void **state)
 {
     (void)state;
@@ -615,6 +670,7 @@ int main(void)
         cmocka_unit_test(builder_keeps_within_limits),
         cmocka_unit_test(builder_keeps_another_class),
         cmocka_unit_test(builder_leaves_nothing_behind_when_it_is_given_up),
+        cmocka_unit_test(owner_finds_rrsets_together_with_their_signatures),
         cmocka_unit_test(owner_gives_rrsets_and_records_in_order),
         cmocka_unit_test(an_rrset_keeps_any_count_size_and_ttl),
         cmocka_unit_test(owner_notes_names_that_are_alike),
