@@ -55,6 +55,7 @@ enum result interfaces_list(struct interface_address **out, size_t *out_count, s
         }
         list[count].address = address;
         list[count].interface = if_nametoindex(entry->ifa_name);
+        list[count].is_loopback = (entry->ifa_flags & IFF_LOOPBACK) != 0;
         list[count].network = network_of(&address, entry->ifa_netmask);
         count++;
     }

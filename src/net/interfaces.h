@@ -4,12 +4,15 @@
 #ifndef NET_INTERFACES_H
 #define NET_INTERFACES_H
 
+#include <stdbool.h>
+
 #include "base/address.h"
 
 struct interface_address {
     struct address address; /* port 0; a link-local one has its scope */
     struct prefix network;  /* of the link it is on */
     unsigned interface;     /* its index */
+    bool is_loopback;       /* the interface is */
 };
 
 /*

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * An interface gets one program for all of its addresses, and each of its queues a port; the queues
- * are dealt out to the workers in turn. Sockets of the same addresses are open beside: TCP, what
+ * are dealt out to the workers in turn. Addresses of loopback interfaces, as those of anycast often
+ * are, come in by all the others. Sockets of the same addresses are open beside: TCP, what
  * the program does not take, and queues that could not be had go there.
  *
  * Done once, at start: later there is no right to. Addresses that come with a reload or on an
@@ -10,6 +11,7 @@
 #include "server/xdp_listening.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,15 +88,27 @@ static void open_interface(struct xdp_listening *listening, struct server *serve
               LOG_KEY("mode", xdp_program_in_driver(program) ? "driver" : "generic"));
 }
 
+/* Where frames with questions to an address come in. */
+enum { NOWHERE = 0, ANYWHERE = INT_MAX };
+
+/* An interface, or one of the two above. What is sent on a loopback interface itself is the kernel's:
+ * without a route of its own an answer would be thrown away there as forged. */
 static unsigned interface_of(const struct interface_address *interfaces, size_t count,
                              const struct address *address)
 {
+    static const struct prefix host[] = {
+        {.address = {.family = 4, .bytes = {127}}, .bits = 8},
+        {.address = {.family = 6, .bytes = {[15] = 1}}, .bits = 128},
+    };
+    if (prefix_contains(&host[0], address) || prefix_contains(&host[1], address)) {
+        return NOWHERE;
+    }
     for (size_t i = 0; i < count; i++) {
         if (address_same_host(&interfaces[i].address, address)) {
-            return interfaces[i].interface;
+            return interfaces[i].is_loopback ? ANYWHERE : interfaces[i].interface;
         }
     }
-    return 0;
+    return ANYWHERE;
 }
 
 static void open_all(struct xdp_listening *listening, struct server *server,
@@ -110,26 +124,31 @@ static void open_all(struct xdp_listening *listening, struct server *server,
     }
     struct address *mine = memory_new_zeroed(own->xdp_count, sizeof(mine[0]));
     unsigned *of = memory_new_zeroed(own->xdp_count, sizeof(of[0]));
+    size_t anywhere = own->xdp_count;
+    bool has_interface = false;
     for (size_t i = 0; i < own->xdp_count; i++) {
-        char text[ADDRESS_TEXT_SIZE];
         of[i] = interface_of(interfaces, interface_count, &own->xdp[i]);
-        if (of[i] == 0) {
-            log_failure(server, address_format(&own->xdp[i], true, text),
-                        "no interface has the address");
-        }
+        has_interface = has_interface || (of[i] != NOWHERE && of[i] != ANYWHERE);
+        anywhere = of[i] == ANYWHERE ? i : anywhere;
+    }
+    if (!has_interface && anywhere != own->xdp_count) {
+        char text[ADDRESS_TEXT_SIZE];
+        log_failure(server, address_format(&own->xdp[anywhere], true, text),
+                    "no other than a loopback interface has an address for it");
     }
     for (size_t i = 0; i < own->xdp_count; i++) {
         unsigned interface = of[i];
         size_t count = 0;
-        for (size_t j = i; interface != 0 && j < own->xdp_count; j++) {
-            if (of[j] == interface) {
+        if (interface == NOWHERE || interface == ANYWHERE) {
+            continue;
+        }
+        for (size_t j = 0; j < own->xdp_count; j++) {
+            if (of[j] == interface || of[j] == ANYWHERE) {
                 mine[count++] = own->xdp[j];
-                of[j] = 0;
+                of[j] = of[j] == ANYWHERE ? ANYWHERE : NOWHERE;
             }
         }
-        if (count != 0) {
-            open_interface(listening, server, interface, mine, count, workers, worker_count);
-        }
+        open_interface(listening, server, interface, mine, count, workers, worker_count);
     }
     memory_free(mine);
     memory_free(of);

@@ -16,8 +16,8 @@ NAME = "example.com"
 AF_XDP = 44
 
 
-def start(test, wire, listen="listen-on xdp { any; };\nlisten-on-v6 xdp { any; };"):
-    ours = test.lockstep()
+def start(test, wire, listen="listen-on xdp { any; };\nlisten-on-v6 xdp { any; };", address=SERVER[0]):
+    ours = test.lockstep(f"ours{len(test.processes)}")
     records = "".join(f"host{i} A 192.0.2.{i % 250}\n" for i in range(300)) + "".join(
         f"big A 203.0.113.{i}\n" for i in range(200))
     ours.add(Zone(NAME, simple_zone(NAME, 5, records), extra="allow-update { any; };"))
@@ -33,7 +33,7 @@ def start(test, wire, listen="listen-on xdp { any; };\nlisten-on-v6 xdp { any; }
     command = ours.command
     ours.command = lambda: ["ip", "netns", "exec", wire.server, *command()]
     ours.start(wait=False)
-    test.wait_for("it answers", lambda: "status: NOERROR" in wire.dig(f"@{SERVER[0]}", NAME, "SOA"), 20)
+    test.wait_for("it answers", lambda: "status: NOERROR" in wire.dig(f"@{address}", NAME, "SOA"), 20)
     return ours
 
 
@@ -85,6 +85,12 @@ def test_questions_pass_by_the_kernel(test):
         assert udp.returncode == 0, udp.stderr
         assert wire.dig("+short", f"@{SERVER[1]}", f"new2.{NAME}", "A") == "192.0.2.98\n"
         assert wire.datagrams()[0] > before[0]
+        # The host itself asks as ever: no frame leaves a loopback interface.
+        assert "xdp" not in run("ip", "-n", wire.server, "link", "show", "lo")
+        for address in ("127.0.0.1", "::1", *SERVER):
+            out = run("ip", "netns", "exec", wire.server, "dig", "+short", f"@{address}", f"host3.{NAME}", "A")
+            assert out == "192.0.2.3\n", (address, out)
+        assert "no AF_XDP on" not in ours.log(), ours.log()
         # And afterwards nothing of it is left.
         assert "xdp" in run("ip", "-n", wire.server, "link", "show", "s0")
         ours.stop()
@@ -191,6 +197,26 @@ def test_what_comes_too_fast_is_counted(test):
         for server in test.processes:
             server.stop()
         wire.end()
+
+
+def test_addresses_of_a_loopback_interface_come_by_the_others(test):
+    """As those of anycast do; and where there is no other interface, the socket has it."""
+    for listen in (f"{SERVER[0]}; 203.0.113.53;", "203.0.113.53; 127.0.0.1;"):
+        wire = Wire()
+        try:
+            run("ip", "-n", wire.server, "address", "add", "203.0.113.53/32", "dev", "lo")
+            run("ip", "-n", wire.client, "route", "add", "203.0.113.53", "via", SERVER[0])
+            ours = start(test, wire, f"listen-on xdp {{ {listen} }};", "203.0.113.53")
+            begin = counted(test, ours)
+            assert wire.dig("+short", "@203.0.113.53", f"host3.{NAME}", "A") == "192.0.2.3\n"
+            by_frames = has_xdp() and SERVER[0] in listen
+            assert counted(test, ours) == begin + by_frames
+            assert by_frames or "no AF_XDP on 203.0.113.53#53: no other than a loopback interface" in ours.log(), ours.log()
+            ours.stop()
+        finally:
+            for server in test.processes:
+                server.stop()
+            wire.end()
 
 
 def test_without_the_word_the_socket_answers(test):

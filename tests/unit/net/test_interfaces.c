@@ -25,6 +25,7 @@ static void list_has_loopback_and_is_sorted(void **state)
         }
         if (address_equal(&list[i].address, &loopback)) {
             found = true;
+            assert_true(list[i].is_loopback);
             assert_int_equal(list[i].network.bits, 8);
             assert_int_equal(list[i].network.address.bytes[3], 0);
         }
