@@ -170,6 +170,10 @@ enum result listening_open(struct listening *listening, const struct settings *s
         }
     }
     server->worker_count = listening->worker_count;
+    for (unsigned i = 0; i < listening->worker_count && result == OK; i++) {
+        stream_worker_set_next(listening->streams[i],
+                               listening->streams[(i + 1) % listening->worker_count]);
+    }
     struct error absent = {0};
     for (size_t i = 0; i < wanted_count(own) && result == OK; i++) {
         struct special_listen wanted = wanted_at(own, i);
@@ -299,6 +303,9 @@ void listening_free(struct listening *listening)
     interface_watch_free(listening->watch);
     if (listening->is_watching) {
         loop_timer_stop(listening->server->main_loop, &listening->look);
+    }
+    for (unsigned i = 0; i < MAX_WORKERS; i++) {
+        stream_worker_stop(listening->streams[i]);
     }
     for (unsigned i = 0; i < MAX_WORKERS; i++) {
         udp_worker_free(listening->udp[i]);

@@ -29,7 +29,11 @@ MUST_CHECK enum result stream_worker_open(struct stream_worker *worker,
 /* Likewise; its connections stay. Harmless where it has no listener for that address. */
 void stream_worker_close(struct stream_worker *worker, const struct address *address);
 MUST_CHECK enum result stream_worker_start(struct stream_worker *worker, struct error *err);
-/* Ends the thread, closes everything. NULL is fine. */
+/* Who looks for room where this one has none for a newcomer; a ring. Before any of them starts. */
+void stream_worker_set_next(struct stream_worker *worker, struct stream_worker *next);
+/* Ends the thread: of all that are in a ring before one of them is freed. NULL is fine. */
+void stream_worker_stop(struct stream_worker *worker);
+/* Stops it and closes everything. NULL is fine. */
 void stream_worker_free(struct stream_worker *worker);
 
 #endif

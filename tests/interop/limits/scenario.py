@@ -2,6 +2,7 @@
 """Limits that partners meet: places for transfers in and out, and how long a connection may be silent."""
 import json
 import socket
+import ssl
 import subprocess
 import time
 
@@ -122,3 +123,33 @@ def test_transfers_out_of_one_client_and_of_one_zone(test):
         sock.close()
     test.wait_for("the places to be free again", lambda: limits(test, server)["transfers-out"]["now"] == 0, 20)
     assert len(test.transfer(server, NAME)) > 40000
+
+
+def test_idle_ones_of_all_workers_make_room(test):
+    """The kernel deals connections out to the workers: a newcomer finds room also where it was not put."""
+    for options, over_tls in (("tcp-clients 1;", False), ("tcp-clients-per-prefix 1;", False), ("tcp-clients-per-prefix 1;", True)):
+        ours = test.lockstep(f"o{test.next_port()}", options=options)
+        command = ours.command
+        ours.command = lambda command=command: [*command(), "-n", "4"]
+        if over_tls:
+            ours.listen_tls("ephemeral", "")
+        ours.add(Zone(NAME, simple_zone(NAME, 1))).start()
+        query = dns.message.make_query(NAME, "SOA")
+        kept = []
+        for number in range(24):
+            sock = socket.create_connection((ours.address, ours.tls_port if over_tls else ours.port), 5)
+            if over_tls:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+                sock = context.wrap_socket(sock)
+            sock.settimeout(5)
+            dns.query.send_tcp(sock, query)
+            answer, _ = dns.query.receive_tcp(sock, time.time() + 5)
+            assert answer.rcode() == 0, number
+            kept.append(sock)
+        status = limits(test, ours)
+        assert status["tcp-clients"]["now"] == 1 and status["tcp-clients"]["refused"] == 0, status
+        assert status["tcp_evicted"] == 23, status
+        for sock in kept:
+            sock.close()
+        ours.stop()
