@@ -56,7 +56,7 @@ class Instructions:
         else:
             server = self.primary(test, kind, zone, path)
         command = server.command()
-        server.command = lambda: ["valgrind", "-q", f"--vgdb-prefix={server.home}/vgdb", "--tool=callgrind",
+        server.command = lambda: ["valgrind", "-q", "--fair-sched=yes", f"--vgdb-prefix={server.home}/vgdb", "--tool=callgrind",
                                   f"--callgrind-out-file={server.home}/callgrind.%p", *words, *command]
         server.start(wait=False)
         self.until_serial(test, server, zone, 1)

@@ -2,11 +2,15 @@
 /*
  * The batch. Queries go through in groups of 32, each stage for all of them before the next:
  *
- *   parse      what is no answerable question is decided here: dropped, an error, or handed up
- *   find       the zone of each question in class IN, memory fetched ahead (zone_set_find_batch)
+ *   take       parse. Whatever is no ordinary question in class IN is dealt with at once and gone
+ *              from the group: dropped, handed up, an error, CHAOS
+ *   find       the zone of each question, memory fetched ahead (zone_set_find_batch)
  *              The hashes of a name and its ancestors are computed once, for both stages
- *   look up    what each question meets in its version, likewise (zone_version_lookup_batch)
+ *   choose     the version that it is answered from, or the refusal
+ *   look up    what each question meets in its version (zone_version_lookup_batch)
  *   assemble   one response after the other
+ *
+ * The stages pass over those that are left, which stand close together: `places` says whose they are.
  *
  * A server answers in 2 us when data is in the cache and in 7 when it is not; the stages exist so
  * that the misses of 32 questions overlap.
@@ -19,6 +23,7 @@
  * of which a usual answer touches a few lines.
  */
 #include "answer/answer_impl.h"
+#include "answer/query_plain.h"
 
 enum { GROUP = 32, UDP_SIZE_CLASSIC = 512, TCP_SIZE = 65535, TYPE_META_FIRST = 128 };
 
@@ -27,16 +32,20 @@ enum plan {
     PLAN_DONE,  /* nothing more */
     PLAN_RCODE, /* answer with the rcode in asked->rcode, not from a zone */
     PLAN_CHAOS,
-    PLAN_ZONE,
+    PLAN_ZONE, /* from the zone in class IN that the name is in */
+    PLAN_FOUND_ZONE,
 };
 
 struct group {
     const struct answer_options *options;
     const struct zone_set *zones;
     int64_t now_s;
+    uint64_t hash_key;
+    size_t handed_up; /* dropped, or for the caller */
     struct denial_memo memo;
-    enum plan plans[GROUP];
-    struct extended_error errors[GROUP];
+    /* Those that are under way. */
+    struct answer_query *places[GROUP];
+    struct zone_find_item finds[GROUP];
     struct zone_lookup_item items[GROUP];
     struct name_hashes hashes[GROUP];
 };
@@ -114,7 +123,7 @@ static enum plan plan_question(struct answer_query *asked, const struct zone_set
     case CLASS_CH:
     case CLASS_HS:
         asked->zone = zone_set_find(zones, query->qname, query->qclass);
-        return asked->zone != NULL         ? PLAN_ZONE
+        return asked->zone != NULL         ? PLAN_FOUND_ZONE
                : query->qclass == CLASS_CH ? PLAN_CHAOS
                                            : fail(asked, RCODE_REFUSED);
     }
@@ -132,21 +141,14 @@ static bool check_cookie(const struct group *group, struct answer_query *asked)
     return asked->cookie != COOKIE_CLIENT || !policy->is_required || asked->transport != ANSWER_UDP;
 }
 
-static ALWAYS_INLINE enum plan plan(const struct group *group, struct answer_query *asked,
-                                    uint64_t hash_key, struct name_hashes *name)
+static enum plan plan(const struct group *group, struct answer_query *asked,
+                      struct name_hashes *name)
 {
     const struct zone_set *zones = group->zones;
-    asked->disposition = ANSWER_DROP;
-    asked->rcode = RCODE_NOERROR;
-    asked->truncated = false;
-    asked->cookie = COOKIE_NONE;
-    asked->by_wildcard = false;
-    asked->response_size = 0;
-    asked->zone = NULL;
-    REQUIRE(asked->out_size >= UDP_SIZE_CLASSIC + asked->reserve);
-    query_parse(asked->message, hash_key, name, &asked->query);
+    query_parse(asked->message, group->hash_key, name, &asked->query);
     switch (asked->query.kind) {
     case QUERY_DROP:
+        asked->disposition = ANSWER_DROP;
         return PLAN_DONE;
     case QUERY_ERROR:
         return fail(asked, asked->query.rcode);
@@ -160,7 +162,7 @@ static ALWAYS_INLINE enum plan plan(const struct group *group, struct answer_que
     case QUERY_ASK:
         break;
     }
-    if (UNLIKELY((asked->query.wants & QUERY_WANTS_COOKIE) != 0) && !check_cookie(group, asked)) {
+    if ((asked->query.wants & QUERY_WANTS_COOKIE) != 0 && !check_cookie(group, asked)) {
         return fail(asked, RCODE_BADCOOKIE);
     }
     return plan_question(asked, zones);
@@ -171,104 +173,45 @@ static bool is_ds_below_root(const struct query *query)
     return query->qtype == TYPE_DS && query->qname_size != 1;
 }
 
-static void find_zones(struct group *group, struct answer_query *queries, size_t count)
+static NOINLINE struct zone_version *refuse(struct answer_query *asked,
+                                            struct extended_error *error, uint16_t rcode,
+                                            uint16_t code, const char *text)
 {
-    struct zone_find_item items[GROUP];
-    uint8_t which[GROUP];
-    size_t asked_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        const struct query *query = &queries[i].query;
-        struct name_hashes *hashes = &group->hashes[i];
-        if (group->plans[i] == PLAN_ZONE && queries[i].zone == NULL) {
-            items[asked_count] = (struct zone_find_item){
-                .hashes = hashes,
-                .labels = (uint8_t)(hashes->labels - is_ds_below_root(query)),
-            };
-            which[asked_count++] = (uint8_t)i;
-        }
-    }
-    zone_set_find_batch(group->zones, CLASS_IN, items, asked_count);
-    for (size_t n = 0; n < asked_count; n++) {
-        struct answer_query *asked = &queries[which[n]];
-        asked->zone = items[n].result;
-        if (asked->zone == NULL && is_ds_below_root(&asked->query)) {
-            asked->zone = zone_set_get(group->zones, asked->query.qname, CLASS_IN);
-        }
-    }
-}
-
-/* The version to answer from, or NULL with rcode and reason set. */
-static struct zone_version *choose_version(const struct answer_options *options,
-                                           struct answer_query *asked, struct extended_error *error)
-{
-    struct zone *zone = asked->zone;
-    if (zone == NULL) {
-        fail(asked, RCODE_REFUSED);
-        explain(error, EDE_NOT_AUTHORITATIVE, "not authoritative for this name");
-        return NULL;
-    }
-    if (options->allow_query != NULL &&
-        !options->allow_query(options->allow_context, zone, asked)) {
-        fail(asked, RCODE_REFUSED);
-        explain(error, EDE_PROHIBITED, "queries for this zone are not allowed from here");
-        return NULL;
-    }
-    uint8_t state = atomic_load_explicit(&zone->state, memory_order_acquire);
-    struct zone_version *version = atomic_load_explicit(&zone->current, memory_order_acquire);
-    if (state == ZONE_SERVING && version != NULL) {
-        return version;
-    }
-    fail(asked, RCODE_SERVFAIL);
-    if (state == ZONE_EXPIRED) {
-        explain(error, EDE_INVALID_DATA, "the zone has expired on this secondary");
-    } else {
-        explain(error, EDE_NOT_READY, "the zone is not loaded yet");
-    }
+    fail(asked, rcode);
+    explain(error, code, text);
     return NULL;
 }
 
-static void choose_versions(struct group *group, struct answer_query *queries, size_t count)
+/* The version to answer from, or NULL with rcode and reason set. */
+static ALWAYS_INLINE struct zone_version *choose_version(const struct answer_options *options,
+                                                         struct answer_query *asked,
+                                                         struct extended_error *error)
 {
-    for (size_t i = 0; i < count; i++) {
-        group->errors[i].set = false;
-        group->items[i].version = NULL;
-        if (group->plans[i] == PLAN_ZONE) {
-            group->items[i].version =
-                choose_version(group->options, &queries[i], &group->errors[i]);
-            group->items[i].hashes = &group->hashes[i];
-            if (group->items[i].version == NULL) {
-                group->plans[i] = PLAN_RCODE;
-            }
-        }
+    struct zone *zone = asked->zone;
+    if (UNLIKELY(zone == NULL)) {
+        return refuse(asked, error, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE,
+                      "not authoritative for this name");
     }
-}
-
-/*
- * DS at the apex of a zone of ours, below a delegation of the zone above that is not its own: that
- * zone knows nothing about it, the child at least that it has none.
- */
-static void prefer_child_for_ds(struct group *group, struct answer_query *asked, size_t i)
-{
-    struct zone_lookup_item *item = &group->items[i];
-    if (item->result.cut == NULL || item->result.cut == item->result.match) {
-        return;
+    if (UNLIKELY(options->allow_query != NULL) &&
+        !options->allow_query(options->allow_context, zone, asked)) {
+        return refuse(asked, error, RCODE_REFUSED, EDE_PROHIBITED,
+                      "queries for this zone are not allowed from here");
     }
-    struct zone *child = zone_set_get(group->zones, asked->query.qname, asked->query.qclass);
-    if (child == NULL) {
-        return;
+    uint8_t state = atomic_load_explicit(&zone->state, memory_order_acquire);
+    struct zone_version *version = atomic_load_explicit(&zone->current, memory_order_acquire);
+    if (LIKELY(state == ZONE_SERVING && version != NULL)) {
+        return version;
     }
-    asked->zone = child;
-    item->version = choose_version(group->options, asked, &group->errors[i]);
-    if (item->version == NULL) {
-        group->plans[i] = PLAN_RCODE;
-    } else {
-        zone_version_lookup(item->version, asked->query.qname, &item->result);
-    }
+    return state == ZONE_EXPIRED
+               ? refuse(asked, error, RCODE_SERVFAIL, EDE_INVALID_DATA,
+                        "the zone has expired on this secondary")
+               : refuse(asked, error, RCODE_SERVFAIL, EDE_NOT_READY, "the zone is not loaded yet");
 }
 
 static ALWAYS_INLINE size_t size_limit(const struct answer_options *options,
                                        const struct answer_query *asked)
 {
+    REQUIRE(asked->out_size >= UDP_SIZE_CLASSIC + asked->reserve);
     size_t limit = TCP_SIZE;
     if (LIKELY(asked->transport == ANSWER_UDP)) {
         uint16_t ours = edns_udp_size(options);
@@ -288,9 +231,13 @@ static ALWAYS_INLINE size_t size_limit(const struct answer_options *options,
     return (limit < asked->out_size ? limit : asked->out_size) - asked->reserve;
 }
 
-static NOINLINE void assemble_at_length(struct group *group, struct answer_query *asked, size_t i,
-                                        size_t limit)
+/* item  what the question met; NULL unless decided is PLAN_ZONE
+ * error  or NULL */
+static NOINLINE void assemble_at_length(struct group *group, struct answer_query *asked,
+                                        enum plan decided, const struct zone_lookup_item *item,
+                                        const struct extended_error *error)
 {
+    size_t limit = size_limit(group->options, asked);
     struct answering a;
     const struct query *query = &asked->query;
     a.options = group->options;
@@ -299,7 +246,7 @@ static NOINLINE void assemble_at_length(struct group *group, struct answer_query
     a.asked = asked;
     a.query = query;
     a.zone = asked->zone;
-    a.version = group->items[i].version;
+    a.version = item == NULL ? NULL : item->version;
     a.apex = NULL;
     a.rcode = asked->rcode;
     a.authoritative = false;
@@ -307,24 +254,18 @@ static NOINLINE void assemble_at_length(struct group *group, struct answer_query
     a.dnssec = query->edns.dnssec_ok;
     a.memo = &group->memo;
     a.denial = DENIAL_UNKNOWN;
-    a.error = group->errors[i];
+    a.error = error == NULL ? (struct extended_error){.set = false} : *error;
     a.answered = NULL;
     a.proof_count = 0;
     a.target_count = 0;
 
     response_begin(&a.response, asked->out, limit - opt_size(&a), query);
     response_know_question(&a.response);
-    switch (group->plans[i]) {
-    case PLAN_DONE:
-    case PLAN_RCODE:
-        break;
-    case PLAN_CHAOS:
+    if (decided == PLAN_CHAOS) {
         chaos_answer(&a);
-        break;
-    case PLAN_ZONE:
+    } else if (item != NULL) {
         a.apex = zone_version_apex(a.version);
-        zone_answer(&a, &group->items[i].result);
-        break;
+        zone_answer(&a, &item->result);
     }
     write_opt(&a, limit);
     asked->rcode = a.rcode;
@@ -336,68 +277,187 @@ static NOINLINE void assemble_at_length(struct group *group, struct answer_query
     asked->response_size = response_finish(&a.response, query->id, flags);
 }
 
-static ALWAYS_INLINE void assemble(struct group *group, struct answer_query *asked, size_t i)
+static ALWAYS_INLINE void assemble(struct group *group, struct answer_query *asked,
+                                   const struct zone_lookup_item *item)
 {
     size_t limit = size_limit(group->options, asked);
-    asked->disposition = ANSWER_SEND;
-    asked->by_wildcard = group->plans[i] == PLAN_ZONE && group->items[i].result.wildcard != NULL;
-    const struct zone_lookup_item *item = &group->items[i];
-    if (LIKELY(group->plans[i] == PLAN_ZONE) &&
-        (LIKELY(direct_answer(group->options, item->version, &item->result, asked, limit)) ||
-         quick_answer(group->options, item->version, &item->result, &group->memo, asked, limit))) {
+    asked->by_wildcard = item->result.wildcard != NULL;
+    if (UNLIKELY(!direct_answer(group->options, item->version, &item->result, asked, limit)) &&
+        !quick_answer(group->options, item->version, &item->result, &group->memo, asked, limit)) {
+        assemble_at_length(group, asked, PLAN_ZONE, item, NULL);
+    }
+}
+
+/*
+ * DS at the apex of a zone of ours, below a delegation of the zone above that is not its own: that
+ * zone knows nothing about it, the child at least that it has none. False: refused, and answered so.
+ */
+static NOINLINE bool prefer_child_for_ds(struct group *group, struct answer_query *asked,
+                                         struct zone_lookup_item *item)
+{
+    struct extended_error error = {.set = false};
+    if (item->result.cut == NULL || item->result.cut == item->result.match) {
+        return true;
+    }
+    struct zone *child = zone_set_get(group->zones, asked->query.qname, asked->query.qclass);
+    if (child == NULL) {
+        return true;
+    }
+    asked->zone = child;
+    asked->by_wildcard = false;
+    item->version = choose_version(group->options, asked, &error);
+    if (item->version == NULL) {
+        assemble_at_length(group, asked, PLAN_RCODE, NULL, &error);
+        return false;
+    }
+    zone_version_lookup(item->version, asked->query.qname, &item->result);
+    return true;
+}
+
+static ALWAYS_INLINE void answer_from_zone(struct group *group, struct answer_query *asked,
+                                           struct zone_lookup_item *item)
+{
+    if (LIKELY(asked->query.qtype != TYPE_DS) || prefer_child_for_ds(group, asked, item)) {
+        assemble(group, asked, item);
+    }
+}
+
+/* From a zone of another class, which is found already. */
+static void answer_alone(struct group *group, struct answer_query *asked)
+{
+    struct zone_lookup_item item;
+    struct extended_error error = {.set = false};
+    item.version = choose_version(group->options, asked, &error);
+    if (item.version == NULL) {
+        assemble_at_length(group, asked, PLAN_RCODE, NULL, &error);
         return;
     }
-    assemble_at_length(group, asked, i, limit);
+    zone_version_lookup(item.version, asked->query.qname, &item.result);
+    answer_from_zone(group, asked, &item);
 }
 
-static void answer_group(struct group *group, struct answer_query *queries, size_t count)
+/* What is not plain. True: it goes with the others all the same. */
+static NOINLINE bool take_other(struct group *group, struct answer_query *asked,
+                                struct name_hashes *name)
 {
-    uint64_t key = zone_hash_key();
-    for (size_t i = 0; i < count; i++) {
-        group->plans[i] = plan(group, &queries[i], key, &group->hashes[i]);
+    asked->by_wildcard = false;
+    asked->response_size = 0;
+    asked->zone = NULL;
+    enum plan decided = plan(group, asked, name);
+    switch (decided) {
+    case PLAN_DONE:
+        group->handed_up++;
+        break;
+    case PLAN_RCODE:
+    case PLAN_CHAOS:
+        assemble_at_length(group, asked, decided, NULL, NULL);
+        break;
+    case PLAN_FOUND_ZONE:
+        answer_alone(group, asked);
+        break;
+    case PLAN_ZONE:
+        return true;
     }
-    find_zones(group, queries, count);
-    choose_versions(group, queries, count);
-    zone_version_lookup_batch(group->items, count);
+    return false;
+}
+
+/* Types that a zone may hold, the usual ones. */
+static ALWAYS_INLINE bool is_ordinary(uint16_t qtype)
+{
+    return LIKELY(qtype - 1u < TYPE_OPT - 1u) ||
+           qtype - (TYPE_OPT + 1u) < TYPE_META_FIRST - TYPE_OPT - 1u;
+}
+
+/* True: as the n-th of those under way. */
+static ALWAYS_INLINE bool take(struct group *group, struct answer_query *asked, size_t n)
+{
+    struct name_hashes *name = &group->hashes[n];
+    asked->disposition = ANSWER_SEND;
+    asked->rcode = RCODE_NOERROR;
+    asked->truncated = false;
+    asked->cookie = COOKIE_NONE;
+    if (UNLIKELY(!query_parse_plain(asked->message, group->hash_key, name, &asked->query) ||
+                 asked->query.qclass != CLASS_IN || !is_ordinary(asked->query.qtype)) &&
+        !take_other(group, asked, name)) {
+        return false;
+    }
+    group->places[n] = asked;
+    group->finds[n].hashes = name;
+    group->finds[n].labels = (uint8_t)(name->labels - is_ds_below_root(&asked->query));
+    return true;
+}
+
+/* Returns how many are left. */
+static ALWAYS_INLINE size_t choose(struct group *group, size_t count)
+{
+    size_t left = 0;
+    for (size_t n = 0; n < count; n++) {
+        struct answer_query *asked = group->places[n];
+        struct extended_error error;
+        error.set = false;
+        asked->zone = group->finds[n].result;
+        if (UNLIKELY(asked->zone == NULL) && is_ds_below_root(&asked->query)) {
+            asked->zone = zone_set_get(group->zones, asked->query.qname, CLASS_IN);
+        }
+        struct zone_version *version = choose_version(group->options, asked, &error);
+        if (UNLIKELY(version == NULL)) {
+            asked->by_wildcard = false;
+            assemble_at_length(group, asked, PLAN_RCODE, NULL, &error);
+            continue;
+        }
+        group->places[left] = asked;
+        group->items[left].version = version;
+        group->items[left].hashes = group->finds[n].hashes;
+        left++;
+    }
+    return left;
+}
+
+static ALWAYS_INLINE void answer_group(struct group *group, struct answer_query *queries,
+                                       size_t count)
+{
+    size_t left = 0;
     for (size_t i = 0; i < count; i++) {
-        if (group->plans[i] == PLAN_ZONE && queries[i].query.qtype == TYPE_DS) {
-            prefer_child_for_ds(group, &queries[i], i);
-        }
-        if (group->plans[i] != PLAN_DONE) {
-            assemble(group, &queries[i], i);
-        }
+        left += take(group, &queries[i], left);
+    }
+    zone_set_find_batch(group->zones, CLASS_IN, group->finds, left);
+    left = choose(group, left);
+    zone_version_lookup_batch(group->items, left);
+    for (size_t n = 0; n < left; n++) {
+        answer_from_zone(group, group->places[n], &group->items[n]);
     }
 }
 
-void answer_batch(const struct answer_options *options, const struct zone_set *zones, int64_t now_s,
-                  struct answer_query *queries, size_t count)
+static ALWAYS_INLINE void group_begin(struct group *group, const struct answer_options *options,
+                                      const struct zone_set *zones, int64_t now_s)
+{
+    group->options = options;
+    group->zones = zones;
+    group->now_s = now_s;
+    group->hash_key = zone_hash_key();
+    group->handed_up = 0;
+    group->memo.version = NULL;
+}
+
+size_t answer_batch(const struct answer_options *options, const struct zone_set *zones,
+                    int64_t now_s, struct answer_query *queries, size_t count)
 {
     struct group group;
-    group.options = options;
-    group.zones = zones;
-    group.now_s = now_s;
-    group.memo.version = NULL;
-    while (count != 0) {
-        size_t here = count < GROUP ? count : GROUP;
-        answer_group(&group, queries, here);
-        queries += here;
-        count -= here;
+    group_begin(&group, options, zones, now_s);
+    for (size_t done = 0; done < count; done += GROUP) {
+        size_t left = count - done;
+        answer_group(&group, queries + done, left < GROUP ? left : GROUP);
     }
+    return count - group.handed_up;
 }
 
 void answer_cut(const struct answer_options *options, int64_t now_s, struct answer_query *query)
 {
     struct group group;
-    group.options = options;
-    group.zones = NULL;
-    group.now_s = now_s;
-    group.memo.version = NULL;
-    group.plans[0] = PLAN_RCODE;
-    group.errors[0].set = false;
-    group.items[0].version = NULL;
+    group_begin(&group, options, NULL, now_s);
     query->disposition = ANSWER_SEND;
     query->by_wildcard = false;
-    assemble_at_length(&group, query, 0, size_limit(options, query));
+    assemble_at_length(&group, query, PLAN_RCODE, NULL, NULL);
     put_u16(query->out + 2, (uint16_t)(get_u16(query->out + 2) | FLAG_TC));
     query->truncated = true;
 }

@@ -82,13 +82,14 @@ struct answer_options {
 };
 
 /*
- * Answers `count` queries, any number; memory is fetched ahead for 32 at a time.
+ * Answers `count` queries, any number; memory is fetched ahead for 32 at a time. Returns how many
+ * of them have ANSWER_SEND.
  * options  borrowed; zones borrowed.
  * now_s    wall clock, for the EXPIRE option and for cookies.
  * The caller is inside a read section (base/rcu.h) until it is done with the outputs.
  */
-void answer_batch(const struct answer_options *options, const struct zone_set *zones, int64_t now_s,
-                  struct answer_query *queries, size_t count);
+size_t answer_batch(const struct answer_options *options, const struct zone_set *zones,
+                    int64_t now_s, struct answer_query *queries, size_t count);
 
 /*
  * Instead of the answer that `query` holds (ANSWER_SEND): its header, rcode and question with TC set

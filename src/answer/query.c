@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Parsing queries. Nearly every query is a header, one question and perhaps an OPT record without
- * options; these are parsed apart, and everything else by the loop over the records.
+ * options, which query_plain.h takes by itself; here is everything else.
  *
  * - QR set or fewer than 12 octets: dropped, or two servers could answer each other for ever.
  * - QDCOUNT other than 1 is FORMERR (RFC 9619; RFC 1996 and 2136 ask for one as well).
@@ -19,14 +19,10 @@
  */
 #include "answer/query.h"
 
-#include <endian.h>
-
 #include "answer/cookie.h"
+#include "answer/query_plain.h"
 
-enum { RECORD_FIXED_SIZE = 10, OPT_DO = 0x8000, OPCODE_BITS = 0x7800 };
-
-/* The counts of a message that is one question; where the lowest bit is set, it has OPT as well. */
-#define ONE_QUESTION (UINT64_C(1) << 48)
+enum { RECORD_FIXED_SIZE = 10, OPT_DO = 0x8000 };
 
 /* Where the name at `at` ends, or 0. A pointer ends it. */
 static size_t skip_name(struct slice message, size_t at)
@@ -47,18 +43,17 @@ static size_t skip_name(struct slice message, size_t at)
     return 0;
 }
 
-static ALWAYS_INLINE bool read_question(struct slice message, uint64_t hash_key,
-                                        struct name_hashes *name, struct query *q)
+static bool read_question(struct slice message, uint64_t hash_key, struct name_hashes *name,
+                          struct query *q)
 {
-    size_t size = name_hashes_check(
-        hash_key, slice_of(message.data + MESSAGE_HEADER_SIZE, message.size - MESSAGE_HEADER_SIZE),
-        name);
-    size_t end = MESSAGE_HEADER_SIZE + size + 4;
+    const uint8_t *qname = message.data + MESSAGE_HEADER_SIZE;
+    size_t size = name_hashes_check(hash_key, qname, message.size - MESSAGE_HEADER_SIZE, name);
+    size_t end = MESSAGE_HEADER_SIZE + size + QUESTION_FIXED_SIZE;
     if (size == 0 || end > message.size) {
         return false;
     }
     q->has_question = true;
-    q->qname = message.data + MESSAGE_HEADER_SIZE;
+    q->qname = qname;
     q->qname_size = (uint8_t)size;
     q->qtype = get_u16(message.data + end - 4);
     q->qclass = get_u16(message.data + end - 2);
@@ -124,20 +119,11 @@ static ALWAYS_INLINE bool read_opt(const uint8_t *fixed, uint16_t size, struct q
         .udp_size = get_u16(fixed + 2),
         .options = slice_of(fixed + RECORD_FIXED_SIZE, size),
     };
-    if (edns.udp_size < 512) {
-        edns.udp_size = 512;
+    if (edns.udp_size < UDP_SIZE_LEAST) {
+        edns.udp_size = UDP_SIZE_LEAST;
     }
     q->edns = edns;
     return size == 0 || read_options(edns.options, q);
-}
-
-/* Behind the question there is an OPT record of version 0 without options, and nothing else. */
-static ALWAYS_INLINE bool read_bare_opt(struct slice message, struct query *q)
-{
-    const uint8_t *opt = message.data + q->question_end;
-    return message.size - q->question_end == 1 + RECORD_FIXED_SIZE && opt[0] == 0 &&
-           get_u16(opt + 1) == TYPE_OPT && opt[6] == 0 && get_u16(opt + 9) == 0 &&
-           read_opt(opt + 1, 0, q);
 }
 
 /* The records from `at` to the end; `counts` are those of the three sections. */
@@ -203,9 +189,9 @@ static COLD void look_for_opt(struct slice message, uint16_t question_count,
     }
 }
 
-/* Whatever is not a question and nothing else; id and flags are known. */
-static NOINLINE void parse_at_length(struct slice message, uint64_t hash_key,
-                                     struct name_hashes *name, struct query *out)
+/* Whatever is not plain; id and flags are known. */
+static void parse_at_length(struct slice message, uint64_t hash_key, struct name_hashes *name,
+                            struct query *out)
 {
     uint16_t question_count = get_u16(message.data + 4);
     const uint16_t counts[3] = {get_u16(message.data + 6), get_u16(message.data + 8),
@@ -228,27 +214,19 @@ static NOINLINE void parse_at_length(struct slice message, uint64_t hash_key,
     }
 }
 
-HOT void query_parse(struct slice message, uint64_t hash_key, struct name_hashes *name,
-                     struct query *out)
+void query_parse(struct slice message, uint64_t hash_key, struct name_hashes *name,
+                 struct query *out)
 {
+    if (query_parse_plain(message, hash_key, name, out)) {
+        return;
+    }
     *out = (struct query){.kind = QUERY_DROP};
     if (message.size < MESSAGE_HEADER_SIZE) {
         return;
     }
     out->id = get_u16(message.data);
     out->flags = get_u16(message.data + 2);
-    if ((out->flags & FLAG_QR) != 0) {
-        return;
+    if ((out->flags & FLAG_QR) == 0) {
+        parse_at_length(message, hash_key, name, out);
     }
-    uint64_t all_counts;
-    memcpy(&all_counts, message.data + 4, sizeof(all_counts));
-    all_counts = be64toh(all_counts);
-    if (LIKELY((out->flags & OPCODE_BITS) == 0 && (all_counts & ~UINT64_C(1)) == ONE_QUESTION) &&
-        read_question(message, hash_key, name, out) &&
-        (all_counts == ONE_QUESTION ? out->question_end == message.size
-                                    : read_bare_opt(message, out))) {
-        out->kind = QUERY_ASK;
-        return;
-    }
-    parse_at_length(message, hash_key, name, out);
 }

@@ -7,6 +7,7 @@
 #define ANSWER_QUERY_H
 
 #include "wire/message.h"
+#include "wire/name_hashes.h"
 
 enum query_kind {
     QUERY_DROP,   /* shorter than a header, or a response: never answered */
@@ -39,7 +40,7 @@ struct query {
     uint16_t qclass;
     const uint8_t *qname; /* borrowed from the message, not compressed */
     size_t question_end;
-    struct edns edns;
+    struct edns edns;    /* without meaning but for `dnssec_ok` where it is not `present` */
     struct slice cookie; /* EDNS COOKIE option (RFC 7873); data NULL: none */
     size_t tsig_offset;  /* of the TSIG record, always the last one; 0: none */
 };

@@ -99,27 +99,26 @@ static uint64_t load(const _Atomic uint64_t *number)
     return atomic_load_explicit(number, memory_order_relaxed);
 }
 
-static void add_server(struct text *out, const struct server *server,
-                       const struct answer_counts *sum)
+static void add_server(struct text *out, const struct server *server, const struct answer_sums *sum)
 {
     const struct server_counters *counters = &server->counters;
-    uint64_t streams = load(&sum->transports[ANSWER_TCP]) + load(&sum->transports[ANSWER_TLS]);
-    uint64_t all = load(&sum->transports[ANSWER_UDP]) + streams;
+    uint64_t streams = sum->transports[ANSWER_TCP] + sum->transports[ANSWER_TLS];
+    uint64_t all = sum->transports[ANSWER_UDP] + streams;
     text_add_str(out, "++ Name Server Statistics ++\n");
-    add_count(out, load(&sum->edns), "requests with EDNS(0) received");
+    add_count(out, sum->edns, "requests with EDNS(0) received");
     add_count(out, streams, "TCP requests received");
     add_count(out, load(&counters->transfers_refused), "transfer requests rejected");
     add_count(out, load(&counters->updates_refused), "update requests rejected");
-    add_count(out, all - load(&sum->unanswered), "responses sent");
-    add_count(out, load(&sum->truncated), "truncated responses sent");
-    add_count(out, load(&sum->rcodes[RCODE_SERVFAIL]), "queries resulted in SERVFAIL");
-    add_count(out, load(&sum->rcodes[RCODE_FORMERR]), "queries resulted in FORMERR");
-    add_count(out, load(&sum->rcodes[RCODE_NXDOMAIN]), "queries resulted in NXDOMAIN");
+    add_count(out, all - sum->unanswered, "responses sent");
+    add_count(out, sum->truncated, "truncated responses sent");
+    add_count(out, sum->rcodes[RCODE_SERVFAIL], "queries resulted in SERVFAIL");
+    add_count(out, sum->rcodes[RCODE_FORMERR], "queries resulted in FORMERR");
+    add_count(out, sum->rcodes[RCODE_NXDOMAIN], "queries resulted in NXDOMAIN");
     add_count(out, load(&counters->updates_done), "updates completed");
     add_count(out, load(&counters->updates_failed), "updates failed");
     add_count(out, load(&counters->rate_dropped), "responses dropped for rate limits");
     add_count(out, load(&counters->rate_slipped), "responses truncated for rate limits");
-    add_count(out, load(&sum->transports[ANSWER_UDP]), "UDP queries received");
+    add_count(out, sum->transports[ANSWER_UDP], "UDP queries received");
     add_count(out, streams, "TCP queries received");
 }
 
@@ -144,20 +143,20 @@ static void add_zone(struct text *out, const struct server_zone *zone)
 
 static void add_statistics(struct text *out, struct server *server)
 {
-    struct answer_counts sum;
+    struct answer_sums sum;
     char text[16];
     long long now_s = (long long)clock_wall_s();
     answer_counts_sum(server, &sum);
     text_printf(out, "+++ Statistics Dump +++ (%lld)\n++ Incoming Queries ++\n", now_s);
     for (unsigned i = 0; i < COUNTED_TYPES; i++) {
-        add_count(out, load(&sum.types[i]),
+        add_count(out, sum.types[i],
                   i == COUNTED_TYPE_NONE    ? "without a question"
                   : i == COUNTED_TYPE_OTHER ? "Others"
                                             : rrtype_format((uint16_t)i, text));
     }
     text_add_str(out, "++ Outgoing Rcodes ++\n");
     for (unsigned i = 0; i < COUNTED_RCODES; i++) {
-        add_count(out, load(&sum.rcodes[i]), i == COUNTED_RCODES - 1 ? "Others" : rcode_name(i));
+        add_count(out, sum.rcodes[i], i == COUNTED_RCODES - 1 ? "Others" : rcode_name(i));
     }
     add_server(out, server, &sum);
     text_add_str(out, "++ Per Zone Query Statistics ++\n");

@@ -2,9 +2,12 @@
 /*
  * UDP sockets and batches of datagrams.
  *
- * A batch keeps its message headers ready for the kernel. Receiving fills the peer's address and,
- * on a wildcard bind, a control message with the local address; sending takes the same address and
- * turns the control message around, so that an answer leaves from the address the query came to
+ * A batch keeps its message headers ready for the kernel, those of slot n for receiving and for
+ * sending beside each other: both have the peer's address in one place, and only the size of the
+ * answer changes. They are made for a kind of socket (its family, whether it is connected, whether
+ * local addresses come along) and stay as long as that does: the kernel puts back what it found, as
+ * all addresses of a family have one size. On a wildcard bind a control message has the local
+ * address; sending turns it around, so that an answer leaves from the address the query came to
  * (RFC 1122 4.1.3.5). A socket bound to one address needs none of this and pays nothing for it.
  *
  * IP_PMTUDISC_OMIT: without it, anyone who can forge an ICMP message lowers the path MTU and makes
@@ -29,18 +32,26 @@ struct control {
     uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))] ALIGNED(8); /* the larger of the two */
 };
 
+/* All that a socket of ours can receive from. */
+union peer {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
 struct udp_batch {
     struct udp_slot slots[UDP_BATCH];
     struct mmsghdr in[UDP_BATCH];
     struct mmsghdr out[UDP_BATCH];
     struct iovec in_bytes[UDP_BATCH];
     struct iovec out_bytes[UDP_BATCH];
-    struct sockaddr_storage peers[UDP_BATCH];
+    union peer peers[UDP_BATCH];
     struct control control[UDP_BATCH];
     uint8_t *buffer;
-    size_t in_size;
-    unsigned used;    /* headers that the kernel has written to */
-    bool packet_info; /* the headers ask for it */
+    /* The sockets that the headers are made for. */
+    uint8_t family; /* 0: none yet */
+    bool connected;
+    bool packet_info;
 };
 
 static void set_options(const struct udp_socket *socket)
@@ -199,13 +210,13 @@ struct udp_batch *udp_batch_new(size_t in_size, size_t out_size)
     struct udp_batch *batch = memory_new_zeroed(1, sizeof(*batch));
     size_t stride = aligned(in_size) + aligned(out_size);
     batch->buffer = memory_new(stride * UDP_BATCH);
-    batch->in_size = in_size;
-    batch->used = UDP_BATCH;
     for (size_t i = 0; i < UDP_BATCH; i++) {
         uint8_t *bytes = batch->buffer + i * stride;
-        batch->slots[i].out = bytes + aligned(in_size);
+        uint8_t *out = bytes + aligned(in_size);
+        batch->slots[i].out = out;
         batch->slots[i].out_capacity = out_size;
         batch->in_bytes[i] = (struct iovec){bytes, in_size};
+        batch->out_bytes[i] = (struct iovec){out, 0};
         batch->in[i].msg_hdr = (struct msghdr){
             .msg_name = &batch->peers[i],
             .msg_iov = &batch->in_bytes[i],
@@ -254,33 +265,75 @@ static void read_packet_info(struct msghdr *header, struct address *local)
     }
 }
 
-/* Fills in a slot from what the kernel left in its header; false: not to be answered. */
-static bool read_slot(const struct udp_socket *socket, struct udp_batch *batch, unsigned i)
+static COLD void make_headers(struct udp_batch *batch, const struct udp_socket *socket)
+{
+    socklen_t name_size =
+        socket->local.family == 6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    for (unsigned i = 0; i < UDP_BATCH; i++) {
+        struct msghdr *in = &batch->in[i].msg_hdr;
+        struct msghdr *out = &batch->out[i].msg_hdr;
+        in->msg_namelen = name_size;
+        in->msg_control = socket->packet_info ? &batch->control[i] : NULL;
+        in->msg_controllen = socket->packet_info ? sizeof(batch->control[i]) : 0;
+        out->msg_name = socket->connected ? NULL : &batch->peers[i];
+        out->msg_namelen = socket->connected ? 0 : name_size;
+        out->msg_control = in->msg_control;
+        out->msg_controllen = 0;
+    }
+    batch->family = socket->local.family;
+    batch->connected = socket->connected;
+    batch->packet_info = socket->packet_info;
+}
+
+static ALWAYS_INLINE void read_slot(struct udp_batch *batch, unsigned i, struct address local)
 {
     struct udp_slot *slot = &batch->slots[i];
-    struct msghdr *header = &batch->in[i].msg_hdr;
     slot->in = slice_of(batch->in_bytes[i].iov_base, batch->in[i].msg_len);
-    slot->truncated = (header->msg_flags & MSG_TRUNC) != 0;
+    slot->truncated = (batch->in[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
     slot->out_size = 0;
-    slot->local = socket->local;
-    if (socket->packet_info) {
-        read_packet_info(header, &slot->local);
+    slot->local = local;
+}
+
+/* Nearly every datagram; the address is converted in place, which is a few moves. */
+static ALWAYS_INLINE void read_slots_v4(struct udp_batch *batch, struct address local,
+                                        unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        const struct sockaddr_in *from = &batch->peers[i].v4;
+        struct address *peer = &batch->slots[i].peer;
+        read_slot(batch, i, local);
+        *peer = (struct address){.family = 4, .port = ntohs(from->sin_port)};
+        memcpy(peer->bytes, &from->sin_addr, 4);
+        if (UNLIKELY(peer->port == 0)) {
+            batch->slots[i].in.size = 0;
+        }
     }
-    return address_from_sockaddr(header->msg_name, &slot->peer) && slot->peer.port != 0;
+}
+
+static NOINLINE void read_slots_any(struct udp_batch *batch, const struct udp_socket *socket,
+                                    unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct udp_slot *slot = &batch->slots[i];
+        struct msghdr *header = &batch->in[i].msg_hdr;
+        read_slot(batch, i, socket->local);
+        if (socket->packet_info) {
+            read_packet_info(header, &slot->local);
+            batch->out[i].msg_hdr.msg_controllen = header->msg_controllen;
+            header->msg_controllen = sizeof(batch->control[i]);
+        }
+        if (!address_from_sockaddr(&batch->peers[i].any, &slot->peer) || slot->peer.port == 0) {
+            slot->in.size = 0;
+        }
+    }
 }
 
 HOT enum result udp_receive(struct udp_socket *socket, struct udp_batch *batch, unsigned *out_count,
                             struct error *err)
 {
-    /* Only what the last receive changed; all where the socket is of the other kind. */
-    unsigned stale = batch->packet_info == socket->packet_info ? batch->used : UDP_BATCH;
-    batch->packet_info = socket->packet_info;
-    batch->used = 0;
-    for (unsigned i = 0; i < stale; i++) {
-        struct msghdr *header = &batch->in[i].msg_hdr;
-        header->msg_namelen = sizeof(batch->peers[i]);
-        header->msg_control = socket->packet_info ? &batch->control[i] : NULL;
-        header->msg_controllen = socket->packet_info ? sizeof(batch->control[i]) : 0;
+    if (UNLIKELY(batch->family != socket->local.family || batch->connected != socket->connected ||
+                 batch->packet_info != socket->packet_info)) {
+        make_headers(batch, socket);
     }
     int got;
     do {
@@ -293,40 +346,22 @@ HOT enum result udp_receive(struct udp_socket *socket, struct udp_batch *batch, 
         }
         return error_set_os(err, ERR_IO, "cannot receive datagrams");
     }
-    batch->used = (unsigned)got;
-    for (unsigned i = 0; i < (unsigned)got; i++) {
-        if (!read_slot(socket, batch, i)) {
-            batch->slots[i].in.size = 0;
-        }
+    if (LIKELY(socket->local.family == 4 && !socket->packet_info)) {
+        read_slots_v4(batch, socket->local, (unsigned)got);
+    } else {
+        read_slots_any(batch, socket, (unsigned)got);
     }
     *out_count = (unsigned)got;
     return OK;
 }
 
-HOT unsigned udp_send(struct udp_socket *socket, struct udp_batch *batch, unsigned count)
+/* Returns how many were dropped. */
+static unsigned send_all(const struct udp_socket *socket, struct mmsghdr *messages, unsigned count)
 {
-    REQUIRE(count <= UDP_BATCH);
-    unsigned ready = 0;
-    for (unsigned i = 0; i < count; i++) {
-        const struct udp_slot *slot = &batch->slots[i];
-        if (slot->out_size == 0) {
-            continue;
-        }
-        REQUIRE(slot->out_size <= slot->out_capacity);
-        const struct msghdr *in = &batch->in[i].msg_hdr;
-        batch->out_bytes[ready] = (struct iovec){slot->out, slot->out_size};
-        struct msghdr *out = &batch->out[ready].msg_hdr;
-        out->msg_name = socket->connected ? NULL : in->msg_name;
-        out->msg_namelen = socket->connected ? 0 : in->msg_namelen;
-        out->msg_control = in->msg_controllen == 0 ? NULL : in->msg_control;
-        out->msg_controllen = in->msg_controllen;
-        ready++;
-    }
     unsigned done = 0;
     unsigned dropped = 0;
-    while (done < ready) {
-        int sent =
-            sendmmsg(socket->fd, batch->out + done, ready - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (done < count) {
+        int sent = sendmmsg(socket->fd, messages + done, count - done, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent > 0) {
             done += (unsigned)sent;
             continue;
@@ -335,11 +370,40 @@ HOT unsigned udp_send(struct udp_socket *socket, struct udp_batch *batch, unsign
             continue;
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            return dropped + (ready - done);
+            return dropped + (count - done);
         }
         /* This peer cannot be reached; the others can. */
         done++;
         dropped++;
     }
     return dropped;
+}
+
+/* Where some have no answer: the headers of the others, close together. */
+static NOINLINE unsigned send_some(const struct udp_socket *socket, const struct udp_batch *batch,
+                                   unsigned count)
+{
+    struct mmsghdr messages[UDP_BATCH];
+    unsigned ready = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (batch->slots[i].out_size != 0) {
+            messages[ready++] = batch->out[i];
+        }
+    }
+    return send_all(socket, messages, ready);
+}
+
+HOT unsigned udp_send(struct udp_socket *socket, struct udp_batch *batch, unsigned count)
+{
+    REQUIRE(count <= UDP_BATCH);
+    bool all = true;
+    bool fit = true;
+    for (unsigned i = 0; i < count; i++) {
+        const struct udp_slot *slot = &batch->slots[i];
+        fit &= slot->out_size <= slot->out_capacity;
+        all &= slot->out_size != 0;
+        batch->out_bytes[i].iov_len = slot->out_size;
+    }
+    REQUIRE(fit);
+    return LIKELY(all) ? send_all(socket, batch->out, count) : send_some(socket, batch, count);
 }

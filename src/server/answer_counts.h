@@ -23,10 +23,11 @@ enum {
     COUNTED_TYPE_CAA = 257,
     COUNTED_TYPE_NONE = 258, /* no question was read */
     COUNTED_TYPE_OTHER = 259,
-    COUNTED_SIZES = 12, /* responses up to 32 << n octets; the last: all above */
+    COUNTED_SIZES = 12,     /* responses up to 32 << n octets; the last: all above */
+    COUNTED_SIZE_BITS = 16, /* the same as a worker counts them: up to 2 << n */
 };
 
-/* The numbers of one worker, or a sum. */
+/* The numbers of one worker. */
 struct answer_counts {
     ALIGNED(64) _Atomic uint64_t transports[COUNTED_TRANSPORTS]; /* messages that came */
     _Atomic uint64_t unanswered; /* dropped, handed on, or answered later */
@@ -34,9 +35,21 @@ struct answer_counts {
     _Atomic uint64_t edns;
     _Atomic uint64_t dnssec_ok;
     _Atomic uint64_t octets_in, octets_out;
-    _Atomic uint64_t rcodes[COUNTED_RCODES];
-    _Atomic uint64_t sizes[COUNTED_SIZES];
     _Atomic uint64_t types[COUNTED_TYPES];
+    _Atomic uint64_t responses[COUNTED_RCODES][COUNTED_SIZE_BITS];
+};
+
+/* Those of all workers together. */
+struct answer_sums {
+    uint64_t transports[COUNTED_TRANSPORTS];
+    uint64_t unanswered;
+    uint64_t truncated;
+    uint64_t edns;
+    uint64_t dnssec_ok;
+    uint64_t octets_in, octets_out;
+    uint64_t types[COUNTED_TYPES];
+    uint64_t rcodes[COUNTED_RCODES];
+    uint64_t sizes[COUNTED_SIZES];
 };
 
 /* For `workers` writers. free accepts NULL. */
@@ -52,6 +65,6 @@ void answer_counts_add_batch(struct answer_counts *mine, unsigned worker,
                              const struct answer_query *queries, size_t count);
 
 /* All workers' numbers together; any thread. */
-void answer_counts_sum(const struct server *server, struct answer_counts *out);
+void answer_counts_sum(const struct server *server, struct answer_sums *out);
 
 #endif

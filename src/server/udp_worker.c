@@ -3,6 +3,9 @@
  * UDP: batches in, batches out. Between receive and send the worker is an RCU reader: what it
  * loaded (settings, zone set, versions) stays until the turn is over, and the loop's hooks say so.
  *
+ * What the queries of a batch are given beside their octets (where an answer goes, whose question it
+ * is) are the same places batch after batch, and so is set once.
+ *
  * A socket is drained for a bounded number of batches a turn, so that one busy address cannot
  * starve the others of the same thread.
  */
@@ -48,6 +51,7 @@ struct udp_worker {
     bool running;
     struct udp_port *ports; /* of the worker's thread once that runs */
     struct answer_query queries[UDP_BATCH];
+    const struct udp_slot *set_for;    /* the slots that the queries are set for; or NULL */
     struct address proxies[UDP_BATCH]; /* where the answers of a proxied port go */
 };
 
@@ -63,22 +67,11 @@ static void unwrap_slots(struct udp_worker *worker, const struct settings *setti
     }
 }
 
-/* Answers the `count` datagrams in the batch; the slots' out_size is set. */
-static void answer_slots(struct udp_worker *worker, struct udp_port *port, struct udp_slot *slots,
-                         unsigned count)
+/* All inputs but the message. */
+static COLD void set_queries(struct udp_worker *worker, const struct udp_slot *slots)
 {
-    struct request_scope scope = request_scope_begin(worker->server);
-    if (UNLIKELY(port->is_proxied)) {
-        unwrap_slots(worker, scope.settings, slots, count);
-    }
-    for (unsigned i = 0; i < count; i++) {
-        /* The inputs only: the rest is the answer room's to fill in. */
+    for (unsigned i = 0; i < UDP_BATCH; i++) {
         struct answer_query *query = &worker->queries[i];
-        query->message = slots[i].in;
-        if (UNLIKELY(scope.settings->blackhole != NULL) &&
-            settings_blackholes(scope.settings, &slots[i].peer, ANSWER_UDP)) {
-            query->message.size = 0; /* too short to be answered */
-        }
         query->peer = &slots[i].peer;
         query->local = &slots[i].local;
         query->key = NULL;
@@ -87,25 +80,66 @@ static void answer_slots(struct udp_worker *worker, struct udp_port *port, struc
         query->out = slots[i].out;
         query->out_size = slots[i].out_capacity;
     }
-    answer_batch(scope.answer, scope.zones, scope.wall_s, worker->queries, count);
+    worker->set_for = slots;
+}
+
+/* What is refused is too short to be answered. */
+static NOINLINE void blackhole_slots(const struct settings *settings, struct udp_slot *slots,
+                                     unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (settings_blackholes(settings, &slots[i].peer, ANSWER_UDP)) {
+            slots[i].in.size = 0;
+        }
+    }
+}
+
+/* Those of the batch that were not answered. */
+static NOINLINE void handle_others(const struct request_scope *scope, struct udp_port *port,
+                                   const struct udp_slot *slots, unsigned count)
+{
+    struct udp_worker *worker = port->worker;
     for (unsigned i = 0; i < count; i++) {
         struct answer_query *query = &worker->queries[i];
-        if (UNLIKELY(query->disposition != ANSWER_SEND)) {
+        if (query->disposition != ANSWER_SEND) {
             struct request_origin origin = {
                 .peer = slots[i].peer,
                 .reply_to = port->is_proxied ? worker->proxies[i] : slots[i].peer,
                 .local = slots[i].local,
                 .udp = &port->socket,
             };
-            dispatch_request(&scope, query, &origin);
+            dispatch_request(scope, query, &origin);
         }
-        slots[i].out_size = query->response_size;
+    }
+    worker->set_for = NULL; /* a key may have been found, and room kept */
+}
+
+/* Answers the `count` datagrams in the batch; the slots' out_size is set. */
+HOT static void answer_slots(struct udp_worker *worker, struct udp_port *port,
+                             struct udp_slot *slots, unsigned count)
+{
+    struct request_scope scope = request_scope_begin(worker->server);
+    if (UNLIKELY(port->is_proxied)) {
+        unwrap_slots(worker, scope.settings, slots, count);
+    }
+    if (UNLIKELY(scope.settings->blackhole != NULL)) {
+        blackhole_slots(scope.settings, slots, count);
+    }
+    if (UNLIKELY(worker->set_for != slots)) {
+        set_queries(worker, slots);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        worker->queries[i].message = slots[i].in;
+    }
+    if (UNLIKELY(answer_batch(scope.answer, scope.zones, scope.wall_s, worker->queries, count) !=
+                 count)) {
+        handle_others(&scope, port, slots, count);
     }
     if (UNLIKELY(scope.settings->rates != NULL)) {
         rate_limiter_apply(&scope, worker->queries, count);
-        for (unsigned i = 0; i < count; i++) {
-            slots[i].out_size = worker->queries[i].response_size;
-        }
+    }
+    for (unsigned i = 0; i < count; i++) {
+        slots[i].out_size = worker->queries[i].response_size;
     }
     answer_counts_add_batch(worker->counts, worker->number, worker->queries, count);
     if (UNLIKELY(query_log_is_on(worker->server->query_log))) {
@@ -148,6 +182,7 @@ static void xdp_turn(struct udp_port *port)
         struct udp_slot *slots;
         unsigned count = xdp_receive(port->xdp, &slots);
         if (count != 0) {
+            worker->set_for = NULL; /* their answers go elsewhere each time */
             answer_slots(worker, port, slots, count);
             atomic_fetch_add_explicit(&counters->xdp_questions, count, memory_order_relaxed);
         }

@@ -14,7 +14,7 @@
 #include <endian.h>
 #include <string.h>
 
-#include "wire/name_hash.h"
+#include "wire/name_hashes.h"
 
 /* As octets_load_short, and the numeric order of two such words is the memcmp order of the runs. */
 static ALWAYS_INLINE uint64_t load_short_ordered(const uint8_t *p, size_t size)
@@ -253,57 +253,9 @@ HOT uint64_t name_hash_label(uint64_t parent_hash, const uint8_t *label)
     return name_label_hash(parent_hash, label);
 }
 
-/* Takes the name at `wire` apart, as far as `limit` octets; its size, or 0 where it is no name. */
-static ALWAYS_INLINE size_t hashes_begin(uint64_t key, const uint8_t *wire, size_t limit,
-                                         struct name_hashes *out)
-{
-    unsigned count = 0;
-    size_t at = 0;
-    for (;; count++) {
-        if (UNLIKELY(at >= limit)) {
-            return 0;
-        }
-        out->offsets[count] = (uint8_t)at;
-        size_t length = wire[at];
-        if (length == 0) {
-            break;
-        }
-        if (UNLIKELY(length > LABEL_MAX_SIZE)) {
-            return 0;
-        }
-        at += 1 + length;
-    }
-    size_t size = at + 1;
-    octets_copy_lower(out->folded, wire, size);
-    out->size = (uint8_t)size;
-    out->labels = (uint8_t)count;
-    out->hashed = 0;
-    out->hashes[0] = key;
-    return size;
-}
-
 HOT void name_hashes_begin(uint64_t key, const uint8_t *wire, struct name_hashes *out)
 {
-    hashes_begin(key, wire, NAME_MAX_SIZE, out);
-}
-
-HOT size_t name_hashes_check(uint64_t key, struct slice bytes, struct name_hashes *out)
-{
-    return hashes_begin(key, bytes.data, bytes.size < NAME_MAX_SIZE ? bytes.size : NAME_MAX_SIZE,
-                        out);
-}
-
-HOT void name_hashes_extend(struct name_hashes *hashes, unsigned labels)
-{
-    const uint8_t *offsets = hashes->offsets + hashes->labels;
-    unsigned n = hashes->hashed;
-    uint64_t hash = hashes->hashes[n];
-    while (n < labels) {
-        n++;
-        hash = name_label_hash_folded(hash, hashes->folded + offsets[-(int)n]);
-        hashes->hashes[n] = hash;
-    }
-    hashes->hashed = (uint8_t)n;
+    (void)name_hashes_check(key, wire, NAME_MAX_SIZE, out);
 }
 
 HOT uint64_t name_hash(uint64_t key, const uint8_t *wire)

@@ -70,29 +70,6 @@ uint64_t name_hash(uint64_t key, const uint8_t *wire);
 /* `label` points at a length octet. */
 uint64_t name_hash_label(uint64_t parent_hash, const uint8_t *label);
 
-/* A name taken apart once for all that look it up, and its hashes as far as they were needed. A table
- * that knows the hash of a tail sets it; those of shorter tails are then without meaning. */
-struct name_hashes {
-    uint8_t size;                      /* of the name, the root label included */
-    uint8_t labels;                    /* without the root */
-    uint8_t hashed;                    /* hashes[] is filled in up to this */
-    uint8_t offsets[NAME_MAX_LABELS];  /* of each label, the leftmost first, the root's last */
-    uint8_t folded[NAME_MAX_SIZE + 9]; /* the name in lower case, then octets without meaning */
-    uint64_t hashes[NAME_MAX_LABELS];  /* [n]: name_hash() of the last n labels */
-};
-void name_hashes_begin(uint64_t key, const uint8_t *wire, struct name_hashes *out);
-/* As name_check() and name_hashes_begin() together: the size of the name, or 0 and nothing in `out`
- * that means anything. */
-size_t name_hashes_check(uint64_t key, struct slice bytes, struct name_hashes *out);
-/* Fills in hashes[labels] and those before; at most all of the name's. */
-void name_hashes_extend(struct name_hashes *hashes, unsigned labels);
-static inline void name_hashes_need(struct name_hashes *hashes, unsigned labels)
-{
-    if (hashes->hashed < labels) {
-        name_hashes_extend(hashes, labels);
-    }
-}
-
 /*
  * Presentation form (RFC 1035 5.1, RFC 4343): `text` of `size` octets, "\." and "\DDD" escapes,
  * relative names completed by `origin` (NULL: they must be absolute, ERR_FORMAT otherwise).

@@ -17,6 +17,7 @@
 #include "base/attr.h"
 
 typedef uint8_t octets_16 VECTOR(16);
+typedef uint64_t words_2 VECTOR(16);
 
 static ALWAYS_INLINE uint64_t octets_load_u64(const uint8_t *p)
 {
@@ -59,32 +60,40 @@ static ALWAYS_INLINE bool octets_words_equal(uint64_t a, uint64_t b)
     return a == b || (((a ^ b) & ~0x2020202020202020u) == 0 && octets_lower(a) == octets_lower(b));
 }
 
-/* Copies in lower case; sixteen at a time, as vectors, which every compiler we use knows. */
+static ALWAYS_INLINE octets_16 octets_lower_16(octets_16 octets)
+{
+    return octets + ((octets_16)((octets_16)(octets - 'A') < 26) & 0x20);
+}
+
+static ALWAYS_INLINE void octets_move_lower_16(uint8_t *out, const uint8_t *in)
+{
+    octets_16 octets;
+    COPY_FEW(&octets, in, 16);
+    octets = octets_lower_16(octets);
+    COPY_FEW(out, &octets, 16);
+}
+
+/* Copies in lower case; sixteen at a time, as vectors, which every compiler we use knows. `out` does
+ * not overlap `in`. */
 static ALWAYS_INLINE void octets_copy_lower(uint8_t *out, const uint8_t *in, size_t size)
 {
     if (LIKELY(size >= 16)) {
-        for (size_t at = 0;; at += 16) {
-            if (at + 16 > size) {
-                at = size - 16;
-            }
-            octets_16 octets;
-            COPY_FEW(&octets, in + at, 16);
-            octets += (octets_16)((octets_16)(octets - 'A') < 26) & 0x20;
-            COPY_FEW(out + at, &octets, 16);
-            if (at + 16 == size) {
-                return;
-            }
+        octets_move_lower_16(out, in);
+        for (size_t at = 16; UNLIKELY(at + 16 < size); at += 16) {
+            octets_move_lower_16(out + at, in + at);
         }
-    }
-    if (size >= 8) {
-        uint64_t first = octets_lower(octets_load_u64(in));
-        uint64_t last = octets_lower(octets_load_u64(in + size - 8));
+        octets_move_lower_16(out + size - 16, in + size - 16);
+    } else if (size >= 8) {
+        words_2 words = {octets_load_u64(in), octets_load_u64(in + size - 8)};
+        words = (words_2)octets_lower_16((octets_16)words);
+        uint64_t first = words[0];
+        uint64_t last = words[1];
         COPY_FEW(out, &first, 8);
         COPY_FEW(out + size - 8, &last, 8);
-        return;
-    }
-    for (size_t at = 0; at < size; at++) {
-        out[at] = (uint8_t)(in[at] | ((unsigned)(in[at] - 'A') < 26u) << 5);
+    } else {
+        for (size_t at = 0; at < size; at++) {
+            out[at] = (uint8_t)(in[at] | ((unsigned)(in[at] - 'A') < 26u) << 5);
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 #define ZONE_VERSION_H
 
 #include "base/error.h"
+#include "wire/name_hashes.h"
 #include "wire/record.h"
 #include "zone/owner.h"
 

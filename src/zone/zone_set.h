@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "base/error.h"
+#include "wire/name_hashes.h"
 #include "zone/fingerprint.h"
 #include "zone/version.h"
 
