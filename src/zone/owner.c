@@ -6,6 +6,20 @@
 
 #include "zone/owner_impl.h"
 
+#define TTL_OF(code)                                                                               \
+    ((code) <= TTL_MINUTES    ? (code)                                                             \
+     : (code) <= TTL_HOURS    ? ((code)-TTL_MINUTES) * 60u                                         \
+     : (code) <= TTL_DAYS + 1 ? ((code)-TTL_HOURS) * 3600u                                         \
+                              : ((code)-TTL_DAYS) * 86400u)
+#define TTL_4(code)  TTL_OF((code)), TTL_OF((code) + 1u), TTL_OF((code) + 2u), TTL_OF((code) + 3u)
+#define TTL_16(code) TTL_4((code)), TTL_4((code) + 4u), TTL_4((code) + 8u), TTL_4((code) + 12u)
+
+const uint32_t ttl_of_codes[UINT8_MAX + 1] = {
+    TTL_16(0u),   TTL_16(16u),  TTL_16(32u),  TTL_16(48u),  TTL_16(64u),  TTL_16(80u),
+    TTL_16(96u),  TTL_16(112u), TTL_16(128u), TTL_16(144u), TTL_16(160u), TTL_16(176u),
+    TTL_16(192u), TTL_16(208u), TTL_16(224u), TTL_16(240u),
+};
+
 HOT bool owner_next_rrset(const struct owner *owner, size_t *offset, struct rrset *out)
 {
     const uint8_t *first = owner_first_rrset(owner);

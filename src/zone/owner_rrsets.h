@@ -34,12 +34,12 @@ enum {
     TTL_UNCODED = 255,
 };
 
-static inline uint32_t ttl_of_code(uint8_t code)
+/* The TTL of each code. */
+extern const uint32_t ttl_of_codes[UINT8_MAX + 1];
+
+static ALWAYS_INLINE uint32_t ttl_of_code(uint8_t code)
 {
-    return code <= TTL_MINUTES    ? code
-           : code <= TTL_HOURS    ? (code - TTL_MINUTES) * 60u
-           : code <= TTL_DAYS + 1 ? (code - TTL_HOURS) * 3600u
-                                  : (code - TTL_DAYS) * 86400u;
+    return ttl_of_codes[code];
 }
 
 static ALWAYS_INLINE uint16_t rrset_u16(const uint8_t *p)
