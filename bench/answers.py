@@ -11,6 +11,7 @@ from processes import cpu_seconds, family
 
 RATE = 20000  # questions a second while a zone comes in
 SLICE = 0.5  # seconds
+SMALL_ZONES = 1000  # so few that all of them are in the processor's cache
 
 
 def pin(server, core):
@@ -69,13 +70,22 @@ class Answers:
             path, questions = self.generated(kind, n), self.questions(kind, n)
             self.asked_of(f"answer {label}", zone, path, questions)
             self.limit(f"answer {label}", questions)
+        folder, questions = self.many_folder(SMALL_ZONES), self.questions("many", SMALL_ZONES)
+
+        def body(test, kind):
+            server = self.many_server(test, kind, folder, SMALL_ZONES)
+            server.start(wait=False)
+            self.until_all(server, SMALL_ZONES)
+            self.until_quiet(server)
+            self.ask(server, "answer small zones", kind, questions)
+        self.each("answer-small-zones", body)
+        self.limit("answer small zones", questions)
 
     def signed(self):
         """UDP answers with DO from a signed zone, NSEC and NSEC3; PowerDNS, which signs itself, left out."""
         n = self.options.signed
         plain, asked = self.generated("host", n), self.questions("host", n)
-        questions = asked.with_name(asked.name + "-do")
-        questions.write_text("".join(line.rstrip("\n") + " do\n" for line in open(asked)))
+        questions = self.with_dnssec_ok(asked)
         servers = self.options.servers
         self.options.servers = [s for s in servers if s != "pdns"]
         for label, words in [("NSEC", []), ("NSEC3", ["-3", "-", "-H", "0"])]:
@@ -84,6 +94,12 @@ class Answers:
                 self.sign("host.test", plain, path, words)
             self.asked_of(f"answer {label}", "host.test", path, questions)
         self.options.servers = servers
+
+    def with_dnssec_ok(self, asked):
+        """The questions of a file, with EDNS and DO, as resolvers ask them."""
+        questions = asked.with_name(asked.name + "-do")
+        questions.write_text("".join(line.rstrip("\n") + " do\n" for line in open(asked)))
+        return questions
 
     def sign(self, zone, plain, path, words):
         folder = self.data / f"keys-{path.stem}"

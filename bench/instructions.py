@@ -26,7 +26,8 @@ class Instructions:
         tld, host = self.questions("tld", TLD_SIZE), self.questions("host", HOST_SIZE)
         cases = [
             ("host.test", self.generated("host", HOST_SIZE),
-             [("hosting, mix", host), ("hosting, positive", self.chosen(host, lambda line: not line.startswith("no")))]),
+             [("hosting, mix", host), ("hosting, positive", self.chosen(host, lambda line: not line.startswith("no"))),
+              ("hosting, mix, DO", self.with_dnssec_ok(host))]),
             ("tld.test", self.generated("tld", TLD_SIZE),
              [("TLD, mix", tld), ("TLD, referral", self.chosen(tld, lambda line: line.startswith("www."))),
               ("TLD, NXDOMAIN", self.chosen(tld, lambda line: line.startswith("no")))]),
