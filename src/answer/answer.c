@@ -8,6 +8,7 @@
  *              The hashes of a name and its ancestors are computed once, for both stages
  *   choose     the version that it is answered from, or the refusal
  *   look up    what each question meets in its version (zone_version_lookup_batch)
+ *   foresee    where DO is set, the records that deny names, memory fetched ahead (foresee.c)
  *   assemble   one response after the other
  *
  * The stages pass over those that are left, which stand close together: `places` says whose they are.
@@ -48,6 +49,7 @@ struct group {
     struct zone_find_item finds[GROUP];
     struct zone_lookup_item items[GROUP];
     struct name_hashes hashes[GROUP];
+    struct foreseen foreseen[GROUP];
 };
 
 void answering_truncate(struct answering *a)
@@ -417,13 +419,16 @@ static ALWAYS_INLINE void answer_group(struct group *group, struct answer_query 
                                        size_t count)
 {
     size_t left = 0;
+    group->memo.foreseen = NULL;
     for (size_t i = 0; i < count; i++) {
         left += take(group, &queries[i], left);
     }
     zone_set_find_batch(group->zones, CLASS_IN, group->finds, left);
     left = choose(group, left);
     zone_version_lookup_batch(group->items, left);
+    denial_foresee(&group->memo, group->items, group->places, left, group->foreseen);
     for (size_t n = 0; n < left; n++) {
+        group->memo.foreseen = &group->foreseen[n];
         answer_from_zone(group, group->places[n], &group->items[n]);
     }
 }
@@ -437,6 +442,7 @@ static ALWAYS_INLINE void group_begin(struct group *group, const struct answer_o
     group->hash_key = zone_hash_key();
     group->handed_up = 0;
     group->memo.version = NULL;
+    group->memo.foreseen = NULL;
 }
 
 size_t answer_batch(const struct answer_options *options, const struct zone_set *zones,

@@ -39,6 +39,16 @@ struct proof {
     struct rrset signatures; /* count 0: none */
 };
 
+/* Where in the chain of NSEC or NSEC3 a name of one question belongs, looked for before it is
+ * answered (foresee.c). */
+struct foreseen {
+    const struct zone_version *version;
+    const uint8_t *name; /* NULL: nothing was */
+    const struct owner *owner;
+    enum nsec3_place place;
+    uint8_t hash[NSEC3_HASH_SIZE]; /* DENIAL_NSEC3 */
+};
+
 enum { READY_SIZE = 512, READY_POINTERS = 8, READY_NAMES = 2 };
 
 /*
@@ -85,6 +95,7 @@ struct denial_memo {
     const struct owner *encloser; /* NULL: nothing is kept of any */
     struct proof match;           /* NSEC3 of the encloser itself */
     struct proof wildcard; /* NSEC or NSEC3 that covers the wildcard below it, or matches it */
+    const struct foreseen *foreseen; /* of the question that is answered now */
     struct ready ready_soa;
     struct ready ready_match;
     struct ready ready_wildcard;
@@ -188,11 +199,26 @@ void deny_name(struct answering *a, const uint8_t *name, const struct owner *enc
 void deny_type(struct answering *a, const uint8_t *name);
 void deny_wildcard_type(struct answering *a, const uint8_t *name, const struct owner *encloser);
 void deny_closer_match(struct answering *a, const uint8_t *name, const struct owner *encloser);
-/* denial_memo.c: the memo knows `version` and its SOA. */
-void denial_memo_version(struct denial_memo *memo, const struct zone_version *version);
-/* denial_memo.c: how the version denies where DO is set; DENIAL_NONE: it has no proofs, or they are
- * not to be used. */
-enum denial denial_memo_denial(struct denial_memo *memo);
+/* denial_memo.c: for these two, at the first need. */
+void denial_memo_begin(struct denial_memo *memo, const struct zone_version *version);
+void denial_memo_find_denial(struct denial_memo *memo);
+/* The memo knows `version` and its SOA. */
+static ALWAYS_INLINE void denial_memo_version(struct denial_memo *memo,
+                                              const struct zone_version *version)
+{
+    if (UNLIKELY(memo->version != version)) {
+        denial_memo_begin(memo, version);
+    }
+}
+/* How the version denies where DO is set; DENIAL_NONE: it has no proofs, or they are not to be
+ * used. */
+static ALWAYS_INLINE enum denial denial_memo_denial(struct denial_memo *memo)
+{
+    if (UNLIKELY(memo->denial == DENIAL_UNKNOWN)) {
+        denial_memo_find_denial(memo);
+    }
+    return memo->denial;
+}
 /* denial_memo.c: the memo of a version with proofs knows `encloser`. False: it has no NSEC3 of its
  * own. */
 MUST_CHECK bool denial_memo_encloser(struct denial_memo *memo, const struct owner *encloser);
@@ -207,6 +233,14 @@ struct nsec3_found {
 /* nsec3_chain.c: for `name`, in or below the zone. Costs a hash and a search. */
 void nsec3_find(const struct zone_version *version, const struct nsec3_params *params,
                 const uint8_t *name, struct nsec3_found *out);
+/* nsec3_chain.c: the same for a hash whose place in the version is known. */
+void nsec3_find_at(const struct zone_version *version, const struct nsec3_params *params,
+                   const uint8_t hash[NSEC3_HASH_SIZE], const struct owner *owner,
+                   enum nsec3_place place, struct nsec3_found *out);
+/* foresee.c: for each of `count` questions what its denial will ask for, where one is to be
+ * expected. */
+void denial_foresee(struct denial_memo *memo, const struct zone_lookup_item *items,
+                    struct answer_query *const *queries, size_t count, struct foreseen *out);
 /* denial_nsec3.c: the same four with hashes; a->denial is DENIAL_NSEC3. */
 void nsec3_deny_name(struct answering *a, const uint8_t *name, const struct owner *encloser);
 void nsec3_deny_type(struct answering *a, const uint8_t *name);

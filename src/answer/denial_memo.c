@@ -29,7 +29,7 @@ static bool choose_nsec3(struct denial_memo *memo, const struct rrset *params)
     return false;
 }
 
-static NOINLINE void begin(struct denial_memo *memo, const struct zone_version *version)
+void denial_memo_begin(struct denial_memo *memo, const struct zone_version *version)
 {
     memo->version = version;
     memo->uses = 0;
@@ -40,14 +40,7 @@ static NOINLINE void begin(struct denial_memo *memo, const struct zone_version *
     (void)proof_take(&memo->soa, zone_version_apex(version), TYPE_SOA);
 }
 
-HOT void denial_memo_version(struct denial_memo *memo, const struct zone_version *version)
-{
-    if (UNLIKELY(memo->version != version)) {
-        begin(memo, version);
-    }
-}
-
-static NOINLINE void find_denial(struct denial_memo *memo)
+void denial_memo_find_denial(struct denial_memo *memo)
 {
     const struct owner *apex = zone_version_apex(memo->version);
     struct rrset params;
@@ -62,14 +55,6 @@ static NOINLINE void find_denial(struct denial_memo *memo)
     } else {
         memo->denial = (apex->flags & OWNER_NSEC) != 0 ? DENIAL_NSEC : DENIAL_NONE;
     }
-}
-
-HOT enum denial denial_memo_denial(struct denial_memo *memo)
-{
-    if (UNLIKELY(memo->denial == DENIAL_UNKNOWN)) {
-        find_denial(memo);
-    }
-    return memo->denial;
 }
 
 bool proof_take(struct proof *out, const struct owner *owner, uint16_t type)

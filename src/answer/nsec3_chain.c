@@ -135,15 +135,11 @@ static COLD void find_at_length(const struct zone_version *version,
     out->proof = found.proof;
 }
 
-HOT void nsec3_find(const struct zone_version *version, const struct nsec3_params *params,
-                    const uint8_t *name, struct nsec3_found *out)
+HOT void nsec3_find_at(const struct zone_version *version, const struct nsec3_params *params,
+                       const uint8_t hash[NSEC3_HASH_SIZE], const struct owner *owner,
+                       enum nsec3_place place, struct nsec3_found *out)
 {
-    uint8_t hash[NSEC3_HASH_SIZE];
-    enum nsec3_place place;
     struct link found;
-    nsec3_hash(params, name, hash);
-    const struct owner *owner =
-        zone_version_nsec3_before(version, slice_of(hash, sizeof(hash)), &place);
     out->proof.owner = NULL;
     out->matches = false;
     if (LIKELY(take(params, owner, &found))) {
@@ -155,4 +151,15 @@ HOT void nsec3_find(const struct zone_version *version, const struct nsec3_param
         }
     }
     find_at_length(version, params, hash, out);
+}
+
+void nsec3_find(const struct zone_version *version, const struct nsec3_params *params,
+                const uint8_t *name, struct nsec3_found *out)
+{
+    uint8_t hash[NSEC3_HASH_SIZE];
+    enum nsec3_place place;
+    nsec3_hash(params, name, hash);
+    const struct owner *owner =
+        zone_version_nsec3_before(version, slice_of(hash, sizeof(hash)), &place);
+    nsec3_find_at(version, params, hash, owner, place, out);
 }

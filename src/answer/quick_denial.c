@@ -115,15 +115,30 @@ static bool put_wildcard(struct quick *q, const struct proof *before)
            put_shared(q, &memo->wildcard, &memo->ready_wildcard, before->owner);
 }
 
+static ALWAYS_INLINE const struct foreseen *find_foreseen(const struct quick *q,
+                                                          const uint8_t *name)
+{
+    const struct foreseen *foreseen = q->memo->foreseen;
+    return foreseen != NULL && foreseen->name == name && foreseen->version == q->version ? foreseen
+                                                                                         : NULL;
+}
+
+static ALWAYS_INLINE const struct owner *nsec_before(const struct quick *q,
+                                                     const struct denied_name *name)
+{
+    const struct foreseen *foreseen = find_foreseen(q, name->wire);
+    return LIKELY(foreseen != NULL)
+               ? foreseen->owner
+               : zone_version_nsec_before(q->version, slice_of(name->wire, name->size));
+}
+
 static bool put_nsec(struct quick *q, enum denied what, const struct denied_name *name)
 {
     struct proof proof;
     if (what == DENIED_TYPE && (name->owner->flags & OWNER_NSEC) != 0) {
         return proof_take(&proof, name->owner, TYPE_NSEC) && put_proof_at(q, &proof, name->place);
     }
-    if (!proof_take(&proof, zone_version_nsec_before(q->version, slice_of(name->wire, name->size)),
-                    TYPE_NSEC) ||
-        !put_proof(q, &proof)) {
+    if (!proof_take(&proof, nsec_before(q, name), TYPE_NSEC) || !put_proof(q, &proof)) {
         return false;
     }
     if (what == DENIED_TYPE || what == DENIED_CLOSER_MATCH) {
@@ -132,15 +147,16 @@ static bool put_nsec(struct quick *q, enum denied what, const struct denied_name
     return denial_memo_encloser(q->memo, name->owner) && put_wildcard(q, &proof);
 }
 
-/* `name` without the labels that are not those of the encloser and one more. */
-static ALWAYS_INLINE const uint8_t *next_closer(const struct denied_name *name)
+static ALWAYS_INLINE void find_nsec3(const struct quick *q, const uint8_t *name,
+                                     struct nsec3_found *out)
 {
-    const uint8_t *closer = name->wire;
-    const uint8_t *end = name->wire + name->size - name->owner->name_size;
-    while (closer + 1 + closer[0] != end) {
-        closer += 1 + closer[0];
+    const struct foreseen *foreseen = find_foreseen(q, name);
+    if (LIKELY(foreseen != NULL)) {
+        nsec3_find_at(q->version, &q->memo->nsec3, foreseen->hash, foreseen->owner, foreseen->place,
+                      out);
+    } else {
+        nsec3_find(q->version, &q->memo->nsec3, name, out);
     }
-    return closer;
 }
 
 /* What covers the name, unless it was written as what matches the encloser. */
@@ -165,10 +181,10 @@ static bool put_nsec3(struct quick *q, enum denied what, const struct denied_nam
     struct denial_memo *memo = q->memo;
     struct nsec3_found found;
     if (what == DENIED_TYPE) {
-        nsec3_find(q->version, &memo->nsec3, name->wire, &found);
+        find_nsec3(q, name->wire, &found);
         return found.matches ? put_proof(q, &found.proof) : put_opted_out(q, name, &found.proof);
     }
-    nsec3_find(q->version, &memo->nsec3, next_closer(name), &found);
+    find_nsec3(q, next_closer(name->wire, name->size, name->owner->name_size), &found);
     if (what == DENIED_CLOSER_MATCH) {
         return found.proof.owner != NULL && put_proof(q, &found.proof);
     }

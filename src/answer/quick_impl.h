@@ -220,6 +220,17 @@ static ALWAYS_INLINE bool is_in_ready(const struct quick *q, const uint8_t *name
     return false;
 }
 
+/* The name without the labels before the last that its encloser, of `encloser_size` octets, has not. */
+static ALWAYS_INLINE const uint8_t *next_closer(const uint8_t *name, size_t size,
+                                                size_t encloser_size)
+{
+    const uint8_t *end = name + size - encloser_size;
+    while (name + 1 + name[0] != end) {
+        name += 1 + name[0];
+    }
+    return name;
+}
+
 /* What a proof says of a name. `owner` is the name's own where it exists (DENIED_TYPE), else that of
  * its closest encloser. */
 enum denied { DENIED_NAME, DENIED_TYPE, DENIED_WILDCARD_TYPE, DENIED_CLOSER_MATCH };

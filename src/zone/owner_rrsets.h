@@ -102,6 +102,17 @@ static ALWAYS_INLINE void rrset_read(const uint8_t *p, struct rrset *out)
     out->covers = UNLIKELY(out->type == TYPE_RRSIG) ? get_u16(out->records.data + 2) : 0;
 }
 
+/* Whether there is an RRset of the type (not RRSIG). */
+static ALWAYS_INLINE bool owner_has_type(const struct owner *owner, uint16_t type)
+{
+    const uint8_t *end = owner_rrsets_end(owner);
+    const uint8_t *p = owner_first_rrset(owner);
+    while (p < end && rrset_u16(p) < type) {
+        p = rrset_skip(p);
+    }
+    return p < end && rrset_u16(p) == type;
+}
+
 /* owner_find_rrset(), inline. */
 static ALWAYS_INLINE bool owner_find(const struct owner *owner, uint16_t type, struct rrset *out)
 {

@@ -105,4 +105,14 @@ enum nsec3_place { NSEC3_EQUAL, NSEC3_BEFORE, NSEC3_WRAPPED };
 const struct owner *zone_version_nsec3_before(const struct zone_version *version, struct slice hash,
                                               enum nsec3_place *out_place);
 
+/* `count` of these two searches at once, memory fetched ahead, also that of what is found. */
+struct zone_predecessor_item {
+    const struct zone_version *version;
+    struct slice name; /* or the hash */
+    bool is_hash;      /* NSEC3 */
+    enum nsec3_place place;
+    const struct owner *owner;
+};
+void zone_version_predecessors(struct zone_predecessor_item *items, size_t count);
+
 #endif

@@ -166,12 +166,48 @@ static void check_lookups(const struct naive_zone *zone, const struct zone_versi
     }
 }
 
-static void check_predecessors(const struct naive_zone *zone, const struct zone_version *version,
-                               uint64_t *random, uint32_t variety)
+/* Names and hashes, those in the middle among names of another zone, as each is found alone. */
+static void check_predecessors_together(const struct zone_version *version,
+                                        const struct zone_version *other, const struct name *names,
+                                        size_t count, uint64_t *random)
 {
-    for (size_t i = 0; i < 50; i++) {
+    uint8_t hashes[100][20];
+    struct zone_predecessor_item items[201];
+    size_t n = 0;
+    assert_true(count <= ARRAY_SIZE(hashes));
+    for (size_t i = 0; i < count; i++) {
+        for (size_t octet = 0; octet < sizeof(hashes[i]); octet++) {
+            hashes[i][octet] = (uint8_t)naive_random(random, 256);
+        }
+        items[n++] = (struct zone_predecessor_item){.version = version,
+                                                    .name = slice_of(names[i].wire, names[i].size)};
+        if (i == count / 2) {
+            items[n++] = (struct zone_predecessor_item){
+                .version = other,
+                .name = slice_of(zone_version_name(other), name_size(zone_version_name(other)))};
+        }
+        items[n++] = (struct zone_predecessor_item){
+            .version = version, .name = slice_of(hashes[i], sizeof(hashes[i])), .is_hash = true};
+    }
+    zone_version_predecessors(items, n);
+    for (size_t i = 0; i < n; i++) {
+        enum nsec3_place place = items[i].place;
+        const struct owner *alone =
+            items[i].is_hash ? zone_version_nsec3_before(items[i].version, items[i].name, &place)
+                             : zone_version_nsec_before(items[i].version, items[i].name);
+        assert_ptr_equal(items[i].owner, alone);
+        assert_int_equal(items[i].place, place);
+    }
+}
+
+static void check_predecessors(const struct naive_zone *zone, const struct zone_version *version,
+                               const struct zone_version *other, uint64_t *random, uint32_t variety)
+{
+    struct name names[50];
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         struct name name;
         naive_random_name(zone, random, variety, &name);
+        names[i] = name;
         const struct naive_record *nsec = NULL;
         const struct naive_record *last = NULL;
         for (size_t j = 0; j < zone->count; j++) {
@@ -185,6 +221,7 @@ static void check_predecessors(const struct naive_zone *zone, const struct zone_
         assert_int_equal(got == NULL, nsec == NULL);
         assert_true(got == NULL || name_equal(owner_name(got), nsec->owner.wire));
     }
+    check_predecessors_together(version, other, names, ARRAY_SIZE(names), random);
 }
 
 static void version_equals_the_array_it_was_built_from(void **state)
@@ -197,14 +234,18 @@ static void version_equals_the_array_it_was_built_from(void **state)
         uint32_t variety = seed % 3 == 0 ? 2000 : seed % 3 == 1 ? 12 : 100;
         size_t count = seed % 4 == 0 ? 3 + seed : 60 * seed;
         struct naive_zone zone = naive_random_zone(apexes[seed % 4], &random, count, variety);
+        struct naive_zone small = naive_random_zone("other.test.", &random, 40, 100);
+        struct zone_version *other = naive_build(&small, NULL);
         for (unsigned shuffled = 0; shuffled < 2; shuffled++) {
             struct zone_version *version = naive_build(&zone, shuffled ? &random : NULL);
             check_contents(&zone, version);
             check_lookups(&zone, version, &random, variety);
-            check_predecessors(&zone, version, &random, variety);
+            check_predecessors(&zone, version, other, &random, variety);
             assert_true(zone_version_bytes(version) > zone.count * 4);
             zone_version_unref(version);
         }
+        zone_version_unref(other);
+        naive_free(&small);
         naive_free(&zone);
         assert_int_equal(pool_used_bytes(version_pool()), before);
     }
