@@ -101,7 +101,6 @@ enum conf_id {
     CONF_CHECK_NAMES_RESPONSE,
     CONF_CHECK_SPF,
     CONF_CHECK_SRV_CNAME,
-    CONF_IXFR_FROM_DIFFERENCES, /* enum conf_differences */
     CONF_MASTERFILE_FORMAT,     /* enum conf_file_format */
     CONF_MASTERFILE_STYLE,      /* enum conf_file_style */
     CONF_MINIMAL_RESPONSES,     /* enum conf_minimal */
@@ -223,12 +222,6 @@ enum conf_id {
 };
 
 enum conf_check { CONF_CHECK_IGNORE, CONF_CHECK_WARN, CONF_CHECK_FAIL };
-enum conf_differences {
-    CONF_DIFFERENCES_NO,
-    CONF_DIFFERENCES_YES,
-    CONF_DIFFERENCES_PRIMARY,
-    CONF_DIFFERENCES_SECONDARY
-};
 enum conf_file_format { CONF_FILE_TEXT, CONF_FILE_RAW, CONF_FILE_MAP };
 enum conf_file_style { CONF_STYLE_RELATIVE, CONF_STYLE_FULL };
 enum conf_minimal {

@@ -172,6 +172,11 @@ static void apply(struct cursor *cursor, const struct row *row, const struct con
     case NOTED:
         loader_warning(loader, setting->where, "`%s` %s", row->name, row->note);
         break;
+    case ONLY_YES:
+        if (setting->number != 1) {
+            loader_warning(loader, setting->where, "`%s` %s", row->name, row->note);
+        }
+        break;
     case ONLY_NO:
     case REFUSED:
         if (row->state == REFUSED || setting->number != 0) {

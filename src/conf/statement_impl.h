@@ -31,6 +31,7 @@ enum state {
     LATER,       /* accepted; a later version makes it work; named in one notice at start */
     UNUSED_HERE, /* accepted; has no meaning for an authoritative server */
     NOTED,       /* as WORKS, with a warning: the row's note */
+    ONLY_YES,    /* does what `yes` says, whatever it says; where that is not yes, a warning */
     ONLY_NO,     /* accepted where it says no; otherwise an error with the row's note */
     REFUSED,     /* an error with the row's note */
 };
@@ -56,7 +57,7 @@ struct row {
     bool clamp; /* out of that range: a warning, and the nearest in it is taken, as BIND does */
     const struct keyword *words; /* ended by a NULL word */
     const char *fallback;        /* the default, as it would be written */
-    const char *note;            /* for NOTED, ONLY_NO, REFUSED */
+    const char *note;            /* for NOTED, ONLY_YES, ONLY_NO, REFUSED */
 };
 
 /* Sorted by name without case. */

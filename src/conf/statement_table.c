@@ -49,13 +49,8 @@
 static const struct keyword check_words[] = {
     {"fail", CONF_CHECK_FAIL}, {"warn", CONF_CHECK_WARN}, {"ignore", CONF_CHECK_IGNORE}, {NULL, 0}};
 static const struct keyword cookie_words[] = {{"siphash24", 1}, {NULL, 0}};
-static const struct keyword differences_words[] = {{"yes", CONF_DIFFERENCES_YES},
-                                                   {"no", CONF_DIFFERENCES_NO},
-                                                   {"primary", CONF_DIFFERENCES_PRIMARY},
-                                                   {"secondary", CONF_DIFFERENCES_SECONDARY},
-                                                   {"master", CONF_DIFFERENCES_PRIMARY},
-                                                   {"slave", CONF_DIFFERENCES_SECONDARY},
-                                                   {NULL, 0}};
+static const struct keyword differences_words[] = {
+    {"yes", 1}, {"no", 0}, {"primary", 2}, {"secondary", 3}, {"master", 2}, {"slave", 3}, {NULL, 0}};
 static const struct keyword file_format_words[] = {
     {"text", CONF_FILE_TEXT}, {"raw", CONF_FILE_RAW}, {"map", CONF_FILE_MAP}, {NULL, 0}};
 static const struct keyword file_style_words[] = {
@@ -142,7 +137,7 @@ const struct row statement_table[] = {
     {"category", G, parse_category, CONF_NONE, WORKS, .many = true},
     {"cert-file", L, parse_path, CONF_CERT_FILE, WORKS},
     {"channel", G, parse_channel, CONF_NONE, WORKS, .many = true},
-    {"check-dup-records", O | P, parse_word, CONF_CHECK_DUP_RECORDS, LATER, .words = check_words,
+    {"check-dup-records", O | P, parse_word, CONF_CHECK_DUP_RECORDS, WORKS, .words = check_words,
      .fallback = "warn"},
     {"check-integrity", O | P, parse_bool, CONF_CHECK_INTEGRITY, WORKS, .fallback = "yes"},
     {"check-mx", O | P, parse_word, CONF_CHECK_MX, WORKS, .words = check_words, .fallback = "warn"},
@@ -256,8 +251,10 @@ const struct row statement_table[] = {
     {"ipv4only-enable", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"ipv4only-server", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"ipv6-prefix-length", R, conf_parse_number, CONF_RATE_IPV6_PREFIX, WORKS, .max = 128},
-    {"ixfr-from-differences", O | Z, parse_bool_or_word, CONF_IXFR_FROM_DIFFERENCES, LATER,
-     .words = differences_words, .fallback = "yes"},
+    {"ixfr-from-differences", O | Z, parse_bool_or_word, CONF_NONE, ONLY_YES,
+     .words = differences_words, .fallback = "yes",
+     .note = "has no effect: differences are always kept, for IXFR, diff and rollback; write "
+             "`provide-ixfr no` to send whole zones"},
     {"journal", Z, parse_path, CONF_JOURNAL, UNUSED_HERE},
     {"keep-response-order", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"key", T, parse_key, CONF_NONE, WORKS, .many = true},
@@ -416,7 +413,7 @@ const struct row statement_table[] = {
     {"secret", K, parse_text, CONF_SECRET, WORKS},
     {"secret-file", K, parse_path, CONF_SECRET_FILE, WORKS},
     {"secroots-file", O, parse_anything, CONF_NONE, UNUSED_HERE},
-    {"send-cookie", O | V, parse_bool, CONF_SEND_COOKIE, LATER, .fallback = "yes"},
+    {"send-cookie", O | V, parse_bool, CONF_SEND_COOKIE, WORKS, .fallback = "yes"},
     {"serial-check", O | P, parse_word, CONF_SERIAL_CHECK, WORKS, .words = serial_check_words,
      .fallback = "advance"},
     {"serial-query-rate", O, conf_parse_number, CONF_SERIAL_QUERY_RATE, WORKS, .min = 1,
@@ -476,8 +473,8 @@ const struct row statement_table[] = {
     {"tcp-only", V, parse_bool, CONF_TCP_ONLY, WORKS},
     {"tcp-queries-per-client", O, conf_parse_number, CONF_TCP_QUERIES_PER_CLIENT, WORKS, .min = 1,
      .max = 10000, .fallback = "64"},
-    {"tcp-receive-buffer", O, parse_size, CONF_TCP_RECEIVE_BUFFER, LATER, .fallback = "0"},
-    {"tcp-send-buffer", O, parse_size, CONF_TCP_SEND_BUFFER, LATER, .fallback = "0"},
+    {"tcp-receive-buffer", O, parse_size, CONF_TCP_RECEIVE_BUFFER, WORKS, .fallback = "0"},
+    {"tcp-send-buffer", O, parse_size, CONF_TCP_SEND_BUFFER, WORKS, .fallback = "0"},
     {"tkey-dhkey", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"tkey-domain", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"tkey-gssapi-credential", O, parse_anything, CONF_NONE, UNUSED_HERE},

@@ -28,6 +28,8 @@ enum result listener_open(const struct listener_options *options, struct listene
     int on = 1;
     /* A restart must not wait for connections of the last run (TIME_WAIT). */
     socket_wish(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    /* Connections inherit them; the window is agreed on before anybody could set their own. */
+    socket_wish_buffers(fd, options->receive_buffer_bytes, options->send_buffer_bytes);
     if (options->reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) {
         result = error_set_os(err, ERR_IO, "cannot share a TCP port between threads");
     }

@@ -13,6 +13,8 @@ struct listener_options {
     struct address local; /* port 0: one the kernel chooses, to be found in listener->local */
     bool reuse_port;      /* several listeners share the address, one a thread */
     int backlog;          /* 0: 511 */
+    /* The kernel's buffers of each connection that comes; 0: as the system has them. */
+    int receive_buffer_bytes, send_buffer_bytes;
 };
 
 struct listener {

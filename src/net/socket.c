@@ -56,6 +56,18 @@ void socket_wish(int fd, int level, int option, int value)
     (void)ignored;
 }
 
+void socket_wish_buffers(int fd, int receive_bytes, int send_bytes)
+{
+    if (receive_bytes > 0) {
+        socket_wish(fd, SOL_SOCKET, SO_RCVBUF, receive_bytes);
+        socket_wish(fd, SOL_SOCKET, SO_RCVBUFFORCE, receive_bytes);
+    }
+    if (send_bytes > 0) {
+        socket_wish(fd, SOL_SOCKET, SO_SNDBUF, send_bytes);
+        socket_wish(fd, SOL_SOCKET, SO_SNDBUFFORCE, send_bytes);
+    }
+}
+
 void socket_close(int *fd)
 {
     if (*fd >= 0) {

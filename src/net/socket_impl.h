@@ -14,6 +14,8 @@ MUST_CHECK enum result socket_bind(int fd, const struct address *local, struct e
 struct address socket_local(int fd);
 /* An integer option that helps but is not needed: failure does not matter. */
 void socket_wish(int fd, int level, int option, int value);
+/* Sizes of the kernel's buffers, beyond the system's bound where we may; 0: as they are. */
+void socket_wish_buffers(int fd, int receive_bytes, int send_bytes);
 /* Closes it where it is open (>= 0) and sets -1. */
 void socket_close(int *fd);
 

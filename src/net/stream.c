@@ -88,6 +88,7 @@ static enum result connect_begin(struct stream *s, const struct address *source,
     if (result != OK) {
         return result;
     }
+    socket_wish_buffers(s->fd, s->options.receive_buffer_bytes, s->options.send_buffer_bytes);
     if (source != NULL && source->family != 0) {
         /* Without a port to keep, the kernel chooses one when it knows the peer. */
         socket_wish(s->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, source->port == 0);

@@ -35,6 +35,8 @@ struct stream_options {
     uint32_t write_ms;       /* without the peer taking anything of what waits */
     struct tls_context *tls; /* NULL: plain TCP. Shared: the stream takes a reference of its own */
     enum stream_proxy proxy; /* ENCRYPTED: with `tls` */
+    /* Client's end: the kernel's buffers; 0: as the system has them. */
+    int receive_buffer_bytes, send_buffer_bytes;
     struct tls_memory *tls_memory; /* client's end: of this server; stays while the stream does */
 };
 

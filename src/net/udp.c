@@ -83,14 +83,7 @@ enum result udp_open(const struct udp_options *options, struct udp_socket *out, 
         return result;
     }
     set_options(&socket);
-    if (options->receive_buffer_bytes > 0) {
-        socket_wish(socket.fd, SOL_SOCKET, SO_RCVBUF, options->receive_buffer_bytes);
-        socket_wish(socket.fd, SOL_SOCKET, SO_RCVBUFFORCE, options->receive_buffer_bytes);
-    }
-    if (options->send_buffer_bytes > 0) {
-        socket_wish(socket.fd, SOL_SOCKET, SO_SNDBUF, options->send_buffer_bytes);
-        socket_wish(socket.fd, SOL_SOCKET, SO_SNDBUFFORCE, options->send_buffer_bytes);
-    }
+    socket_wish_buffers(socket.fd, options->receive_buffer_bytes, options->send_buffer_bytes);
     int on = 1;
     if (options->reuse_port &&
         setsockopt(socket.fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) {

@@ -312,7 +312,9 @@ enum result stream_worker_open(struct stream_worker *worker, const struct settin
     door->proxy = place->proxy;
     struct listener_options options = {.local = place->address,
                                        .reuse_port = true,
-                                       .backlog = (int)settings->limits.tcp_listen_queue};
+                                       .backlog = (int)settings->limits.tcp_listen_queue,
+                                       .receive_buffer_bytes = settings->limits.tcp_receive_bytes,
+                                       .send_buffer_bytes = settings->limits.tcp_send_bytes};
     enum result result = listener_open(&options, &door->listener, err);
     if (result == OK && !worker->running) {
         result = door_add(door, err);

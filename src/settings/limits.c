@@ -47,7 +47,7 @@ static size_t queue_bytes(const struct conf *conf)
     return (size_t)(memory < 3 * message ? 2 * message : memory - message);
 }
 
-/* 0 is our own default: a burst of 20 ms at 200,000 questions a second should fit. */
+/* 0 is the default: for UDP our own, a burst of 20 ms at 200,000 questions a second should fit. */
 static int buffer_bytes(const struct conf *conf, enum conf_id id, int fallback)
 {
     int64_t bytes = conf_number(conf, NULL, id);
@@ -80,6 +80,8 @@ void limits_read(const struct conf *conf, struct limits *out)
         .notify_quota = at_most(number(conf, CONF_NOTIFY_QUOTA), MAX_NOTIFY_QUOTA),
         .udp_receive_bytes = buffer_bytes(conf, CONF_UDP_RECEIVE_BUFFER, UDP_RECEIVE_BYTES),
         .udp_send_bytes = buffer_bytes(conf, CONF_UDP_SEND_BUFFER, UDP_SEND_BYTES),
+        .tcp_receive_bytes = buffer_bytes(conf, CONF_TCP_RECEIVE_BUFFER, 0),
+        .tcp_send_bytes = buffer_bytes(conf, CONF_TCP_SEND_BUFFER, 0),
         .udp_spin_us = number(conf, CONF_UDP_SPIN),
     };
 }

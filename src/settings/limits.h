@@ -22,6 +22,7 @@ struct limits {
     uint32_t transfer_message_bytes; /* at which the messages of transfers out end */
     uint32_t update_quota, notify_quota;
     int udp_receive_bytes, udp_send_bytes; /* of a socket's buffers */
+    int tcp_receive_bytes, tcp_send_bytes; /* likewise; 0: as the system has them */
     uint32_t udp_spin_us;                  /* looked for questions before sleeping */
 };
 

@@ -181,6 +181,8 @@ static struct remote *copy_remotes(struct settings *settings, const struct conf_
         copy->tcp_keepalive = server_says(server, CONF_TCP_KEEPALIVE, 0) != 0;
         copy->no_expire = server_says(server, CONF_REQUEST_EXPIRE,
                                       conf_bool(conf, zone, CONF_REQUEST_EXPIRE)) == 0;
+        copy->no_cookie =
+            server_says(server, CONF_SEND_COOKIE, conf_bool(conf, NULL, CONF_SEND_COOKIE)) == 0;
         copy->tcp_only = server_says(server, CONF_TCP_ONLY, 0) != 0;
         copy->udp_size = (uint16_t)server_says(server, CONF_EDNS_UDP_SIZE,
                                                conf_number(conf, NULL, CONF_EDNS_UDP_SIZE));
@@ -213,6 +215,8 @@ static struct check_options checks_of(const struct conf *conf, const struct conf
     check.names = check_mode_of(conf_check_names(conf, from));
     check.mx = primary ? check_mode_of(conf_number(conf, from, CONF_CHECK_MX)) : CHECK_IGNORE;
     check.spf = primary ? check_mode_of(conf_number(conf, from, CONF_CHECK_SPF)) : CHECK_IGNORE;
+    check.alike =
+        primary ? check_mode_of(conf_number(conf, from, CONF_CHECK_DUP_RECORDS)) : CHECK_IGNORE;
     check.mx_cname = check_mode_of(conf_number(conf, from, CONF_CHECK_MX_CNAME));
     check.srv_cname = check_mode_of(conf_number(conf, from, CONF_CHECK_SRV_CNAME));
     check.wildcard = conf_bool(conf, from, CONF_CHECK_WILDCARD) ? CHECK_WARN : CHECK_IGNORE;

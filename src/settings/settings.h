@@ -37,6 +37,7 @@ struct remote {
     struct tls_context *tls; /* NULL: not over TLS; borrowed from the settings' table */
     uint16_t udp_size;       /* that we offer it by EDNS */
     bool no_edns;            /* `edns no` */
+    bool no_cookie;          /* what is asked over UDP has no cookie (RFC 7873) */
     bool tcp_only;           /* asked over TCP alone */
     bool tcp_keepalive;      /* asked how long it keeps connections (RFC 7828); over TLS always */
     bool no_expire;          /* not asked for EXPIRE (RFC 7314) */

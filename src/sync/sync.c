@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "hub/server.h"
@@ -566,6 +567,7 @@ enum result sync_new(struct server *server, struct sync **out, struct error *err
         server_set_rcu_hooks(sync->loop);
         sync->asker = asker_new(sync->server, sync->loop);
         sync->peers = peer_book_new();
+        random_bytes(sync->cookie_secret, sizeof(sync->cookie_secret));
         sync->pace = notify_pace_new(sync_notify_turn);
         result = resolver_new(&sync->resolver, err);
     }

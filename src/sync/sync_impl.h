@@ -5,6 +5,7 @@
 
 #include "accounts/notify_pace.h"
 #include "accounts/send_rate.h"
+#include "base/siphash.h"
 #include "sync/ask.h"
 #include "sync/sync.h"
 #include "xfr/notify_out.h"
@@ -19,7 +20,8 @@ struct sync {
     struct asker *asker;
     struct resolver *resolver;
     struct notify_pace *pace;
-    struct peer_book *peers; /* who is alive, which key each takes */
+    struct peer_book *peers;                 /* who is alive, which key each takes */
+    uint8_t cookie_secret[SIPHASH_KEY_SIZE]; /* of our half of DNS cookies */
     struct send_rate notifies, first_notifies, soa_queries;
     pthread_t thread;
     bool running;
@@ -67,7 +69,8 @@ struct sync_zone {
     uint32_t told_rounds;     /* failed rounds in a row that the log knows of */
     uint8_t soa_key;          /* which of its keys */
     uint8_t soa_keys_tried;   /* for this question, those refused */
-    bool soa_edns, soa_tcp, soa_no_expire;
+    bool soa_edns, soa_tcp, soa_no_expire, soa_has_cookie;
+    uint8_t soa_cookie[SIPHASH_SIZE]; /* our half of it */
     struct notify_target **targets;
     size_t target_count;
     struct instant ns_resolved_at; /* when the names of the NS set were last resolved */

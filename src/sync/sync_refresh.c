@@ -16,7 +16,7 @@
 #include "xfr/soa_query.h"
 #include "zones/zone_copy.h"
 
-enum { SOA_TCP_MS = 10000 };
+enum { SOA_TCP_MS = 10000, COOKIE_ROOM = 40 };
 
 /* A primary answered: how long the copy is good is to be known after a crash as well. */
 void sync_refresh_contacted(struct server_zone *zone)
@@ -73,6 +73,29 @@ void sync_refresh_key_refused(struct server_zone *zone, const struct address *pe
     settings_unref(settings->settings);
 }
 
+/* Writes the cookie for a question to this primary (RFC 7873 4.1: by both addresses); returns its
+ * size, 0 where it gets none. Over TCP and TLS nobody else could answer. */
+static size_t make_cookie(struct sync *sync, struct server_zone *zone, const struct remote *primary,
+                          bool over_udp, uint8_t out[COOKIE_ROOM])
+{
+    struct sync_zone *state = zone->sync;
+    uint8_t addresses[2 * sizeof(primary->address.bytes)];
+    state->soa_has_cookie = over_udp && state->soa_edns && !primary->no_cookie;
+    if (!state->soa_has_cookie) {
+        return 0;
+    }
+    memcpy(addresses, primary->source.bytes, sizeof(primary->source.bytes));
+    memcpy(addresses + sizeof(primary->source.bytes), primary->address.bytes,
+           sizeof(primary->address.bytes));
+    siphash24(sync->cookie_secret, slice_of(addresses, sizeof(addresses)), state->soa_cookie);
+    struct slice theirs = peer_health_cookie(peer_book_get(sync->peers, &primary->address));
+    memcpy(out, state->soa_cookie, SIPHASH_SIZE);
+    if (theirs.size != 0) {
+        memcpy(out + SIPHASH_SIZE, theirs.data, theirs.size);
+    }
+    return SIPHASH_SIZE + theirs.size;
+}
+
 static void query_soa(struct sync *sync, struct server_zone *zone,
                       const struct zone_settings *settings, const struct refresh_action *action);
 
@@ -101,6 +124,19 @@ static bool ask_with_next_key(struct server_zone *zone)
     return asks;
 }
 
+/* What the primary wants to see next time. */
+static void note_cookie(struct server_zone *zone, const struct soa_answer *answer)
+{
+    struct zone_settings *settings = server_zone_settings(zone);
+    uint32_t primary = zone->sync->soa_primary;
+    if (answer->server_cookie.size != 0 && primary < settings->primary_count) {
+        peer_health_note_cookie(
+            peer_book_get(zone->server->sync->peers, &settings->primaries[primary].address),
+            answer->server_cookie);
+    }
+    settings_unref(settings->settings);
+}
+
 static void soa_done(void *context, struct slice reply, const struct error *failure)
 {
     struct server_zone *zone = context;
@@ -116,6 +152,7 @@ static void soa_done(void *context, struct slice reply, const struct error *fail
         .id = state->soa_id,
         .with_edns = state->soa_edns,
         .no_expire = state->soa_no_expire,
+        .cookie = slice_of(state->soa_cookie, state->soa_has_cookie ? SIPHASH_SIZE : 0),
     };
     if (failure != NULL && failure->code == ERR_BAD_AUTH && ask_with_next_key(zone)) {
         return;
@@ -125,16 +162,19 @@ static void soa_done(void *context, struct slice reply, const struct error *fail
         refresh_soa_failed(state->refresh, state->soa_ticket,
                            answered ? REFRESH_FAILED : REFRESH_UNREACHABLE, failure->text, now);
     } else if (soa_answer_read(&query, reply, &answer, &err) != OK) {
+        note_cookie(zone, &answer);
         refresh_soa_failed(state->refresh, state->soa_ticket,
-                           answer.truncated ? REFRESH_TRUNCATED
-                           : answer.no_edns ? REFRESH_NO_EDNS
-                                            : REFRESH_FAILED,
+                           answer.truncated || answer.bad_cookie ? REFRESH_TRUNCATED
+                           : answer.no_edns                      ? REFRESH_NO_EDNS
+                           : answer.foreign_cookie               ? REFRESH_UNREACHABLE
+                                                                 : REFRESH_FAILED,
                            err.text, now);
     } else {
         struct refresh_contact contact = {.serial = answer.serial,
                                           .has_expire = answer.has_expire_option,
                                           .expire_s = answer.expire_option_s};
         note_key(zone, state->soa_primary);
+        note_cookie(zone, &answer);
         refresh_soa_answered(state->refresh, state->soa_ticket, &contact, now);
         sync_refresh_contacted(zone);
         if (answer.has_fingerprint) {
@@ -167,6 +207,9 @@ static void query_soa(struct sync *sync, struct server_zone *zone,
                                   .with_edns = state->soa_edns,
                                   .no_expire = state->soa_no_expire,
                                   .udp_size = primary->udp_size};
+        uint8_t cookie[COOKIE_ROOM];
+        bool over_udp = primary->tls == NULL && !action->tcp && !primary->tcp_only;
+        query.cookie = slice_of(cookie, make_cookie(sync, zone, primary, over_udp, cookie));
         size_t size = soa_query_write(&query, buffer, sizeof(buffer));
         struct ask_target target = {
             .peer = &primary->address,

@@ -386,6 +386,10 @@ struct connection *transfer_connect(struct primary *primary, struct error *err)
     options.idle_ms = KEEP_IDLE_MS;
     options.message_ms = 0; /* the machines' deadlines hold for transfers */
     options.in_first_bytes = 65536 + 2;
+    struct settings *settings = server_settings(primary->thread->server);
+    options.receive_buffer_bytes = settings->limits.tcp_receive_bytes;
+    options.send_buffer_bytes = settings->limits.tcp_send_bytes;
+    settings_unref(settings);
     struct connection *connection = memory_new_zeroed(1, sizeof(*connection));
     connection->primary = primary;
     connection->tls = primary->tls;

@@ -214,7 +214,6 @@ enum result rdata_check_rules(uint16_t type, struct slice rdata, struct error *e
 {
     enum {
         TYPE_SSHFP = 44,
-        TYPE_IPSECKEY = 45,
         TYPE_RKEY = 57,
         TYPE_TA = 32768,
         TYPE_DLV = 32769,

@@ -35,6 +35,7 @@ enum {
     UNREACHABLE_FIRST_MS = 500,
     UNREACHABLE_LAST_MS = 8000,
     CAUSE_SIZE = 160,
+    COOKIE_MAX = 32,
     TRIAL_S = 20, /* all tries over UDP, and one over TCP */
 };
 
@@ -49,6 +50,8 @@ struct peer_health {
     uint32_t unreachable_times; /* in a row */
     struct instant unreachable_until;
     char cause[CAUSE_SIZE];
+    uint8_t cookie_size;
+    uint8_t cookie[COOKIE_MAX];
 };
 
 struct peer_book {
@@ -177,5 +180,18 @@ void peer_health_key_refused(struct peer_health *health, unsigned which, unsigne
 {
     if (health != NULL && count > 1 && peer_health_key(health, count) == which) {
         health->key = (which + 1) % count;
+    }
+}
+
+struct slice peer_health_cookie(const struct peer_health *health)
+{
+    return health == NULL ? slice_of(NULL, 0) : slice_of(health->cookie, health->cookie_size);
+}
+
+void peer_health_note_cookie(struct peer_health *health, struct slice cookie)
+{
+    if (health != NULL && cookie.size <= COOKIE_MAX) {
+        memcpy(health->cookie, cookie.data, cookie.size);
+        health->cookie_size = (uint8_t)cookie.size;
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What all zones together know of a server they ask: whether it answers, and which of its keys it
- * takes. A primary of ten thousand zones that has died is found dead once, not ten thousand times.
+ * What all zones together know of a server they ask: whether it answers, which of its keys it
+ * takes, which cookie it wants to see. A primary of ten thousand zones that has died is found dead once, not ten thousand times.
  * One thread.
  */
 #ifndef XFR_PEER_HEALTH_H
@@ -9,6 +9,7 @@
 
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/slice.h"
 
 struct peer_health;
 struct peer_book;
@@ -41,6 +42,11 @@ void peer_health_no_connection(struct peer_health *health, const char *text, str
 const char *peer_health_unreachable(const struct peer_health *health, struct instant now);
 /* The operator's word: a connection may be tried now. */
 void peer_health_try_again(struct peer_health *health);
+
+/* The half of a DNS cookie (RFC 7873) that it gave us, 8 to 32 octets; size 0: none. Borrowed until
+ * the next call that notes one. */
+struct slice peer_health_cookie(const struct peer_health *health);
+void peer_health_note_cookie(struct peer_health *health, struct slice cookie);
 
 /* Of `count` keys for it: the one to sign with. */
 unsigned peer_health_key(const struct peer_health *health, unsigned count);

@@ -11,24 +11,41 @@
 #include "xfr/peer_reply.h"
 #include "xfr/xfr_request.h"
 
-enum { OUR_UDP_SIZE = 1232 };
+enum { OUR_UDP_SIZE = 1232, COOKIE_OURS = 8, COOKIE_MIN = 16, COOKIE_MAX = 40 };
+
+static size_t write_options(const struct soa_query *query, uint8_t *out)
+{
+    size_t size = 0;
+    put_u16(out, EDNS_FINGERPRINT);
+    put_u16(out + 2, 0);
+    size += 4;
+    if (!query->no_expire) {
+        put_u16(out + size, EDNS_EXPIRE);
+        put_u16(out + size + 2, 0);
+        size += 4;
+    }
+    if (query->cookie.size != 0) {
+        put_u16(out + size, EDNS_COOKIE);
+        put_u16(out + size + 2, (uint16_t)query->cookie.size);
+        memcpy(out + size + 4, query->cookie.data, query->cookie.size);
+        size += 4 + query->cookie.size;
+    }
+    return size;
+}
 
 size_t soa_query_write(const struct soa_query *query, uint8_t *buffer, size_t limit)
 {
+    uint8_t options[8 + 4 + COOKIE_MAX];
+    REQUIRE(query->cookie.size <= COOKIE_MAX);
     if (limit < MESSAGE_HEADER_SIZE) {
         return 0;
     }
     struct message_writer w;
     message_writer_init(&w, buffer, limit, query->id, 0);
-    uint8_t options[8];
-    put_u16(options, EDNS_FINGERPRINT);
-    put_u16(options + 2, 0);
-    put_u16(options + 4, EDNS_EXPIRE);
-    put_u16(options + 6, 0);
     if (!message_write_question(&w, query->zone, TYPE_SOA, query->class) ||
         (query->with_edns &&
          !message_write_opt(&w, query->udp_size == 0 ? OUR_UDP_SIZE : query->udp_size, 0, 0, false,
-                            slice_of(options, query->no_expire ? 4 : 8)))) {
+                            slice_of(options, write_options(query, options))))) {
         return 0;
     }
     return message_writer_finish(&w).size;
@@ -106,6 +123,29 @@ static enum result read_answers(const struct soa_query *query, const struct peer
     return OK;
 }
 
+/* An answer to our question has our half of the cookie in it, where it has one at all (RFC 7873
+ * 5.3). */
+static enum result read_cookie(const struct soa_query *query, const struct edns *edns,
+                               struct soa_answer *out, struct error *err)
+{
+    struct slice option;
+    if (query->cookie.size == 0 || !edns->present ||
+        !edns_find_option(edns, EDNS_COOKIE, &option)) {
+        return OK;
+    }
+    if (option.size < COOKIE_OURS || option.size > COOKIE_MAX ||
+        memcmp(option.data, query->cookie.data, COOKIE_OURS) != 0) {
+        out->foreign_cookie = true;
+        return error_set(err, ERR_FORMAT,
+                         "the answer has the cookie of another question: perhaps it is not the "
+                         "primary's");
+    }
+    if (option.size >= COOKIE_MIN) {
+        out->server_cookie = slice_of(option.data + COOKIE_OURS, option.size - COOKIE_OURS);
+    }
+    return OK;
+}
+
 enum result soa_answer_read(const struct soa_query *query, struct slice message,
                             struct soa_answer *out, struct error *err)
 {
@@ -130,7 +170,12 @@ enum result soa_answer_read(const struct soa_query *query, struct slice message,
     if (result != OK) {
         return result;
     }
+    result = read_cookie(query, &reply.edns, out, err);
+    if (result != OK) {
+        return result;
+    }
     if (reply.rcode != RCODE_NOERROR) {
+        out->bad_cookie = reply.rcode == RCODE_BADCOOKIE && query->cookie.size != 0;
         out->no_edns =
             query->with_edns && (reply.rcode == RCODE_FORMERR || reply.rcode == RCODE_NOTIMP ||
                                  reply.rcode == RCODE_BADVERS);

@@ -14,6 +14,9 @@ struct soa_query {
     bool with_edns;    /* asks for EXPIRE (RFC 7314) and FINGERPRINT (docs/formats.md) too */
     bool no_expire;    /* does not ask for EXPIRE all the same, and passes over it */
     uint16_t udp_size; /* offered by EDNS; 0: 1232 */
+    /* EDNS COOKIE option (RFC 7873): ours, of 8 octets, and what the server gave with it before;
+     * empty: none. Borrowed. */
+    struct slice cookie;
 };
 
 /* Returns the size, 0 where `limit` is too small; 512 is always enough. */
@@ -31,11 +34,15 @@ struct soa_answer {
     struct zone_fingerprint fingerprint;
     bool truncated; /* TC: nothing else is known, ask over TCP */
     bool no_edns;   /* on error: the peer may dislike EDNS; ask again without */
+    /* The server's cookie, to be shown next time; borrowed from the message; data NULL: none. */
+    struct slice server_cookie;
+    bool bad_cookie;     /* on error: BADCOOKIE; ask again with the one above, or over TCP */
+    bool foreign_cookie; /* on error: the answer is not to our question, who knows whose it is */
 };
 
 /*
  * Reads the answer to `query`, strictly.
- * out  truncated and no_edns are set on error as well.
+ * out  truncated, no_edns and what concerns cookies are set on error as well.
  * ERR_FORMAT     malformed, or not an authoritative answer with one SOA of the zone
  * ERR_DENIED, ERR_NOT_FOUND, ERR_BUSY   as peer_reply_refused
  */

@@ -29,6 +29,7 @@
 #include "wire/message.h"
 #include "wire/name_octets.h"
 #include "wire/rdata.h"
+#include "zone/alike.h"
 #include "zone/check_report_impl.h"
 #include "zone/host_name_impl.h"
 
@@ -52,6 +53,7 @@ struct check_options check_options_default(bool is_primary)
         .names = is_primary ? CHECK_FAIL : CHECK_WARN,
         .mx = is_primary ? CHECK_WARN : CHECK_IGNORE,
         .spf = is_primary ? CHECK_WARN : CHECK_IGNORE,
+        .alike = is_primary ? CHECK_WARN : CHECK_IGNORE,
         .mx_cname = CHECK_WARN,
         .srv_cname = CHECK_WARN,
         .wildcard = CHECK_WARN,
@@ -451,6 +453,18 @@ static void note_size(struct check *c, const struct owner *owner, const struct r
                       (unsigned)rrset->count, octets_in_message(owner, rrset), MESSAGE_MAX_SIZE);
 }
 
+static void check_alike(struct check *c, const struct owner *owner, const struct rrset *rrset)
+{
+    char at[NAMES_TEXT], type[16];
+    struct record record = {.owner = owner_name(owner), .type = rrset->type};
+    if (alike_find(rrset, &record.rdata)) {
+        check_report_note(&c->report, FINDING_ALIKE, severity_of(c->options->alike), &record,
+                          "%s %s has semantically identical records: only the case of a name "
+                          "tells them apart",
+                          name_format(record.owner, at), rrtype_format(record.type, type));
+    }
+}
+
 static void check_owner(struct check *c, const struct owner *owner)
 {
     bool is_below = find_occluder(c, owner);
@@ -482,6 +496,9 @@ static void check_owner(struct check *c, const struct owner *owner)
         }
         if (rrset.type == TYPE_SPF && c->options->integrity && c->options->spf != CHECK_IGNORE) {
             check_sender_policy(c, owner);
+        }
+        if (rrset.count > 1 && alike_type(rrset.type) && c->options->alike != CHECK_IGNORE) {
+            check_alike(c, owner, &rrset);
         }
         check_rrset(c, owner, &rrset, is_below || is_occluded);
         has_noted = true;

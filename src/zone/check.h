@@ -19,6 +19,7 @@ struct check_options {
     enum check_mode names;     /* check-names: host names are letters, digits, hyphens */
     enum check_mode mx;        /* check-mx: an address where a name should stand */
     enum check_mode spf;       /* check-spf: a policy of type SPF has one of type TXT beside it */
+    enum check_mode alike;     /* check-dup-records: records that only case tells apart */
     enum check_mode mx_cname;  /* check-mx-cname */
     enum check_mode srv_cname; /* check-srv-cname */
     enum check_mode wildcard;  /* check-wildcard */

@@ -9,6 +9,7 @@ static const char *const code_names[FINDING_CODES] = {
     [FINDING_OUT_OF_ZONE] = "out-of-zone",
     [FINDING_WRONG_CLASS] = "wrong-class",
     [FINDING_DUPLICATE] = "duplicate",
+    [FINDING_ALIKE] = "alike",
     [FINDING_TTL_MISMATCH] = "ttl-mismatch",
     [FINDING_NO_SOA] = "no-soa",
     [FINDING_SEVERAL_SOA] = "several-soa",

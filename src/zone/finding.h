@@ -10,6 +10,7 @@ enum finding_code {
     FINDING_OUT_OF_ZONE, /* record dropped */
     FINDING_WRONG_CLASS,
     FINDING_DUPLICATE,    /* merged */
+    FINDING_ALIKE,        /* the same but for the case of a name (check-dup-records) */
     FINDING_TTL_MISMATCH, /* within an RRset; made equal */
     FINDING_NO_SOA,
     FINDING_SEVERAL_SOA,

@@ -129,3 +129,36 @@ def test_log_only_and_blackhole(test):
         raise AssertionError("answered over TCP")
     except (EOFError, ConnectionError):
         pass
+
+
+def soa_marks(bind):
+    """How our questions for the SOA carried cookies: V good, K without the server's half, - none."""
+    lines = [line for line in bind.log().splitlines() if f"query: {NAME} IN SOA" in line]
+    return "".join("T" if "T" in flags else "V" if flags.endswith("V") else "K" if flags.endswith("K") else "-"
+                   for flags in (line.split(" SOA ")[1].split(" (")[0] for line in lines))
+
+
+def test_primaries_are_shown_cookies(test):
+    """send-cookie: BIND asks for a good one, gets it from the second question on; without, it gets none."""
+    bind = test.peer("bind", "bind", f'querylog yes; require-server-cookie yes; cookie-secret "{SECRET}";')
+    fast = "min-refresh-time 1; min-retry-time 1;"
+    ours = test.lockstep("ours", fast)
+    mute = test.lockstep("mute", fast + " send-cookie no;")
+    spared = test.lockstep("spared", fast)
+    spared.tls_blocks = "server 127.0.0.1 { send-cookie no; };\n"
+    bind.add(Zone(NAME, simple_zone(NAME, 1), secondaries=[ours, mute, spared])).start()
+    seen = {}
+    for server in (ours, mute, spared):
+        server.add(Zone(NAME, primaries=[bind])).start()
+        test.wait_serial(server, NAME, 1)
+        before = len(soa_marks(bind))
+        for _ in range(3):
+            count = len(soa_marks(bind))
+            subprocess.run([test.build / "lockstep", "refresh", "-s", server.home / "lockstepd.ctl", NAME], check=True,
+                           capture_output=True, timeout=20)
+            test.wait_for("a question", lambda count=count: len(soa_marks(bind)) > count)
+            time.sleep(0.7)  # rounds that find nothing new keep their distance
+        seen[server.name] = soa_marks(bind)[before:]
+        server.stop()
+    assert seen["ours"].endswith("VV") and "-" not in seen["ours"], seen
+    assert set(seen["mute"]) == {"-"} and set(seen["spared"]) == {"-"}, seen

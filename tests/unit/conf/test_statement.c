@@ -30,7 +30,8 @@ static void statement_table_rows_are_whole(void **state)
         const struct row *row = &statement_table[i];
         assert_non_null(row->parse);
         assert_true(row->contexts != 0);
-        bool needs_note = row->state == NOTED || row->state == ONLY_NO || row->state == REFUSED;
+        bool needs_note = row->state == NOTED || row->state == ONLY_YES || row->state == ONLY_NO ||
+                          row->state == REFUSED;
         assert_int_equal(row->note != NULL, needs_note);
         bool needs_words = row->parse == parse_word || row->parse == parse_bool_or_word ||
                            row->parse == parse_check_names;

@@ -23,6 +23,7 @@ struct fixture {
     unsigned failed;
     unsigned stop_after;
     struct rlimit limit;
+    int buffers[2];
 };
 
 static void guard_due(void *context)
@@ -161,6 +162,33 @@ static void out_of_descriptors_is_reported_and_passes(void **state)
     assert_int_equal(f->accepted, 1);
 }
 
+static void take_buffers(void *context, int fd, const struct address *peer,
+                         const struct address *local)
+{
+    struct fixture *f = context;
+    (void)peer, (void)local;
+    socklen_t size = sizeof(f->buffers[0]);
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &f->buffers[0], &size), 0);
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &f->buffers[1], &size), 0);
+    close(fd);
+    listener_stop(&f->listener);
+    loop_stop(f->loop);
+}
+
+static void connections_have_the_buffers_that_are_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    struct listener_options options = {.local = address_of("127.0.0.1", 0),
+                                       .receive_buffer_bytes = 20000,
+                                       .send_buffer_bytes = 30000};
+    assert_int_equal(listener_open(&options, &f->listener, NULL), OK);
+    assert_int_equal(listener_start(&f->listener, f->loop, take_buffers, NULL, f, NULL), OK);
+    connect_clients(f, "127.0.0.1", 1);
+    loop_run(f->loop);
+    assert_int_equal(f->buffers[0], 2 * 20000); /* Linux counts its own needs as much again */
+    assert_int_equal(f->buffers[1], 2 * 30000);
+}
+
 static void open_names_the_address_it_cannot_have(void **state)
 {
     struct fixture *f = *state;
@@ -180,6 +208,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(wildcard_tells_the_address_reached, setup, teardown),
         cmocka_unit_test_setup_teardown(stop_within_the_callback_leaves_the_rest, setup, teardown),
         cmocka_unit_test_setup_teardown(out_of_descriptors_is_reported_and_passes, setup, teardown),
+        cmocka_unit_test_setup_teardown(connections_have_the_buffers_that_are_asked_for, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(open_names_the_address_it_cannot_have, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

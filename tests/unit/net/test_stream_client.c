@@ -2,6 +2,8 @@
 /* The client's end: connecting, and what comes in its way. */
 #include "stream_fixture.h"
 
+#include "net/stream_impl.h"
+
 struct client {
     struct fixture *f;
     struct stream *stream;
@@ -46,6 +48,14 @@ static void server_accepted(void *context, int fd, const struct address *peer,
         stream_accept(f->loop, fd, peer, local, &f->options, &echo, f, &f->stream, NULL), OK);
 }
 
+static int buffer_of(const struct stream *stream, int option)
+{
+    int bytes = 0;
+    socklen_t size = sizeof(bytes);
+    assert_int_equal(getsockopt(stream->fd, SOL_SOCKET, option, &bytes, &size), 0);
+    return bytes;
+}
+
 static void client_asks_server_in_one_loop(void **state)
 {
     struct fixture *f = *state;
@@ -56,9 +66,14 @@ static void client_asks_server_in_one_loop(void **state)
     assert_int_equal(listener_start(&listener, f->loop, server_accepted, NULL, f, NULL), OK);
     struct address source;
     assert_int_equal(address_parse("127.0.0.3", &source, NULL), OK);
-    assert_int_equal(stream_connect(f->loop, &listener.local, &source, &stream_defaults,
+    struct stream_options client_options = stream_defaults;
+    client_options.receive_buffer_bytes = 20000;
+    client_options.send_buffer_bytes = 30000;
+    assert_int_equal(stream_connect(f->loop, &listener.local, &source, &client_options,
                                     &client_callbacks, &c, &c.stream, NULL),
                      OK);
+    assert_int_equal(buffer_of(c.stream, SO_RCVBUF), 2 * 20000);
+    assert_int_equal(buffer_of(c.stream, SO_SNDBUF), 2 * 30000);
     assert_int_equal(stream_send(c.stream, slice_str("question")), OK);
     loop_run(f->loop);
     /* Either end may hear of the end first; the other follows. */

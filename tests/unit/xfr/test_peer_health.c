@@ -31,6 +31,25 @@ static void peer_book_keeps_one_entry_for_each_address_and_port(void **state)
     peer_book_free(book);
 }
 
+static void peer_health_keeps_the_last_cookie_that_fits(void **state)
+{
+    (void)state;
+    struct peer_book *book = peer_book_new();
+    struct address a = host(1, 53), b = host(2, 53);
+    static const uint8_t octets[33] = {1, 2, 3};
+    struct peer_health *health = peer_book_get(book, &a);
+    assert_int_equal(peer_health_cookie(health).size, 0);
+    peer_health_note_cookie(health, slice_of(octets, 16));
+    peer_health_note_cookie(health, slice_of(octets + 1, 32));
+    peer_health_note_cookie(health, slice_of(octets, 33));
+    assert_int_equal(peer_health_cookie(health).size, 32);
+    assert_memory_equal(peer_health_cookie(health).data, octets + 1, 32);
+    assert_int_equal(peer_health_cookie(peer_book_get(book, &b)).size, 0);
+    assert_int_equal(peer_health_cookie(NULL).size, 0);
+    peer_health_note_cookie(NULL, slice_of(octets, 16));
+    peer_book_free(book);
+}
+
 static void peer_health_is_avoided_longer_each_time_and_forgiven_by_an_answer(void **state)
 {
     (void)state;
@@ -331,6 +350,7 @@ int main(void)
         cmocka_unit_test(peer_health_ends_the_wait_of_zones_that_asked_together),
         cmocka_unit_test(peer_health_does_not_hinder_asking_the_only_one),
         cmocka_unit_test(peer_health_of_who_notifies_is_good),
+        cmocka_unit_test(peer_health_keeps_the_last_cookie_that_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -209,6 +209,88 @@ static void answer_cut_at_any_octet_is_refused(void **state)
     slice_free(whole);
 }
 
+/* ---- cookies ---- */
+
+static const uint8_t our_cookie[] = {1, 2, 3, 4, 5, 6, 7, 8};
+
+/* A good answer with a COOKIE option of `size` octets that begins with ours, but for `flip`. */
+static enum result answer_with_cookie(const struct soa_query *asked, unsigned rcode, size_t size,
+                                      uint8_t flip, struct soa_answer *out, uint8_t *buffer)
+{
+    struct message_writer w;
+    uint8_t option[4 + 64];
+    put_u16(option, EDNS_COOKIE);
+    put_u16(option + 2, (uint16_t)size);
+    for (size_t i = 0; i < size; i++) {
+        option[4 + i] = (uint8_t)(i + 1);
+    }
+    option[4] ^= flip;
+    message_writer_init(&w, buffer, 512, ID, FLAG_QR | FLAG_AA | (rcode & 15));
+    assert_true(message_write_question(&w, zone, TYPE_SOA, CLASS_IN));
+    if (rcode == 0) {
+        struct line_record *line = malloc(sizeof(*line));
+        (void)line_read(SOA, zone, CLASS_IN, line);
+        assert_true(message_write_record(&w, SECTION_ANSWER, &line->record));
+        free(line);
+    }
+    assert_true(message_write_opt(&w, 1232, (uint8_t)(rcode >> 4), 0, false,
+                                  slice_of(option, size == 0 ? 0 : 4 + size)));
+    return soa_answer_read(asked, message_writer_finish(&w), out, NULL);
+}
+
+static void cookie_is_shown_whole(void **state)
+{
+    (void)state;
+    uint8_t buffer[512], cookie[40];
+    memset(cookie, 0xc0, sizeof(cookie));
+    struct soa_query asked = query;
+    asked.cookie = slice_of(cookie, sizeof(cookie));
+    size_t size = soa_query_write(&asked, buffer, sizeof(buffer));
+    assert_memory_equal(buffer + size - 40, cookie, 40);
+    assert_int_equal(buffer[size - 44 + 1], EDNS_COOKIE);
+    assert_int_equal(buffer[size - 42 + 1], 40);
+    asked.with_edns = false;
+    assert_true(soa_query_write(&asked, buffer, sizeof(buffer)) < 40);
+}
+
+static void answer_is_believed_with_our_cookie_or_none(void **state)
+{
+    (void)state;
+    uint8_t buffer[512];
+    struct soa_answer answer;
+    struct soa_query asked = query;
+    asked.cookie = slice_of(our_cookie, sizeof(our_cookie));
+    assert_int_equal(answer_with_cookie(&asked, 0, 24, 0, &answer, buffer), OK);
+    assert_int_equal(answer.server_cookie.size, 16);
+    assert_int_equal(answer.server_cookie.data[0], 9);
+    assert_int_equal(answer_with_cookie(&asked, 0, 8, 0, &answer, buffer), OK);
+    assert_int_equal(answer.server_cookie.size, 0);
+    assert_int_equal(answer_with_cookie(&asked, 0, 0, 0, &answer, buffer), OK);
+    static const size_t sizes[] = {8, 24, 40};
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(answer_with_cookie(&asked, 0, sizes[i], 1, &answer, buffer), ERR_FORMAT);
+        assert_true(answer.foreign_cookie);
+    }
+    assert_int_equal(answer_with_cookie(&asked, 0, 7, 0, &answer, buffer), ERR_FORMAT);
+    assert_int_equal(answer_with_cookie(&asked, 0, 41, 0, &answer, buffer), ERR_FORMAT);
+    assert_int_equal(answer_with_cookie(&query, 0, 24, 1, &answer, buffer), OK); /* none was sent */
+    assert_null(answer.server_cookie.data);
+}
+
+static void badcookie_brings_the_cookie_to_ask_again_with(void **state)
+{
+    (void)state;
+    uint8_t buffer[512];
+    struct soa_answer answer;
+    struct soa_query asked = query;
+    asked.cookie = slice_of(our_cookie, sizeof(our_cookie));
+    assert_int_not_equal(answer_with_cookie(&asked, RCODE_BADCOOKIE, 24, 0, &answer, buffer), OK);
+    assert_true(answer.bad_cookie);
+    assert_int_equal(answer.server_cookie.size, 16);
+    assert_int_not_equal(answer_with_cookie(&query, RCODE_BADCOOKIE, 24, 0, &answer, buffer), OK);
+    assert_false(answer.bad_cookie);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +304,9 @@ int main(void)
         cmocka_unit_test(answer_must_be_authoritative),
         cmocka_unit_test(formerr_hints_at_edns),
         cmocka_unit_test(answer_cut_at_any_octet_is_refused),
+        cmocka_unit_test(cookie_is_shown_whole),
+        cmocka_unit_test(answer_is_believed_with_our_cookie_or_none),
+        cmocka_unit_test(badcookie_brings_the_cookie_to_ask_again_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

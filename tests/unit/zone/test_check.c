@@ -326,6 +326,28 @@ static void a_policy_of_type_spf_wants_one_of_type_txt(void **state)
     expect(alone, &options, "");
 }
 
+static void records_that_only_case_tells_apart_are_noted_once(void **state)
+{
+    (void)state;
+    struct check_options options = check_options_default(true);
+    static const char alike[] =
+        HEAD "a LP 10 Foo.example.\na LP 10 foo.example.\na LP 10 FOO.example.\n";
+    expect(alike, &options, "-:0: warning: alike\n");
+    expect(HEAD "a HTTPS 1 Foo.example. alpn=h2\na HTTPS 1 foo.example. alpn=h2\n", &options,
+           "-:0: warning: alike\n");
+    expect(HEAD "a HTTPS 1 Foo.example. alpn=h2\na HTTPS 1 foo.example. alpn=H2\n"
+                "b LP 10 Foo.example.\nb LP 11 foo.example.\nb LP 12 bar.example.\n"
+                "c AMTRELAY 10 0 3 Foo.example.\nc AMTRELAY 10 1 3 foo.example.\n"
+                "d TXT a\nd TXT A\n",
+           &options, "");
+    options.alike = CHECK_FAIL;
+    expect(alike, &options, "-:0: error: alike\n");
+    options.alike = CHECK_IGNORE;
+    expect(alike, &options, "");
+    options = check_options_default(false);
+    expect(alike, &options, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +364,7 @@ int main(void)
         cmocka_unit_test(findings_are_bounded),
         cmocka_unit_test(an_exchange_that_is_an_address_is_told),
         cmocka_unit_test(a_policy_of_type_spf_wants_one_of_type_txt),
+        cmocka_unit_test(records_that_only_case_tells_apart_are_noted_once),
     };
     return cmocka_run_group_tests_name("check", tests, NULL, NULL);
 }
