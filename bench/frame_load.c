@@ -55,7 +55,7 @@ enum {
     PAUSE_NS = 5000,
 };
 
-/* A map's value; the programs work on it, and it is mapped here. */
+/* A map's value; the program works on it, and it is mapped here. */
 struct counts {
     uint64_t next; /* the frame that goes next */
     uint64_t octets;
@@ -205,13 +205,15 @@ static void make_maps(struct wire *wire, struct question *questions, size_t coun
     for (size_t i = 0; i < count; i++) {
         struct ready_frame frame;
         if (make_frame(wire, &questions[i], wire->frame_count, &frame)) {
-            bpf_map_update_elem(wire->frames_map, &wire->frame_count, &frame, BPF_ANY);
+            if (bpf_map_update_elem(wire->frames_map, &wire->frame_count, &frame, BPF_ANY) != 0) {
+                die("cannot keep the frames");
+            }
             questions[wire->frame_count++] = questions[i];
         }
     }
 }
 
-/* ---- the programs ---- */
+/* ---- the program ---- */
 
 #define REGISTER(operation, into, from)                                                            \
     {                                                                                              \
