@@ -41,10 +41,12 @@ static const struct {
     bool switches;        /* or `on` or `off` */
     bool slow;            /* the answer comes when all is done: wait for ever */
 } words[] = {
+    {"absent", "", 0, 0, false, false},
     {"adopt-serial", " ZONE SERIAL", 2, 2, false, true},
     {"diff", " ZONE SERIAL [SERIAL]", 2, 3, false, true},
     {"discard", " ZONE", 1, 1, false, false},
     {"dumpdb", "", 0, 0, false, true},
+    {"forget", " ZONE", 1, 1, false, true},
     {"history", " ZONE", 1, 1, false, true},
     {"keys", "", 0, 0, false, false},
     {"notify", " ZONE", 1, 1, false, false},

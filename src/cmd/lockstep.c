@@ -13,6 +13,8 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
+    {"absent", control_command,
+     "absent                              zones of which there is only history"},
     {"adopt-serial", control_command,
      "adopt-serial ZONE SERIAL            set the serial, also back"},
     {"check-conf", check_conf_command,
@@ -20,6 +22,8 @@ static const struct command {
     {"check-zone", check_zone_command, "check-zone [-s] [-o OUT] ZONE FILE  is the zone file?"},
     {"diff", control_command, "diff ZONE SERIAL [SERIAL]           what changed between versions"},
     {"discard", control_command, "discard ZONE                        forget the version held"},
+    {"forget", control_command,
+     "forget ZONE                         drop the history of such a zone"},
     {"history", control_command, "history ZONE                        the versions there were"},
     {"keygen", keygen_command, "keygen [-a ALG] [-f FILE] NAME      make a TSIG key"},
     {"keys", control_command, "keys                                who has used which key"},

@@ -524,6 +524,19 @@ static void reload_text(const json_t *answer, struct text *out)
     }
 }
 
+static void absent_text(const json_t *answer, struct text *out)
+{
+    size_t i;
+    const json_t *zone;
+    json_array_foreach(json_object_get(answer, "zones"), i, zone)
+    {
+        text_printf(out, "%s\n", json_string_value(zone));
+    }
+    if (number(answer, "not_listed") != 0) {
+        text_printf(out, "and %lld more\n", number(answer, "not_listed"));
+    }
+}
+
 void done_text(const json_t *answer, struct text *out)
 {
     if (has(answer, "begun")) {
@@ -536,6 +549,11 @@ void done_text(const json_t *answer, struct text *out)
     } else if (is(answer, "command", "discard")) {
         add_member(out, answer, "zone");
         text_printf(out, ": serial %lld forgotten\n", number(answer, "discarded"));
+    } else if (is(answer, "command", "forget")) {
+        add_member(out, answer, "zone");
+        text_add_str(out, ": its history is gone\n");
+    } else if (is(answer, "command", "absent")) {
+        absent_text(answer, out);
     } else if (is(answer, "command", "reload") || is(answer, "command", "reconfig") ||
                is(answer, "command", "release")) {
         reload_text(answer, out);

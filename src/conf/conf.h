@@ -121,6 +121,7 @@ enum conf_id {
     CONF_MAX_TRANSFER_TIME_OUT,
     CONF_MAX_ZONE_TTL, /* CONF_UNLIMITED: none */
     CONF_INTERFACE_INTERVAL,
+    CONF_FORGET_ZONES_AFTER, /* CONF_UNLIMITED: never */
     CONF_NOTIFY_DELAY,
     CONF_CHECKER_TIMEOUT,
     /* conf_number: milliseconds */

@@ -217,6 +217,8 @@ const struct row statement_table[] = {
     {"files", O, parse_anything, CONF_NONE, UNUSED_HERE},
     {"flush-zones-on-shutdown", O, parse_bool, CONF_FLUSH_ZONES_ON_SHUTDOWN, UNUSED_HERE,
      .fallback = "no"},
+    {"forget-zones-after", O, parse_seconds, CONF_FORGET_ZONES_AFTER, WORKS, .max = CONF_UNLIMITED,
+     .fallback = "30d"},
     {"format", C, parse_word, CONF_CHANNEL_FORMAT, WORKS, .words = log_format_words},
     {"forward", O | Z, parse_anything, CONF_NONE, UNUSED_HERE},
     {"forwarders", O | Z, parse_empty_block, CONF_NONE, ONLY_NO,

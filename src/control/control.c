@@ -60,6 +60,9 @@ void control_job_start(struct control *control, const struct control_command *co
     job->control = control;
     job->command = command;
     job->zone = zone;
+    if (request->has_zone) {
+        job->absent = request->zone;
+    }
     job->asker = asker;
     job->asked[0] = request->serial;
     job->asked[1] = request->to_serial;

@@ -326,12 +326,14 @@ static void run_querylog(struct control_job *job)
 static void run_commands(struct control_job *job);
 
 static const struct control_command commands[] = {
+    {"absent", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, false, control_absent_run},
     {"adopt-serial", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE, false, true,
      control_adopt_serial_run},
     {"commands", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, false, run_commands},
     {"diff", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE_OR_TWO, false, false, control_diff_run},
     {"discard", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, true, control_discard_run},
     {"dumpdb", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, true, control_dumpdb_run},
+    {"forget", CONTROL_ZONE_ABSENT, CONTROL_SERIAL_NONE, false, true, control_forget_run},
     {"history", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, false, control_history_run},
     {"keys", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, false, control_keys_run},
     {"notify", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, true, run_notify},
@@ -350,7 +352,7 @@ static const struct control_command commands[] = {
 
 static void run_commands(struct control_job *job)
 {
-    static const char *const uses[] = {"none", "optional", "needed"};
+    static const char *const uses[] = {"none", "optional", "needed", "absent"};
     static const char *const serials[] = {"none", "one", "one-or-two"};
     json_t *list = json_array();
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
@@ -406,7 +408,7 @@ static const char *misfit(const struct control_command *command,
                           const struct control_request *request)
 {
     if (command->zone != CONTROL_ZONE_OPTIONAL &&
-        request->has_zone != (command->zone == CONTROL_ZONE_NEEDED)) {
+        request->has_zone != (command->zone != CONTROL_ZONE_NONE)) {
         return request->has_zone ? "takes no zone" : "needs a zone";
     }
     if (request->has_serial != (command->serial != CONTROL_SERIAL_NONE) ||
@@ -435,7 +437,14 @@ void control_request_start(struct control *control, struct control_asker *asker,
         snprintf(text, sizeof(text), "%s is denied on this socket, which is read-only",
                  command->name);
         asker->send(asker, control_failure("denied", text));
-    } else if (request->has_zone &&
+    } else if (command->zone == CONTROL_ZONE_ABSENT &&
+               (zone = find_zone(control->server, request->zone.wire)) != NULL) {
+        snprintf(text, sizeof(text),
+                 "%s is a zone of this server: take it out of the configuration",
+                 name_format_log(request->zone.wire, name));
+        server_zone_unref(zone);
+        asker->send(asker, control_failure("configured", text));
+    } else if (request->has_zone && command->zone != CONTROL_ZONE_ABSENT &&
                (zone = find_zone(control->server, request->zone.wire)) == NULL) {
         snprintf(text, sizeof(text), "%s is not a zone of this server",
                  name_format_log(request->zone.wire, name));

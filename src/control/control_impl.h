@@ -68,7 +68,13 @@ struct control {
 
 /* ---- commands ---- */
 
-enum control_zone_use { CONTROL_ZONE_NONE, CONTROL_ZONE_OPTIONAL, CONTROL_ZONE_NEEDED };
+/* CONTROL_ZONE_ABSENT: the name of one that is not this server's. */
+enum control_zone_use {
+    CONTROL_ZONE_NONE,
+    CONTROL_ZONE_OPTIONAL,
+    CONTROL_ZONE_NEEDED,
+    CONTROL_ZONE_ABSENT
+};
 enum control_serial_use { CONTROL_SERIAL_NONE, CONTROL_SERIAL_ONE, CONTROL_SERIAL_ONE_OR_TWO };
 
 struct control_command {
@@ -90,6 +96,8 @@ void control_diff_run(struct control_job *job);
 void control_rollback_run(struct control_job *job);
 void control_adopt_serial_run(struct control_job *job);
 void control_keys_run(struct control_job *job);
+void control_absent_run(struct control_job *job);
+void control_forget_run(struct control_job *job);
 void control_release_run(struct control_job *job);
 void control_discard_run(struct control_job *job);
 void control_stats_run(struct control_job *job);
@@ -103,6 +111,7 @@ struct control_job {
     struct control *control;
     const struct control_command *command;
     struct server_zone *zone;    /* a reference, or NULL */
+    struct name absent;          /* of CONTROL_ZONE_ABSENT */
     struct control_asker *asker; /* NULL: it has gone, nobody wants the answer */
     struct control_job *next, **link;
     struct serial asked[2]; /* serials that the request names */

@@ -153,6 +153,9 @@ struct ledger_zone *ledger_add(struct ledger *ledger, struct zone *zone, void *c
     added->context = context;
     added->stored =
         ledger->store == NULL ? NULL : store_zone_get(ledger->store, zone->name, zone->class);
+    if (added->stored != NULL) {
+        store_zone_hold(ledger->store, added->stored);
+    }
     added->stripe = (uint8_t)(atomic_fetch_add(&ledger->zones_added, 1) % ZONE_STRIPES);
     return added;
 }
@@ -176,6 +179,9 @@ void ledger_zone_unref(struct ledger_zone *zone)
     memory_free(zone->rare);
     zone_version_unref(zone->head);
     zone_version_unref(zone->durable);
+    if (zone->stored != NULL) {
+        store_zone_let_go(zone->ledger->store, zone->stored);
+    }
     zone_unref(zone->zone);
     memory_free(zone);
 }
@@ -198,12 +204,11 @@ void ledger_leave(struct ledger_zone *zone)
     ledger_zone_unref(zone);
 }
 
-void ledger_remove(struct ledger_zone *zone, bool forgets)
+void ledger_remove(struct ledger_zone *zone)
 {
     struct ledger *ledger = zone->ledger;
     ledger_zone_lock(zone);
     zone->is_removed = true;
-    zone->forgets = forgets;
     zone->is_leaving = zone->stored != NULL && zone->pending_count != 0;
     if (zone->is_leaving) {
         pthread_mutex_lock(&ledger->lock);
@@ -212,9 +217,6 @@ void ledger_remove(struct ledger_zone *zone, bool forgets)
         pthread_mutex_unlock(&ledger->lock);
     }
     ledger_zone_unlock(zone);
-    if (forgets && zone->stored != NULL) {
-        ledger_ask_keeper(zone->ledger, KEEPER_FORGET, zone, NULL);
-    }
     ledger_zone_unref(zone);
 }
 

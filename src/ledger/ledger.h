@@ -35,6 +35,7 @@ enum ledger_event_kind {
     LEDGER_SAVED,       /* ... and now it is on disk */
     LEDGER_STORE_FAILS, /* the store cannot be written: changes are refused (zone NULL) */
     LEDGER_STORE_WORKS, /* ... and is written again */
+    LEDGER_FORGOTTEN,   /* history of a zone that was not in the ledger for long is off the disk */
 };
 
 struct ledger_event {
@@ -47,6 +48,8 @@ struct ledger_event {
     bool is_first;            /* the zone had no version before */
     uint32_t commit_count;    /* how many commits became one event */
     const struct error *err;  /* borrowed, or NULL */
+    const uint8_t *name;      /* borrowed; of LEDGER_FORGOTTEN, where `zone` is NULL ... */
+    uint16_t class;           /* ... as is this */
 };
 
 /* On the writer, the keeper, or inside ledger_commit of the calling thread; must not call back into
@@ -88,10 +91,14 @@ void ledger_watch(struct ledger *ledger, ledger_watcher *watcher, void *context)
 /* Takes a zone into the ledger; shares `zone` (a reference) and gives one to the handle. `context`
  * is the caller's. With a store, ledger_restore() comes before the first commit. */
 struct ledger_zone *ledger_add(struct ledger *ledger, struct zone *zone, void *context);
-/* The zone leaves: nothing is let in (ERR_CLOSED) or published any more. `forgets` takes its
- * history off the disk (by the keeper, soon). Drops the caller's reference. Call ledger_restore()
- * for a zone added under the same name later. */
-void ledger_remove(struct ledger_zone *zone, bool forgets);
+/* The zone leaves: nothing is let in (ERR_CLOSED) or published any more. Its history stays on disk
+ * (ledger_keep_absent). Drops the caller's reference. Call ledger_restore() for a zone added under the
+ * same name later. */
+void ledger_remove(struct ledger_zone *zone);
+/* For how long the history of zones that are not in the ledger stays: `keep_s` seconds in which it ran
+ * without them; UINT64_MAX: for ever. Looked at now, when all zones have been added, and once an hour;
+ * by the keeper, which tells LEDGER_FORGOTTEN. */
+void ledger_keep_absent(struct ledger *ledger, uint64_t keep_s);
 struct ledger_zone *ledger_zone_ref(struct ledger_zone *zone);
 void ledger_zone_unref(struct ledger_zone *zone);
 struct zone *ledger_zone_get(const struct ledger_zone *zone); /* borrowed */
@@ -106,6 +113,12 @@ struct zone_version *ledger_zone_head(struct ledger_zone *zone);
  * for every commit that was let in; on the writer, or before the call returns.
  */
 typedef void ledger_done(void *context, enum result result, const struct error *err);
+
+/* Takes the history of one of them off the disk now. `done`, which may be NULL, is called once, on the
+ * keeper or before the call returns: ERR_NOT_FOUND nothing is stored of it; ERR_BUSY it is in the
+ * ledger, or what was is not done yet. */
+void ledger_forget(struct ledger *ledger, const uint8_t *name, uint16_t class, ledger_done *done,
+                   void *done_context);
 
 enum ledger_order {
     LEDGER_PERSIST_FIRST, /* a primary: what is acknowledged and seen is on disk */

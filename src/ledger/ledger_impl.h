@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/clock.h"
 #include "ledger/ledger.h"
 
 enum {
@@ -23,6 +24,7 @@ enum {
     RUSH_BYTES = 4 << 20, /* through the journal: memory is given back when it is over */
     KEEPER_TURN_MS = 1000,
     RETRY_MS = 2000,
+    ABSENT_TURN_MS = 3600 * 1000,
     GROUP_REST_MS = 10,            /* from one group to the next, where nobody waits for it … */
     GROUP_FULL = 1024,             /* … and it has no more commits than this */
     IMAGE_RENEWAL_BYTES = 1 << 20, /* deltas behind the image, at least, before it is renewed */
@@ -125,7 +127,6 @@ struct ledger_zone {
     bool has_floor;
     bool is_edited; /* somebody makes the next head: ledger_zone_edit_begin() */
     bool is_removed;
-    bool forgets;
     bool is_leaving;    /* in the ledger's list */
     bool restarts_next; /* history on disk is broken: the next commit is an image */
     bool is_unsaved;    /* published, but the disk refused it */
@@ -143,11 +144,20 @@ enum ledger_disk { DISK_JOURNAL = 1, DISK_DATABASE = 2 };
 
 enum keeper_job_kind { KEEPER_RESTART, KEEPER_RENEW, KEEPER_FINGERPRINT, KEEPER_FORGET };
 
+/* A zone that is not in the ledger. */
+struct forget_wish {
+    struct name name;
+    uint16_t class;
+    ledger_done *done;
+    void *done_context;
+};
+
 struct keeper_job {
     struct keeper_job *next;
     enum keeper_job_kind kind;
-    struct ledger_zone *zone; /* a reference */
+    struct ledger_zone *zone; /* a reference; NULL with KEEPER_FORGET */
     struct commit *commit;    /* KEEPER_RESTART: owned; NULL: a retry with what is published */
+    struct forget_wish *wish; /* KEEPER_FORGET: owned */
 };
 
 /* Zones share locks, many of them one, since each is held for moments: docs/decisions/locks.md. */
@@ -185,6 +195,9 @@ struct ledger {
     struct keeper_job *first_job;
     struct keeper_job *last_job;
     uint32_t restarts_running; /* commits parked at the keeper */
+    uint64_t absent_keep_s;    /* ledger_keep_absent() */
+    bool absent_is_asked;      /* the keeper is to look now */
+    bool absent_is_set;
     bool stops;
     bool writer_stopped;
     unsigned store_fails; /* bits of enum ledger_disk */
@@ -227,6 +240,12 @@ void ledger_tell(struct ledger *ledger, const struct ledger_event *event);
 void ledger_process(struct ledger *ledger, struct commit_queue *queue);
 void *ledger_writer_run(void *context);
 void *ledger_keeper_run(void *context);
+/* ledger_absent.c, on the keeper: looks for zones that are not in the ledger where that is due. Returns
+ * when it looked last. */
+struct instant ledger_look_for_absent(struct ledger *ledger, struct instant last);
+void ledger_run_forget(struct ledger *ledger, struct forget_wish *wish);
+/* Puts a job in the keeper's queue; takes it. */
+void ledger_give_keeper(struct ledger *ledger, struct keeper_job *job);
 void ledger_ask_keeper(struct ledger *ledger, enum keeper_job_kind kind, struct ledger_zone *zone,
                        struct commit *commit);
 /* A removed zone's last commit has ended; a zone of the same name may be read from the store. */

@@ -7,7 +7,7 @@
  *     restart      a large new beginning of a zone's history; the one job somebody waits for
  *     renew        a new image of a zone whose deltas outgrew the old one or the bound of its history; that stays
  *     fingerprint  of a zone too large to walk on the way of a commit
- *     forget       a removed zone's history goes
+ *     forget       the history of a zone that is not in the ledger goes (ledger_absent.c)
  *
  * One job at a time, in order. A restart that fails because of the disk is tried again for a zone
  * that is served already (a secondary's); on a primary it fails the commit.
@@ -28,6 +28,11 @@ void ledger_ask_keeper(struct ledger *ledger, enum keeper_job_kind kind, struct 
     job->kind = kind;
     job->zone = ledger_zone_ref(zone);
     job->commit = commit;
+    ledger_give_keeper(ledger, job);
+}
+
+void ledger_give_keeper(struct ledger *ledger, struct keeper_job *job)
+{
     pthread_mutex_lock(&ledger->lock);
     if (ledger->last_job == NULL) {
         ledger->first_job = job;
@@ -35,7 +40,7 @@ void ledger_ask_keeper(struct ledger *ledger, enum keeper_job_kind kind, struct 
         ledger->last_job->next = job;
     }
     ledger->last_job = job;
-    ledger->restarts_running += commit != NULL;
+    ledger->restarts_running += job->commit != NULL;
     pthread_cond_signal(&ledger->keeper_wakes);
     pthread_mutex_unlock(&ledger->lock);
 }
@@ -244,13 +249,6 @@ static void renew(struct ledger *ledger, struct ledger_zone *zone)
     zone_version_unref(version);
 }
 
-static void forget(struct ledger *ledger, struct ledger_zone *zone)
-{
-    struct error err = {0};
-    enum result result = store_zone_remove(ledger->store, zone->stored, &err);
-    ledger_note_store(ledger, DISK_DATABASE, result, &err);
-}
-
 /* False: to be tried again later. */
 static bool run(struct ledger *ledger, struct keeper_job *job)
 {
@@ -268,7 +266,7 @@ static bool run(struct ledger *ledger, struct keeper_job *job)
         ledger_compute_fingerprint(job->zone);
         return true;
     case KEEPER_FORGET:
-        forget(ledger, job->zone);
+        ledger_run_forget(ledger, job->wish);
         return true;
     }
     return true;
@@ -291,6 +289,7 @@ static struct keeper_job *take_job(struct ledger *ledger)
 static void job_free(struct keeper_job *job)
 {
     ledger_zone_unref(job->zone);
+    memory_free(job->wish);
     memory_free(job);
 }
 
@@ -329,6 +328,7 @@ void *ledger_keeper_run(void *context)
     struct keeper_job *later = NULL; /* to be tried again */
     struct instant last_checkpoint = clock_now();
     struct instant last_retry = clock_now();
+    struct instant last_absent = {0};
     uint64_t moved_bytes = 0; /* since memory was given back */
     pthread_mutex_lock(&ledger->lock);
     for (;;) {
@@ -355,6 +355,7 @@ void *ledger_keeper_run(void *context)
             last_retry = clock_now();
         }
         last_checkpoint = look_after_journal(ledger, last_checkpoint, &moved_bytes);
+        last_absent = ledger_look_for_absent(ledger, last_absent);
         pthread_mutex_lock(&ledger->lock);
     }
     pthread_mutex_unlock(&ledger->lock);

@@ -430,6 +430,9 @@ enum result settings_new(const struct settings_input *input, struct settings **o
     settings->directory = conf_text(conf, NULL, CONF_DIRECTORY);
     settings->pid_file = conf_text(conf, NULL, CONF_PID_FILE);
     settings->store_directory = conf_text(conf, NULL, CONF_STORE_DIRECTORY);
+    int64_t forget_after_s = conf_number(conf, NULL, CONF_FORGET_ZONES_AFTER);
+    settings->forget_after_s =
+        forget_after_s == CONF_UNLIMITED ? UINT64_MAX : (uint64_t)forget_after_s;
     limits_read(conf, &settings->limits);
     settings->blackhole = conf_acl(conf, NULL, CONF_BLACKHOLE);
     if (settings->blackhole != NULL && acl_is_none(settings->blackhole)) {

@@ -565,6 +565,7 @@ enum result store_open(const struct store_options *options, store_report *on_rep
     struct store *store = memory_new_zeroed(1, sizeof(*store));
     uint64_t applied = 0;
     pthread_mutex_init(&store->lock, NULL);
+    pthread_cond_init(&store->removed, NULL);
     text_init(&store->lost_zones, 0);
     arena_init(&store->zone_arena, 0);
     store->directory_fd = store->lock_fd = -1;
@@ -640,6 +641,7 @@ void store_close(struct store *store)
     if (store->directory_fd >= 0) {
         close(store->directory_fd);
     }
+    pthread_cond_destroy(&store->removed);
     pthread_mutex_destroy(&store->lock);
     memory_free(store);
 }

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "store/chunk.h"
 #include "store/hook.h"
+#include "wire/name.h"
 #include "zone/fingerprint.h"
 
 struct store;
@@ -131,6 +132,32 @@ MUST_CHECK enum result store_image_add(struct store_image *image, const struct r
 MUST_CHECK enum result store_image_commit(struct store_image *image,
                                           const struct fingerprint *lanes, struct error *err);
 void store_image_abort(struct store_image *image); /* NULL is fine */
+
+/*
+ * Zones that nobody uses. A zone is in use while somebody holds it; holding waits where the zone is
+ * just being taken off the disk. Any thread.
+ */
+void store_zone_hold(struct store *store, struct store_zone *zone);
+void store_zone_let_go(struct store *store, struct store_zone *zone);
+/* `name` borrowed for the call. */
+typedef void store_forgotten(void *context, const uint8_t *name, uint16_t class);
+/*
+ * Counts `elapsed_s`, the seconds since the last call, for zones that are absent since, and takes those
+ * off the disk that have been for `keep_s` (UINT64_MAX: none). A zone that is held again starts anew.
+ * The keeper's. O(zones). ERR_IO, ERR_LIMIT: tried again with the next call.
+ */
+MUST_CHECK enum result store_tend_absent(struct store *store, uint64_t elapsed_s, uint64_t keep_s,
+                                         store_forgotten *forgotten, void *context,
+                                         struct error *err);
+/* One of them at once. The keeper's. ERR_NOT_FOUND: nothing is stored of it. ERR_BUSY: it is held. */
+MUST_CHECK enum result store_zone_forget(struct store *store, const uint8_t *name, uint16_t class,
+                                         struct error *err);
+struct store_absent_zone {
+    struct name name;
+    uint16_t class;
+};
+/* Up to `room` of them; returns how many there are. Any thread. O(zones). */
+size_t store_absent(struct store *store, struct store_absent_zone *out, size_t room);
 
 /* Takes the zone and all its history off the disk; the handle stays good and empty. */
 MUST_CHECK enum result store_zone_remove(struct store *store, struct store_zone *zone,

@@ -421,7 +421,8 @@ void store_zone_set_limit(struct store *store, struct store_zone *zone, uint64_t
 }
 
 struct removal {
-    struct store_zone *zone;
+    struct store_zone *const *zones;
+    size_t count;
     uint64_t sequence;
 };
 
@@ -431,19 +432,26 @@ static enum result write_removal(struct store *store, struct database_txn *txn, 
     static const enum value_kind kinds[] = {VALUE_CHUNK, VALUE_IMAGE_HEAD, VALUE_IMAGE_PART,
                                             VALUE_LAST, VALUE_META};
     struct removal *removal = context;
-    uint8_t key[VALUE_ZONE_KEY_SIZE];
-    size_t size;
     enum result result = store_put_pending(store, txn, 0, &removal->sequence, err);
-    for (size_t i = 0; result == OK && i < ARRAY_SIZE(kinds); i++) {
-        result = sweep(txn, removal->zone->id, kinds[i], UINT64_MAX, err);
+    for (size_t at = 0; result == OK && at < removal->count; at++) {
+        const struct store_zone *zone = removal->zones[at];
+        uint8_t key[VALUE_ZONE_KEY_SIZE];
+        size_t size;
+        for (size_t i = 0; result == OK && i < ARRAY_SIZE(kinds); i++) {
+            result = sweep(txn, zone->id, kinds[i], UINT64_MAX, err);
+        }
+        store_zone_key(zone, key, &size);
+        if (result == OK) {
+            result = database_delete(txn, DATABASE_ZONES, slice_of(key, size), err);
+        }
     }
-    store_zone_key(removal->zone, key, &size);
-    return result != OK ? result : database_delete(txn, DATABASE_ZONES, slice_of(key, size), err);
+    return result;
 }
 
-enum result store_zone_remove(struct store *store, struct store_zone *zone, struct error *err)
+enum result store_zones_remove(struct store *store, struct store_zone *const *zones, size_t count,
+                               struct error *err)
 {
-    struct removal removal = {zone, 0};
+    struct removal removal = {zones, count, 0};
     enum result result = store_write_database(store, write_removal, &removal, err);
     if (result != OK) {
         return result;
@@ -451,17 +459,25 @@ enum result store_zone_remove(struct store *store, struct store_zone *zone, stru
     store_drop_pending(store, removal.sequence);
     pthread_mutex_lock(&store->lock);
     store->generation++;
-    store_index_clear(store, zone);
-    memory_free(zone->image.digest);
-    zone->image = (struct store_zone_image){0};
-    zone->is_on_disk = false;
-    zone->is_loaded = true;
-    if (zone->rare != NULL) {
-        zone->rare->damage = NULL;
+    for (size_t at = 0; at < count; at++) {
+        struct store_zone *zone = zones[at];
+        store_index_clear(store, zone);
+        memory_free(zone->image.digest);
+        zone->image = (struct store_zone_image){0};
+        zone->is_on_disk = false;
+        zone->is_loaded = true;
+        if (zone->rare != NULL) {
+            zone->rare->damage = NULL;
+        }
+        zone->last_step = 0;
+        zone->next_step = 1;
+        zone->last_serial = (struct serial){0};
     }
-    zone->last_step = 0;
-    zone->next_step = 1;
-    zone->last_serial = (struct serial){0};
     pthread_mutex_unlock(&store->lock);
     return OK;
+}
+
+enum result store_zone_remove(struct store *store, struct store_zone *zone, struct error *err)
+{
+    return store_zones_remove(store, &zone, 1, err);
 }

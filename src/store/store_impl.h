@@ -76,10 +76,12 @@ struct store_zone {
     struct store_zone_rare *rare;     /* NULL: nothing; store_rare(), store_zone_own() */
     struct pending_put *last_pending; /* its `next` is the first; NULL: none */
     uint32_t id;
+    uint32_t holders; /* store_zone_hold() */
     struct serial last_serial;
     uint16_t class;
     bool is_on_disk; /* the zones table, or the journal, has it */
     bool is_loaded;  /* the index is true: image, steps and what is rare */
+    bool is_going;   /* it is being taken off the disk because nobody holds it */
     uint8_t name_size;
     uint8_t name[]; /* lower case */
 };
@@ -106,6 +108,7 @@ struct store {
     struct journal *journal;
     int directory_fd;
     int lock_fd;
+    pthread_cond_t removed; /* an absent zone is off the disk */
     struct arena zone_arena;
     struct store_zone **zones; /* by id; NULL where none */
     uint32_t zone_room;
@@ -192,6 +195,9 @@ MUST_CHECK enum result store_write_database(struct store *store, store_write_ste
  * and with `restarts` all deltas up to it. */
 MUST_CHECK enum result store_tidy_images(struct database_txn *txn, uint32_t zone_id, uint64_t step,
                                          bool restarts, struct error *err);
+/* As store_zone_remove(), of several in one transaction. */
+MUST_CHECK enum result store_zones_remove(struct store *store, struct store_zone *const *zones,
+                                          size_t count, struct error *err);
 /* Puts of the journal's groups into the transaction, and `applied`. Returns the last sequence.
  * max_bytes  no more groups once there are so many octets; 0: all */
 MUST_CHECK enum result store_put_pending(struct store *store, struct database_txn *txn,

@@ -95,7 +95,7 @@ static void watch(void *context, const struct ledger_event *event)
     struct server *server = context;
     const struct server_zone *zone = event->zone == NULL ? NULL : ledger_zone_context(event->zone);
     const char *why = event->err == NULL ? "" : event->err->text;
-    char phrase[1800];
+    char phrase[1800], name[NAME_TEXT_SIZE];
     switch (event->kind) {
     case LEDGER_PUBLISHED:
         published(event);
@@ -120,6 +120,12 @@ static void watch(void *context, const struct ledger_event *event)
     case LEDGER_STORE_WORKS:
         LOG_EVENT(server->logging, LOG_NOTICE, LOG_GENERAL, "store_works",
                   "the store is written again", LOG_KEY("action", "all changes are taken"));
+        return;
+    case LEDGER_FORGOTTEN:
+        snprintf(phrase, sizeof(phrase), "zone %s: not configured: its history is forgotten",
+                 name_format_log(event->name, name));
+        LOG_EVENT(server->logging, LOG_NOTICE, LOG_GENERAL, "zone_forgotten", phrase,
+                  LOG_NUM("class", event->class));
         return;
     }
 }

@@ -145,7 +145,7 @@ static bool drop_version(void *context, struct zone *zone)
     (void)context;
     struct server_zone *own = zone->context;
     mark_gone(own);
-    ledger_remove(own->history, false);
+    ledger_remove(own->history);
     server_zone_unref(own);
     return true;
 }
@@ -200,7 +200,7 @@ static void close_gone(struct zones *zones, const struct gathering *gathering,
         replace_set(zones, set, zone_set_without(*set, zone->zone->name, zone->zone->class));
         mark_gone(zone);
         file_watch_forget(zones->server->file_watch, zone);
-        ledger_remove(zone->history, false);
+        ledger_remove(zone->history);
     }
 }
 
@@ -306,6 +306,7 @@ void zones_configure(struct zones *zones, bool with_files, void (*loaded)(void *
     memory_free(to_load);
     memory_free(all);
     load_round_release(round);
+    ledger_keep_absent(server->ledger, settings->forget_after_s);
 }
 
 size_t zones_count(const struct zones *zones)

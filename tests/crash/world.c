@@ -119,7 +119,7 @@ void world_open(struct world *world)
 void world_close(struct world *world)
 {
     for (unsigned i = 0; i < ZONES; i++) {
-        ledger_remove(world->in_ledger[i], false);
+        ledger_remove(world->in_ledger[i]);
     }
     ledger_free(world->ledger);
     for (unsigned i = 0; i < ZONES; i++) {

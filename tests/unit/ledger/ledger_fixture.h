@@ -41,6 +41,7 @@ struct scene {
     _Atomic unsigned not_saved;
     _Atomic unsigned saved;
     _Atomic unsigned store_fails;
+    _Atomic unsigned forgotten;
     _Atomic uint32_t last_from;
     _Atomic uint32_t last_to;
 };
@@ -79,6 +80,10 @@ static inline void on_event(void *context, const struct ledger_event *event)
         atomic_fetch_add(&scene->store_fails, 1);
         break;
     case LEDGER_STORE_WORKS:
+        break;
+    case LEDGER_FORGOTTEN:
+        assert_true(name_equal(event->name, scene->apex.wire));
+        atomic_fetch_add(&scene->forgotten, 1);
         break;
     }
 }
@@ -128,7 +133,7 @@ static inline void start(struct scene *scene, bool with_store)
 
 static inline void stop(struct scene *scene)
 {
-    ledger_remove(scene->in_ledger, false);
+    ledger_remove(scene->in_ledger);
     ledger_free(scene->ledger);
     zone_publish(scene->zone, NULL);
     rcu_drain();

@@ -95,7 +95,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct scene *scene = *state;
-    ledger_remove(scene->in_ledger, false);
+    ledger_remove(scene->in_ledger);
     ledger_free(scene->ledger);
     zone_publish(scene->zone, NULL);
     rcu_drain();
@@ -254,7 +254,7 @@ static void ledger_restores_what_a_removed_zone_has_shown(void **state)
         assert_int_equal(ledger_commit(scene->in_ledger, &change, on_done, scene, NULL), OK);
         delta_free(delta);
     }
-    ledger_remove(scene->in_ledger, false);
+    ledger_remove(scene->in_ledger);
     scene->in_ledger = ledger_add(scene->ledger, scene->zone, scene);
     assert_int_equal(ledger_restore(scene->in_ledger, false, &restored, NULL), OK);
     assert_int_equal(restored.serial.value, 6);

@@ -66,7 +66,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct scene *scene = *state;
-    ledger_remove(scene->in_ledger, false);
+    ledger_remove(scene->in_ledger);
     ledger_free(scene->ledger);
     zone_publish(scene->zone, NULL);
     rcu_drain();

@@ -211,7 +211,7 @@ static void a_zone_is_built_updated_and_read_side_by_side(void **state)
     assert_int_equal(zone_version_serial(end).value, 1 + UPDATES + LOADS);
     assert_int_equal(zone_version_record_count(end), 2 + RECORDS + UPDATES);
     zone_version_unref(end);
-    ledger_remove(scene.in_ledger, false);
+    ledger_remove(scene.in_ledger);
     ledger_free(scene.ledger);
     zone_publish(scene.zone, NULL);
     rcu_drain();

@@ -153,7 +153,39 @@ static void ledger_keeps_metadata(void **state)
     assert_memory_equal(out, "soon", 4);
 }
 
-static void ledger_forgets_a_removed_zone(void **state)
+static enum result forget(struct scene *scene, unsigned nth, struct outcome *outcome)
+{
+    ledger_forget(scene->ledger, scene->apex.wire, CLASS_IN, on_done, outcome);
+    await_end(outcome, nth);
+    return (enum result)atomic_load(&outcome->result);
+}
+
+static void ledger_forgets_a_zone_that_left_and_no_other(void **state)
+{
+    struct scene *scene = *state;
+    struct outcome outcome = {0}, end = {0};
+    struct ledger_restored restored;
+    start(scene, true);
+    assert_int_equal(begin_zone(scene, 5, 0, LEDGER_PERSIST_FIRST, &outcome), OK);
+    await_end(&outcome, 1);
+    assert_int_equal(forget(scene, 1, &end), ERR_BUSY);
+    struct ledger_zone *held = ledger_zone_ref(scene->in_ledger);
+    ledger_remove(scene->in_ledger);
+    assert_int_equal(forget(scene, 2, &end), ERR_BUSY); /* somebody is not done with it */
+    ledger_zone_unref(held);
+    assert_int_equal(atomic_load(&scene->forgotten), 0);
+    assert_int_equal(forget(scene, 3, &end), OK);
+    assert_int_equal(atomic_load(&scene->forgotten), 1);
+    assert_int_equal(forget(scene, 4, &end), ERR_NOT_FOUND);
+    scene->in_ledger = ledger_add(scene->ledger, scene->zone, scene);
+    stop(scene);
+    start(scene, true);
+    assert_int_equal(ledger_restore(scene->in_ledger, false, &restored, NULL), ERR_NOT_FOUND);
+    assert_int_equal(begin_zone(scene, 1, 0, LEDGER_PERSIST_FIRST, &outcome), OK);
+    await_end(&outcome, 2);
+}
+
+static void ledger_keeps_the_history_of_a_zone_that_left_for_a_while(void **state)
 {
     struct scene *scene = *state;
     struct outcome outcome = {0};
@@ -161,15 +193,21 @@ static void ledger_forgets_a_removed_zone(void **state)
     start(scene, true);
     assert_int_equal(begin_zone(scene, 5, 0, LEDGER_PERSIST_FIRST, &outcome), OK);
     await_end(&outcome, 1);
-    struct ledger_zone *held = ledger_zone_ref(scene->in_ledger);
-    ledger_remove(scene->in_ledger, true);
-    scene->in_ledger = held;
-    assert_int_equal(edit(scene, 1, &outcome), ERR_CLOSED);
+    ledger_keep_absent(scene->ledger, 0); /* what is there is not absent, however short the time */
+    struct outcome other = {0};
+    assert_int_equal(forget(scene, 1, &other), ERR_BUSY); /* and the keeper has looked */
+    ledger_keep_absent(scene->ledger, 3600);
+    ledger_remove(scene->in_ledger);
+    scene->in_ledger = ledger_add(scene->ledger, scene->zone, scene);
     stop(scene);
+    assert_int_equal(atomic_load(&scene->forgotten), 0);
     start(scene, true);
+    assert_int_equal(ledger_restore(scene->in_ledger, false, &restored, NULL), OK);
+    ledger_remove(scene->in_ledger);
+    ledger_keep_absent(scene->ledger, 0);
+    await(&scene->forgotten, 1);
+    scene->in_ledger = ledger_add(scene->ledger, scene->zone, scene);
     assert_int_equal(ledger_restore(scene->in_ledger, false, &restored, NULL), ERR_NOT_FOUND);
-    assert_int_equal(begin_zone(scene, 1, 0, LEDGER_PERSIST_FIRST, &outcome), OK);
-    await_end(&outcome, 2);
 }
 
 static void ledger_says_what_is_damaged_and_starts_anew(void **state)
@@ -228,7 +266,8 @@ int main(void)
         SCENE(ledger_serves_a_secondary_first_and_saves_it_when_the_disk_can),
         SCENE(ledger_rebuilds_an_older_version),
         SCENE(ledger_keeps_metadata),
-        SCENE(ledger_forgets_a_removed_zone),
+        SCENE(ledger_forgets_a_zone_that_left_and_no_other),
+        SCENE(ledger_keeps_the_history_of_a_zone_that_left_for_a_while),
         SCENE(ledger_says_what_is_damaged_and_starts_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

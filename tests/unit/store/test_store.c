@@ -272,6 +272,95 @@ static void store_removes_a_zone_and_all_of_it(void **state)
     assert_zone_reaches(scene, zone, 50);
 }
 
+static void note_forgotten(void *context, const uint8_t *name, uint16_t class)
+{
+    assert_int_equal(class, CLASS_IN);
+    assert_memory_equal(name, "\4left", 5);
+    ++*(unsigned *)context;
+}
+
+static unsigned tend(struct scene *scene, uint64_t elapsed_s, uint64_t keep_s)
+{
+    unsigned forgotten = 0;
+    assert_int_equal(store_tend_absent(scene->store, elapsed_s, keep_s, note_forgotten, &forgotten,
+                                       fresh(scene)),
+                     OK);
+    return forgotten;
+}
+
+static void store_counts_for_how_long_nobody_held_a_zone(void **state)
+{
+    struct scene *scene = *state;
+    struct store_zone *left = zone_named(scene, "left.example.");
+    struct store_zone *here = zone_named(scene, "here.example.");
+    struct store_absent_zone listed[2];
+    store_zone_hold(scene->store, here);
+    assert_int_equal(begin_zone(scene, left, 1), OK);
+    assert_int_equal(begin_zone(scene, here, 1), OK);
+    assert_int_equal(tend(scene, 1000000, 100), 0); /* it was not seen absent before */
+    assert_int_equal(tend(scene, 60, 100), 0);
+    store_zone_hold(scene->store, left);
+    assert_int_equal(store_absent(scene->store, listed, 2), 0);
+    assert_int_equal(tend(scene, 60, 100), 0); /* back: it begins anew */
+    store_zone_let_go(scene->store, left);
+    assert_int_equal(tend(scene, 60, 100), 0);
+    assert_int_equal(tend(scene, 60, 100), 0);
+    crash(scene); /* what was counted is durable */
+    open_store(scene);
+    left = zone_named(scene, "left.example.");
+    here = zone_named(scene, "here.example.");
+    store_zone_hold(scene->store, here);
+    assert_int_equal(store_absent(scene->store, listed, 2), 1);
+    assert_memory_equal(listed[0].name.wire, "\4left", 5);
+    assert_int_equal(tend(scene, 0, 100), 0);
+    assert_int_equal(tend(scene, 60, UINT64_MAX), 0);
+    assert_zone_reaches(scene, left, 1);
+    assert_int_equal(tend(scene, 0, 100), 1);
+    assert_int_equal(tend(scene, 1000, 0), 0);
+    assert_int_equal(store_absent(scene->store, listed, 2), 0);
+    struct store_status status;
+    assert_int_equal(store_zone_status(scene->store, left, &status, fresh(scene)), ERR_NOT_FOUND);
+    assert_zone_reaches(scene, here, 1);
+}
+
+static void store_takes_off_the_disk_hundreds_that_nobody_holds(void **state)
+{
+    enum { MANY = 600 }; /* more than go in one transaction */
+    struct scene *scene = *state;
+    struct store_absent_zone listed[1];
+    for (unsigned i = 0; i < MANY; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "left.z%u.example.", i);
+        assert_int_equal(begin_zone(scene, zone_named(scene, name), 1), OK);
+    }
+    assert_int_equal(store_absent(scene->store, listed, 1), MANY);
+    assert_int_equal(tend(scene, 0, 0), MANY);
+    assert_int_equal(store_absent(scene->store, listed, 1), 0);
+    crash(scene);
+    open_store(scene);
+    assert_int_equal(store_absent(scene->store, listed, 1), 0);
+    assert_int_equal(scene->reports, 0);
+}
+
+static void store_forgets_one_zone_that_nobody_holds(void **state)
+{
+    struct scene *scene = *state;
+    struct name name;
+    struct store_zone *zone = zone_named(scene, "left.example.");
+    assert_int_equal(name_parse_str("LEFT.example.", &name, NULL), OK);
+    assert_int_equal(store_zone_forget(scene->store, name.wire, CLASS_IN, fresh(scene)),
+                     ERR_NOT_FOUND);
+    assert_int_equal(begin_zone(scene, zone, 1), OK);
+    store_zone_hold(scene->store, zone);
+    assert_int_equal(store_zone_forget(scene->store, name.wire, CLASS_IN, fresh(scene)), ERR_BUSY);
+    assert_zone_reaches(scene, zone, 1);
+    store_zone_let_go(scene->store, zone);
+    assert_int_equal(store_zone_forget(scene->store, name.wire, CLASS_IN, fresh(scene)), OK);
+    store_zone_hold(scene->store, zone); /* it may come back */
+    assert_int_equal(begin_zone(scene, zone, 7), OK);
+    assert_zone_reaches(scene, zone, 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +375,9 @@ int main(void)
         SCENE(store_gives_history_up_where_the_database_is_full),
         SCENE(store_directory_belongs_to_one_process),
         SCENE(store_removes_a_zone_and_all_of_it),
+        SCENE(store_counts_for_how_long_nobody_held_a_zone),
+        SCENE(store_takes_off_the_disk_hundreds_that_nobody_holds),
+        SCENE(store_forgets_one_zone_that_nobody_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
