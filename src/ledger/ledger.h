@@ -96,8 +96,8 @@ struct ledger_zone *ledger_add(struct ledger *ledger, struct zone *zone, void *c
  * same name later. */
 void ledger_remove(struct ledger_zone *zone);
 /* For how long the history of zones that are not in the ledger stays: `keep_s` seconds in which it ran
- * without them; UINT64_MAX: for ever. Looked at now, when all zones have been added, and once an hour;
- * by the keeper, which tells LEDGER_FORGOTTEN. */
+ * without them; UINT64_MAX: for ever. Called when all zones have been added;
+ * looked at a moment later and once an hour, by the keeper, which tells LEDGER_FORGOTTEN. */
 void ledger_keep_absent(struct ledger *ledger, uint64_t keep_s);
 struct ledger_zone *ledger_zone_ref(struct ledger_zone *zone);
 void ledger_zone_unref(struct ledger_zone *zone);

@@ -14,7 +14,7 @@ void ledger_keep_absent(struct ledger *ledger, uint64_t keep_s)
     pthread_mutex_lock(&ledger->lock);
     ledger->absent_keep_s = keep_s;
     ledger->absent_is_set = true;
-    ledger->absent_is_asked = true;
+    ledger->absent_asked_at = clock_now();
     pthread_cond_signal(&ledger->keeper_wakes);
     pthread_mutex_unlock(&ledger->lock);
 }
@@ -31,11 +31,14 @@ struct instant ledger_look_for_absent(struct ledger *ledger, struct instant last
     struct instant now = clock_now();
     bool is_first = last.ns == 0;
     pthread_mutex_lock(&ledger->lock);
-    bool is_due = ledger->absent_is_set && !ledger->stops &&
-                  (ledger->absent_is_asked || is_first ||
-                   !instant_before(now, instant_add_ms(last, ABSENT_TURN_MS)));
+    struct instant due = ledger->absent_asked_at.ns != 0
+                             ? instant_add_ms(ledger->absent_asked_at, ABSENT_SETTLE_MS)
+                             : instant_add_ms(last, ABSENT_TURN_MS);
+    bool is_due = ledger->absent_is_set && !ledger->stops && !instant_before(now, due);
     uint64_t keep_s = ledger->absent_keep_s;
-    ledger->absent_is_asked = ledger->absent_is_asked && !is_due;
+    if (is_due) {
+        ledger->absent_asked_at = (struct instant){0};
+    }
     pthread_mutex_unlock(&ledger->lock);
     if (!is_due) {
         return last;

@@ -25,6 +25,7 @@ enum {
     KEEPER_TURN_MS = 1000,
     RETRY_MS = 2000,
     ABSENT_TURN_MS = 3600 * 1000,
+    ABSENT_SETTLE_MS = 500,        /* zones that leave with a reload are let go by all who read */
     GROUP_REST_MS = 10,            /* from one group to the next, where nobody waits for it … */
     GROUP_FULL = 1024,             /* … and it has no more commits than this */
     IMAGE_RENEWAL_BYTES = 1 << 20, /* deltas behind the image, at least, before it is renewed */
@@ -194,9 +195,9 @@ struct ledger {
     bool is_writing; /* the writer, or a committing thread in its place, has a group in hand */
     struct keeper_job *first_job;
     struct keeper_job *last_job;
-    uint32_t restarts_running; /* commits parked at the keeper */
-    uint64_t absent_keep_s;    /* ledger_keep_absent() */
-    bool absent_is_asked;      /* the keeper is to look now */
+    uint32_t restarts_running;      /* commits parked at the keeper */
+    uint64_t absent_keep_s;         /* ledger_keep_absent() */
+    struct instant absent_asked_at; /* the keeper is to look a moment later; 0: it has */
     bool absent_is_set;
     bool stops;
     bool writer_stopped;

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import time
 
 from harness import Zone, simple_zone
 
@@ -183,3 +184,65 @@ def test_a_large_difference_comes_in_parts(test):
         process.kill()
     assert test.serial(primary, NAME) == 3
     assert answer(test, primary, "history", NAME)[-1]["versions"] == 2
+
+
+def reconfigured(server, zones, options=""):
+    """Other zones from the next reload on; their files stay."""
+    server.zones, server.options = zones, options
+    server.configure()
+    tool(server.test, server, "reload")
+
+
+def until(condition, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert condition()
+
+
+def absent(test, server):
+    return answer(test, server, "absent")[-1]["zones"]
+
+
+def test_a_zone_that_left_the_configuration(test):
+    other = "example.net"
+    server = test.lockstep("primary")
+    for name in (NAME, other):
+        server.add(Zone(name, simple_zone(name, 1, "www A 192.0.2.1")))
+    server.start()
+    zone, kept = server.zones[0], [server.zones[1]]
+    for serial in (2, 3):
+        server.write_zone(NAME, version(serial))
+        tool(test, server, "reload", NAME)
+    assert absent(test, server) == []
+    refused = answer(test, server, "forget", NAME, check=1)[-1]
+    assert refused["error"] == "configured" and "take it out of the configuration" in refused["text"], refused
+
+    # It left: its history stays, over a restart too, and it goes on where it was.
+    reconfigured(server, kept)
+    assert test.serial(server, NAME) is None
+    until(lambda: absent(test, server) == [NAME])
+    server.stop()
+    server.start()
+    assert absent(test, server) == [NAME] and tool(test, server, "absent").stdout == NAME + "\n"
+    reconfigured(server, [zone] + kept)
+    test.wait_serial(server, NAME, 3)
+    assert steps(answer(test, server, "history", NAME)) == [(1, 2), (2, 3)]
+    assert absent(test, server) == []
+
+    # At the operator's word it is forgotten.
+    reconfigured(server, kept)
+    until(lambda: absent(test, server) == [NAME])
+    assert tool(test, server, "forget", NAME).stdout == f"{NAME}: its history is gone\n"
+    assert f"zone {NAME}: not configured: its history is forgotten" in server.log()
+    refused = answer(test, server, "forget", NAME, check=1)[-1]
+    assert refused["error"] == "not-found" and "nothing is stored" in refused["text"], refused
+    reconfigured(server, [zone] + kept)
+    test.wait_serial(server, NAME, 3)
+    assert answer(test, server, "history", NAME)[-1]["versions"] == 0
+
+    # ... or when it was absent for as long as the configuration says; the others are not touched.
+    reconfigured(server, kept, "forget-zones-after 0;")
+    until(lambda: server.log().count("its history is forgotten") == 2)
+    assert absent(test, server) == []
+    assert test.serial(server, other) == 1
