@@ -17,6 +17,7 @@ struct page {
     const struct zone_version *version;
     struct answer_query *asked;
     const uint8_t *end; /* of the room there is, without what OPT needs */
+    bool proves_no;     /* a "no" has to be proven */
 };
 
 /* The question's header and question; where the answer goes on. */
@@ -57,16 +58,14 @@ static ALWAYS_INLINE uint16_t place_of(const struct page *page, const struct own
     return (uint16_t)(MESSAGE_HEADER_SIZE + page->asked->query.qname_size - ancestor->name_size);
 }
 
-/* Whether the RRset is there; `*is_certain` is unset where it has signatures that are asked for. */
+/* Whether the RRset is there; `signatures` are those to go with it, or their count is 0. */
 static ALWAYS_INLINE bool find(const struct page *page, const struct owner *owner, uint16_t type,
-                               struct rrset *out, bool *is_certain)
+                               struct rrset *out, struct rrset *signatures)
 {
     if (page->asked->query.edns.dnssec_ok) {
-        struct rrset signatures;
-        bool found = owner_find_signed(owner, type, out, &signatures);
-        *is_certain &= signatures.count == 0;
-        return found;
+        return owner_find_signed(owner, type, out, signatures);
     }
+    signatures->count = 0;
     return owner_find(owner, type, out);
 }
 
@@ -90,14 +89,27 @@ static ALWAYS_INLINE uint8_t *put_rrset(const struct page *page, uint8_t *p, uin
     return p;
 }
 
+/* The signatures of the RRset that was just written, if there are any. */
+static ALWAYS_INLINE uint8_t *put_signed(const struct page *page, uint8_t *p, uint16_t owner,
+                                         const struct rrset *rrset, struct rrset *signatures)
+{
+    if (p == NULL || LIKELY(signatures->count == 0)) {
+        return p;
+    }
+    if (signatures->ttl > rrset->ttl) {
+        signatures->ttl = rrset->ttl;
+    }
+    return put_rrset(page, p, owner, signatures);
+}
+
 /* SOA with names below its owner. */
 static NOINLINE bool answer_no(const struct page *page, uint16_t rcode)
 {
     const struct owner *apex = zone_version_apex(page->version);
-    bool is_certain = true;
     struct rrset soa;
-    if (apex->name_size == 1 || !find(page, apex, TYPE_SOA, &soa, &is_certain) || !is_certain ||
-        (soa.names & RRSET_NAMES_BELOW) == 0) {
+    struct rrset signatures;
+    if (page->proves_no || apex->name_size == 1 || !find(page, apex, TYPE_SOA, &soa, &signatures) ||
+        signatures.count != 0 || (soa.names & RRSET_NAMES_BELOW) == 0) {
         return false;
     }
     uint8_t *p = begin(page);
@@ -123,25 +135,27 @@ static NOINLINE bool answer_no(const struct page *page, uint16_t rcode)
 
 static ALWAYS_INLINE bool answer_addresses(const struct page *page, const struct owner *owner)
 {
-    bool is_certain = true;
     struct rrset rrset;
-    if (UNLIKELY(!find(page, owner, page->asked->query.qtype, &rrset, &is_certain))) {
-        return is_certain && answer_no(page, RCODE_NOERROR);
+    struct rrset signatures;
+    uint16_t name = pointer_to(MESSAGE_HEADER_SIZE);
+    if (UNLIKELY(!find(page, owner, page->asked->query.qtype, &rrset, &signatures))) {
+        return answer_no(page, RCODE_NOERROR);
     }
-    uint8_t *p = begin(page);
-    p = put_rrset(page, p, pointer_to(MESSAGE_HEADER_SIZE), &rrset);
-    return p != NULL && is_certain &&
-           finish(page, p, FLAG_AA, in_section(SECTION_ANSWER, rrset.count));
+    uint8_t *p = put_rrset(page, begin(page), name, &rrset);
+    p = put_signed(page, p, name, &rrset, &signatures);
+    return p != NULL &&
+           finish(page, p, FLAG_AA,
+                  in_section(SECTION_ANSWER, (unsigned)rrset.count + signatures.count));
 }
 
 /* `owner` has a CNAME. */
 static NOINLINE bool answer_alias(const struct page *page, const struct owner *owner)
 {
     const struct owner *apex = zone_version_apex(page->version);
-    bool is_certain = true;
     struct rrset cname;
-    if (apex->name_size == 1 || !find(page, owner, TYPE_CNAME, &cname, &is_certain) ||
-        !is_certain || cname.count != 1) {
+    struct rrset cname_signatures;
+    if (apex->name_size == 1 || !find(page, owner, TYPE_CNAME, &cname, &cname_signatures) ||
+        cname.count != 1) {
         return false;
     }
     uint8_t *p = begin(page);
@@ -156,17 +170,22 @@ static NOINLINE bool answer_alias(const struct page *page, const struct owner *o
     }
     const struct owner *canonical = zone_version_find_below(page->version, apex, target);
     struct rrset rrset;
+    struct rrset signatures;
     if (canonical == NULL ||
         (canonical->flags & (OWNER_CUT | OWNER_CNAME | OWNER_DNAME | OWNER_NSEC3_ONLY)) != 0 ||
-        !find(page, canonical, page->asked->query.qtype, &rrset, &is_certain) || !is_certain) {
+        !find(page, canonical, page->asked->query.qtype, &rrset, &signatures)) {
         return false;
     }
-    p = put_fixed(p, pointer_to(MESSAGE_HEADER_SIZE), fixed_octets(TYPE_CNAME, cname.ttl));
+    uint16_t name = pointer_to(MESSAGE_HEADER_SIZE);
+    p = put_fixed(p, name, fixed_octets(TYPE_CNAME, cname.ttl));
     put_u16(p, (uint16_t)(label + POINTER_SIZE));
     uint16_t place = (uint16_t)(p + 2 - page->asked->out);
     p = put_label(p + 2, target.data, label, apex->name_size, pointer_to(apex_place));
-    p = put_rrset(page, p, pointer_to(place), &rrset);
-    return p != NULL && finish(page, p, FLAG_AA, in_section(SECTION_ANSWER, 1u + rrset.count));
+    p = put_signed(page, p, name, &cname, &cname_signatures);
+    p = p == NULL ? NULL : put_rrset(page, p, pointer_to(place), &rrset);
+    p = put_signed(page, p, pointer_to(place), &rrset, &signatures);
+    unsigned count = 1u + cname_signatures.count + rrset.count + signatures.count;
+    return p != NULL && finish(page, p, FLAG_AA, in_section(SECTION_ANSWER, count));
 }
 
 /* Addresses of `owner`, whose name stands where `name` points; NULL: not by this way. */
@@ -216,9 +235,9 @@ static NOINLINE bool answer_near_delegation(const struct page *page, const struc
 static ALWAYS_INLINE bool answer_delegation(const struct page *page, const struct owner *cut)
 {
     const struct query *query = &page->asked->query;
-    bool is_certain = true;
     struct rrset ns;
-    if (!find(page, cut, TYPE_NS, &ns, &is_certain) || !is_certain || ns.names == 0) {
+    struct rrset signatures;
+    if (!find(page, cut, TYPE_NS, &ns, &signatures) || signatures.count != 0 || ns.names == 0) {
         return false;
     }
     uint8_t *p = begin(page);
@@ -269,8 +288,11 @@ HOT bool direct_answer(const struct answer_options *options, const struct zone_v
 {
     const struct query *query = &asked->query;
     if (query->wants != 0 || asked->zone->class != CLASS_IN || query->qname_size == 1 ||
-        options->extras == ANSWER_FULL || options->long_way ||
-        (query->edns.dnssec_ok && zone_version_has_denial(version))) {
+        options->extras == ANSWER_FULL || options->long_way) {
+        return false;
+    }
+    bool proves_no = query->edns.dnssec_ok && zone_version_has_denial(version);
+    if (proves_no && (lookup->match == NULL || lookup->cut != NULL)) {
         return false;
     }
     struct page page = {
@@ -278,6 +300,7 @@ HOT bool direct_answer(const struct answer_options *options, const struct zone_v
         .version = version,
         .asked = asked,
         .end = asked->out + limit - (query->edns.present ? OPT_BARE_SIZE : 0),
+        .proves_no = proves_no,
     };
     if (lookup->cut != NULL) {
         return (lookup->cut != lookup->match || query->qtype != TYPE_DS) &&
