@@ -6,12 +6,12 @@
 #include <pthread.h>
 
 #include "base/address.h"
-#include "settings/own_addresses.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/stream.h"
 #include "server/stream_worker.h"
 #include "settings/limits.h"
+#include "settings/own_addresses.h"
 
 enum { TRANSFERS_PER_CONNECTION = 16 };
 
