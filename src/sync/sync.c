@@ -214,6 +214,12 @@ static void configure(struct sync *sync, struct server_zone *zone,
     }
     if (settings->role == ROLE_SECONDARY && settings->primary_count > 0) {
         sync_refresh_configure(zone, settings, message->expires_in_s, message->refresh_in_s);
+        if (zone->told_early) {
+            struct serial unknown = {0};
+            (void)refresh_notified(zone->sync->refresh, REFRESH_ANY_PRIMARY, false, unknown,
+                                   clock_now());
+        }
+        zone->told_early = false;
     } else {
         ask_cancel(zone->sync->soa_ask);
         zone->sync->soa_ask = NULL;
@@ -304,6 +310,8 @@ static void run_notified(void *context)
             refresh_now(zone->sync->refresh, clock_now());
         }
         sync_zone_step(message->sync, zone);
+    } else {
+        zone->told_early = true; /* it was acknowledged: nobody says it again */
     }
     message_free(message);
 }
@@ -314,6 +322,8 @@ static void run_refresh(void *context)
     if (sync_zone_refresh(message->zone) != NULL) {
         refresh_now(message->zone->sync->refresh, clock_now());
         sync_zone_step(message->sync, message->zone);
+    } else {
+        message->zone->told_early = true;
     }
     message_free(message);
 }

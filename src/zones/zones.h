@@ -70,6 +70,7 @@ struct server_zone {
     _Atomic bool copy_busy; /* a loader writes the copy of a secondary */
     _Atomic bool copy_again;
     _Atomic bool copy_touch; /* ... or only its time of last contact */
+    bool told_early;         /* sync thread: of news, before it had heard of the zone */
     _Atomic(int64_t) copy_rests_until_ns;
 
     struct sync_zone *sync; /* of the sync thread; NULL: it has not heard of the zone */

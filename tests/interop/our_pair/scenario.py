@@ -8,7 +8,10 @@ import subprocess
 import threading
 import time
 
+import dns.exception
 import dns.message
+import dns.opcode
+import dns.query
 import dns.rcode
 
 from harness import Zone, simple_zone
@@ -110,6 +113,33 @@ def test_copies_of_many_zones_all_come(test):
         secondary.add(Zone(name, primaries=[primary]))
     primary.start(), secondary.start()
     test.wait_for("all copies", lambda: all(secondary.zone_path(name).exists() for name in names), 40)
+
+
+def test_a_notify_that_comes_while_the_copy_is_read_counts(test):
+    """It is acknowledged, so nobody says it again."""
+    primary, secondary = pair(test)
+    primary.zones[0].secondaries = []
+    many = "".join(f"h{i} A 192.0.2.{i % 250}\n" for i in range(40000))
+    primary.write_zone(NAME, simple_zone(NAME, 1, many))
+    primary.start(), secondary.start()
+    test.wait_serial(secondary, NAME, 1)
+    secondary.stop()
+    primary.write_zone(NAME, simple_zone(NAME, 2, many))
+    primary.reload()
+    test.wait_serial(primary, NAME, 2)
+    notify = dns.message.make_query(NAME, "SOA")
+    notify.set_opcode(dns.opcode.NOTIFY)
+    secondary.start(wait=False)
+
+    def acknowledged():
+        try:
+            return dns.query.udp(notify, secondary.address, port=secondary.port, timeout=0.05).rcode() == dns.rcode.NOERROR
+        except (OSError, dns.exception.Timeout):
+            return False
+    test.wait_for("an acknowledgement", acknowledged)
+    was_early = test.serial(secondary, NAME) is None
+    test.wait_serial(secondary, NAME, 2, 20)
+    print("the NOTIFY came", "early" if was_early else "late")
 
 
 def test_expired_zone_answers_servfail(test):
