@@ -101,15 +101,15 @@ enum conf_id {
     CONF_CHECK_NAMES_RESPONSE,
     CONF_CHECK_SPF,
     CONF_CHECK_SRV_CNAME,
-    CONF_MASTERFILE_FORMAT,     /* enum conf_file_format */
-    CONF_MASTERFILE_STYLE,      /* enum conf_file_style */
-    CONF_MINIMAL_RESPONSES,     /* enum conf_minimal */
-    CONF_NOTIFY,                /* enum conf_notify */
-    CONF_SERIAL_CHECK,          /* enum conf_serial_check */
-    CONF_SERIAL_UPDATE_METHOD,  /* enum conf_serial_method */
-    CONF_TRANSFER_FORMAT,       /* enum conf_transfer_format */
-    CONF_ZONE_STATISTICS,       /* enum conf_statistics */
-    CONF_ZONEMD_CHECK,          /* enum conf_zonemd_check */
+    CONF_MASTERFILE_FORMAT,    /* enum conf_file_format */
+    CONF_MASTERFILE_STYLE,     /* enum conf_file_style */
+    CONF_MINIMAL_RESPONSES,    /* enum conf_minimal */
+    CONF_NOTIFY,               /* enum conf_notify */
+    CONF_SERIAL_CHECK,         /* enum conf_serial_check */
+    CONF_SERIAL_UPDATE_METHOD, /* enum conf_serial_method */
+    CONF_TRANSFER_FORMAT,      /* enum conf_transfer_format */
+    CONF_ZONE_STATISTICS,      /* enum conf_statistics */
+    CONF_ZONEMD_CHECK,         /* enum conf_zonemd_check */
     /* conf_number: seconds; 0 for a limit of a transfer: none */
     CONF_MAX_REFRESH_TIME,
     CONF_MAX_RETRY_TIME,

@@ -109,6 +109,25 @@ static void request_zone_must_be_a_name(void **state)
     expect_refused(line, ERR_FORMAT, "not a domain name");
 }
 
+static void request_takes_on_as_true_or_false(void **state)
+{
+    (void)state;
+    struct control_request request;
+    struct error err = {0};
+    static const char on[] = "{\"version\":1,\"command\":\"querylog\",\"on\":true}";
+    static const char off[] = "{\"version\":1,\"command\":\"querylog\",\"on\":false}";
+    static const char neither[] = "{\"version\":1,\"command\":\"querylog\"}";
+    assert_int_equal(control_request_parse(slice_str(on), &request, &err), OK);
+    assert_true(request.has_on && request.on);
+    assert_int_equal(control_request_parse(slice_str(off), &request, &err), OK);
+    assert_true(request.has_on && !request.on);
+    assert_int_equal(control_request_parse(slice_str(neither), &request, &err), OK);
+    assert_false(request.has_on);
+    expect_refused("{\"version\":1,\"command\":\"querylog\",\"on\":1}", ERR_FORMAT, "\"on\"");
+    expect_refused("{\"version\":1,\"command\":\"querylog\",\"on\":\"on\"}", ERR_FORMAT, "\"on\"");
+    expect_refused("{\"version\":1,\"command\":\"querylog\",\"on\":null}", ERR_FORMAT, "\"on\"");
+}
+
 static void request_takes_serials(void **state)
 {
     (void)state;
@@ -163,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(request_names_command_and_zone),
+        cmocka_unit_test(request_takes_on_as_true_or_false),
         cmocka_unit_test(request_root_zone_is_a_zone),
         cmocka_unit_test(request_that_is_not_json_is_refused),
         cmocka_unit_test(request_of_another_version_is_refused_before_its_members),
