@@ -201,7 +201,8 @@ void sort_stable(void *items, size_t count, size_t size, sort_compare *compare, 
         }
         if (run_count == capacity) {
             size_t *more = memory_new(2 * capacity * sizeof(*ends));
-            memcpy(more, ends, capacity * sizeof(*ends));
+            /* cppcheck-suppress uninitvar; these run_count are written */
+            memcpy(more, ends, run_count * sizeof(*ends));
             if (ends != few_ends) {
                 memory_free(ends);
             }

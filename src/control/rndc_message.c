@@ -123,7 +123,7 @@ static bool read_auth(struct slice table, struct rndc_message *message)
     if (md5.size == MD5_CHARACTERS) {
         uint8_t padded[MD5_CHARACTERS + 2];
         memcpy(padded, md5.data, MD5_CHARACTERS);
-        memcpy(padded + MD5_CHARACTERS, "==", 2);
+        padded[MD5_CHARACTERS] = padded[MD5_CHARACTERS + 1] = '=';
         message->algorithm = HMAC_MD5;
         return decode_mac(slice_of(padded, sizeof(padded)), message);
     }
