@@ -50,20 +50,26 @@ struct ledger *ledger_new(const struct ledger_options *options)
     return ledger;
 }
 
+void ledger_stop(struct ledger *ledger)
+{
+    if (ledger == NULL || ledger->store == NULL || ledger->stops) {
+        return;
+    }
+    pthread_mutex_lock(&ledger->lock);
+    ledger->stops = true;
+    pthread_cond_broadcast(&ledger->writer_wakes);
+    pthread_cond_broadcast(&ledger->keeper_wakes);
+    pthread_mutex_unlock(&ledger->lock);
+    pthread_join(ledger->writer, NULL);
+    pthread_join(ledger->keeper, NULL);
+}
+
 void ledger_free(struct ledger *ledger)
 {
     if (ledger == NULL) {
         return;
     }
-    if (ledger->store != NULL) {
-        pthread_mutex_lock(&ledger->lock);
-        ledger->stops = true;
-        pthread_cond_broadcast(&ledger->writer_wakes);
-        pthread_cond_broadcast(&ledger->keeper_wakes);
-        pthread_mutex_unlock(&ledger->lock);
-        pthread_join(ledger->writer, NULL);
-        pthread_join(ledger->keeper, NULL);
-    }
+    ledger_stop(ledger);
     pthread_cond_destroy(&ledger->writer_wakes);
     pthread_cond_destroy(&ledger->keeper_wakes);
     pthread_cond_destroy(&ledger->left);

@@ -82,8 +82,10 @@ struct ledger_options {
 };
 
 struct ledger *ledger_new(const struct ledger_options *options);
-/* Waits until everything that was let in is done. Every zone was removed, every handle dropped
- * before. NULL is fine. */
+/* Waits until everything that was let in is done, and said to be; every zone was removed before.
+ * What `done` callbacks held of zones may be dropped after it. NULL is fine. */
+void ledger_stop(struct ledger *ledger);
+/* Stops it, if that is still to be done. Every handle was dropped before. NULL is fine. */
 void ledger_free(struct ledger *ledger);
 /* Before the first zone is added. */
 void ledger_watch(struct ledger *ledger, ledger_watcher *watcher, void *context);

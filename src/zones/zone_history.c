@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/rcu.h"
 #include "hub/server.h"
 #include "store/store.h"
 #include "zones/write_back.h"
@@ -169,6 +170,8 @@ enum result zone_history_open(struct server *server, const struct settings *sett
 
 void zone_history_close(struct server *server)
 {
+    ledger_stop(server->ledger);
+    rcu_drain(); /* what was under way held zones, which let go of the ledger after their readers */
     ledger_free(server->ledger);
     zone_guards_free(server->guards);
     store_close(server->store);
