@@ -329,7 +329,8 @@ static void client_free(struct rndc_client *client)
 static void watch_state(struct rndc_client *client)
 {
     struct instant due = INSTANT_NEVER;
-    bool reads = client->asker.job == NULL && !client->closing;
+    bool reads = client->asker.job == NULL && !client->closing &&
+                 client->in.size < LENGTH_OCTETS + RNDC_REQUEST_MAX;
     loop_watch_set(client->control->loop, &client->watch,
                    (reads ? LOOP_READ : 0u) | (client->out.size != 0 ? LOOP_WRITE : 0u));
     if (client->out.size != 0) {

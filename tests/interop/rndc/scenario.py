@@ -294,3 +294,35 @@ def test_files_that_cannot_be_written(test):
     (ours.home / "link.new").symlink_to(victim)
     rndc(ours, "dumpdb", "-zones")
     assert victim.read_text() == "mine" and "Dump complete" in (ours.home / "link").read_text()
+
+
+def test_the_same_by_our_own_tool(test):
+    """lockstep querylog, stats, dumpdb, reconfig; rndc where the channel stands on every address."""
+    ours = test.lockstep("ours").add(Zone(NAME, simple_zone(NAME, 1)))
+    ours.control_port = test.next_port()
+    ours.tls_blocks = KEY + f"controls {{ inet * port {ours.control_port} keys {{ rndc-key; }}; unix \"lockstepd.ctl\" perm 0600 owner 0 group 0; }};\n"
+    ours.start()
+
+    def tool(*words, status=0):
+        done = subprocess.run([test.build / "lockstep", words[0], "-s", ours.home / "lockstepd.ctl", *words[1:]],
+                              capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == status, (words, done.stdout, done.stderr)
+        return done.stdout
+    assert tool("querylog", "on") == "query logging is now on\n" and tool("querylog") == "query logging is now off\n"
+    assert "usage" not in tool("querylog", "off") and tool("querylog", "perhaps", status=2) == ""
+    assert tool("stats") == f"written: {ours.home}/named.stats\n"
+    assert tool("dumpdb") == f"written: {ours.home}/named_dump.db\n"
+    assert "--- Statistics Dump ---" in (ours.home / "named.stats").read_text()
+    assert tool("reconfig").startswith("reloaded: 1 zone")
+    assert "query logging is OFF" in rndc(ours, "status")
+    with socket.create_connection(("127.0.0.1", ours.control_port), timeout=5) as sock:
+        messages = overhear(ours, "status")
+        sock.sendall(messages[0])
+        assert one_message(sock)
+        sock.settimeout(2)
+        try:  # who sends and does not read is not read from for ever
+            for _ in range(40):
+                sock.sendall(messages[0] * 2000)
+        except (socket.timeout, ConnectionError):
+            pass
+    assert "up and running" in rndc(ours, "status")
