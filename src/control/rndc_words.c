@@ -42,8 +42,11 @@ struct rndc_word {
 
 #define NOT_A_RESOLVER "Lockstep answers for its own zones only: it has no cache"
 #define NOT_A_SIGNER   "Lockstep serves signed zones, it does not sign"
+#define NOT_BY_COMMAND "zones are written in the configuration; reconfig takes what is new there"
 
 static const struct rndc_word words[] = {
+    {"addzone", NOT_BY_COMMAND, SHAPE_FOREIGN, false},
+    {"delzone", NOT_BY_COMMAND, SHAPE_FOREIGN, false},
     {"discard", "discard", SHAPE_ZONE, false},
     {"dnssec", NOT_A_SIGNER, SHAPE_FOREIGN, false},
     {"dumpdb", "dumpdb", SHAPE_DUMP, false},
@@ -53,6 +56,8 @@ static const struct rndc_word words[] = {
     {"freeze", NULL, SHAPE_FREEZE, false},
     {"halt", "stop", SHAPE_STOP, false},
     {"loadkeys", NOT_A_SIGNER, SHAPE_FOREIGN, false},
+    {"managed-keys", NOT_A_RESOLVER, SHAPE_FOREIGN, false},
+    {"modzone", NOT_BY_COMMAND, SHAPE_FOREIGN, false},
     {"notify", "notify", SHAPE_ZONE, false},
     {"nta", NOT_A_RESOLVER, SHAPE_FOREIGN, false},
     {"querylog", "querylog", SHAPE_SWITCH, false},
@@ -64,6 +69,7 @@ static const struct rndc_word words[] = {
     {"retransfer", "retransfer", SHAPE_ZONE, false},
     {"secroots", NOT_A_RESOLVER, SHAPE_FOREIGN, false},
     {"serve-stale", NOT_A_RESOLVER, SHAPE_FOREIGN, false},
+    {"showzone", NOT_BY_COMMAND, SHAPE_FOREIGN, false},
     {"sign", NOT_A_SIGNER, SHAPE_FOREIGN, false},
     {"signing", NOT_A_SIGNER, SHAPE_FOREIGN, false},
     {"stats", "stats", SHAPE_NONE, false},

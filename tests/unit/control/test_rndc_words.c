@@ -82,6 +82,7 @@ static void what_does_not_fit_is_refused_as_named_does(void **state)
     is_refused("reload a b c d e f g h i j", RNDC_SYNTAX, "");
     is_refused("dumpdb", RNDC_FAILURE, "dumpdb -zones");
     is_refused("dumpdb -zones internal", RNDC_NOT_FOUND, "view 'internal' not found");
+    is_refused("addzone a { type primary; };", RNDC_FAILURE, "reconfig takes what is new");
     is_refused("flush", RNDC_FAILURE, "no cache");
     is_refused("signing -list example.com", RNDC_FAILURE, "does not sign");
     char longest[2000];
