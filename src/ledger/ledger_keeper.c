@@ -295,12 +295,14 @@ static void job_free(struct keeper_job *job)
 
 /* Returns when the journal is next due. */
 static struct instant look_after_journal(struct ledger *ledger, struct instant last,
-                                         uint64_t *moved_bytes)
+                                         uint64_t *moved_bytes, uint64_t *last_bytes)
 {
     struct error err = {0};
     struct instant now = clock_now();
     uint64_t bytes = store_journal_bytes(ledger->store);
-    if (bytes == 0 && *moved_bytes >= RUSH_BYTES) {
+    bool is_over = bytes == 0 || bytes == *last_bytes; /* for a turn of the keeper */
+    *last_bytes = bytes;
+    if (is_over && *moved_bytes >= RUSH_BYTES) {
         memory_trim(); /* what waited for the disk stands free between what stays */
         *moved_bytes = 0;
     }
@@ -330,6 +332,7 @@ void *ledger_keeper_run(void *context)
     struct instant last_retry = clock_now();
     struct instant last_absent = {0};
     uint64_t moved_bytes = 0; /* since memory was given back */
+    uint64_t last_bytes = 0;  /* in the journal, a turn before */
     pthread_mutex_lock(&ledger->lock);
     for (;;) {
         struct keeper_job *job = take_job(ledger);
@@ -354,7 +357,7 @@ void *ledger_keeper_run(void *context)
             later = job;
             last_retry = clock_now();
         }
-        last_checkpoint = look_after_journal(ledger, last_checkpoint, &moved_bytes);
+        last_checkpoint = look_after_journal(ledger, last_checkpoint, &moved_bytes, &last_bytes);
         last_absent = ledger_look_for_absent(ledger, last_absent);
         pthread_mutex_lock(&ledger->lock);
     }

@@ -209,7 +209,7 @@ static void configure(struct sync *sync, struct server_zone *zone,
             sync->zone_room = sync->zone_room == 0 ? 64 : sync->zone_room * 2;
             sync->zones = memory_resize(sync->zones, sync->zone_room * sizeof(*sync->zones));
         }
-        zone->sync->at = sync->zone_count;
+        zone->sync->at = (uint32_t)sync->zone_count;
         sync->zones[sync->zone_count++] = server_zone_ref(zone);
     }
     if (settings->role == ROLE_SECONDARY && settings->primary_count > 0) {

@@ -58,23 +58,23 @@ struct notify_target {
 /* What the sync thread has of a zone that is attached (server_zone.sync). */
 struct sync_zone {
     struct loop_timer timer;
-    size_t at;               /* in the thread's list of zones */
     struct refresh *refresh; /* secondaries */
     uint64_t primaries_mark; /* of the list of primaries that `refresh` was made for */
     struct ask *soa_ask;
-    uint32_t soa_ticket;
-    uint16_t soa_id;
-    uint32_t soa_primary;
     struct sync_proof *proof; /* secondaries of which a fingerprint was shown; or NULL */
-    uint32_t told_rounds;     /* failed rounds in a row that the log knows of */
-    uint8_t soa_key;          /* which of its keys */
-    uint8_t soa_keys_tried;   /* for this question, those refused */
-    bool soa_edns, soa_tcp, soa_no_expire, soa_has_cookie;
-    uint8_t soa_cookie[SIPHASH_SIZE]; /* our half of it */
     struct notify_target **targets;
-    size_t target_count;
     struct instant ns_resolved_at; /* when the names of the NS set were last resolved */
+    uint32_t target_count;
+    uint32_t at; /* in the thread's list of zones */
+    uint32_t soa_ticket;
+    uint32_t soa_primary;
+    uint32_t told_rounds; /* failed rounds in a row that the log knows of */
+    uint16_t soa_id;
+    uint8_t soa_key;        /* which of its keys */
+    uint8_t soa_keys_tried; /* for this question, those refused */
+    bool soa_edns, soa_tcp, soa_no_expire, soa_has_cookie;
     bool ns_resolving;
+    uint8_t soa_cookie[SIPHASH_SIZE]; /* our half of it */
 };
 
 /* The zone's refresh machine; NULL: it is not attached, or has no primary to ask. */

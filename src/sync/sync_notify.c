@@ -146,7 +146,7 @@ static void replace_targets(struct server_zone *zone, struct target_list *list)
     }
     memory_free(zone->sync->targets);
     zone->sync->targets = list->targets;
-    zone->sync->target_count = list->count;
+    zone->sync->target_count = (uint32_t)list->count;
     for (size_t i = 0; i < list->count; i++) {
         list->targets[i]->kept = false;
     }

@@ -53,9 +53,12 @@ static void set_timer(void *context)
 {
     struct server_zone *zone = context;
     struct loop *loop = zone->server->main_loop;
-    loop_timer_init(&zone->write_timer, due, zone);
+    if (zone->write_timer == NULL) {
+        zone->write_timer = memory_new(sizeof(*zone->write_timer));
+    }
+    loop_timer_init(zone->write_timer, due, zone);
     zone->write_timed = true;
-    loop_timer_set(loop, &zone->write_timer,
+    loop_timer_set(loop, zone->write_timer,
                    instant_add_ms(loop_now(loop), atomic_load(&zone->write_delay_ms)));
 }
 
@@ -91,7 +94,7 @@ static bool flush_zone(void *context, struct zone *zone)
     struct server_zone *own = zone->context;
     (void)context;
     if (own->write_timed) {
-        loop_timer_stop(own->server->main_loop, &own->write_timer);
+        loop_timer_stop(own->server->main_loop, own->write_timer);
         start(own);
     }
     return true;

@@ -52,6 +52,7 @@ static void free_later(void *context)
     zone_unref(zone->zone);
     zone_version_unref(zone->file_version);
     memory_free(zone->file_before);
+    memory_free(zone->write_timer);
     memory_free(zone);
 }
 

@@ -25,56 +25,54 @@ struct zone_held;
  */
 struct server_zone {
     _Atomic uint32_t references;
+    _Atomic uint32_t place; /* in the list of zones of the newest settings */
     struct server *server;
     struct zone *zone;
     struct ledger_zone *history;              /* a reference */
     _Atomic(struct zone_settings *) settings; /* RCU; lives in the settings it points to */
-    _Atomic uint32_t place;                   /* in the list of zones of the newest settings */
-    _Atomic uint32_t transfers_out;           /* that are under way */
-    _Atomic bool gone;                        /* no longer configured: drop what is under way */
+    struct sync_zone *sync;         /* of the sync thread; NULL: it has not heard of the zone */
+    _Atomic uint32_t transfers_out; /* that are under way */
+    _Atomic bool gone;              /* no longer configured: drop what is under way */
+    bool sync_begun;                /* main thread: sync knows it, or will */
+    bool told_early;                /* sync thread: of news, before it had heard of the zone */
 
     /* Of whoever holds load_busy: one loader job at a time. */
     _Atomic bool load_busy;
     _Atomic bool load_again;           /* asked for while busy */
-    bool sync_begun;                   /* main thread: sync knows it, or will */
     bool copy_loaded;                  /* a secondary reads its copy once */
     bool is_lent;                      /* serves what it had in another role, until it is loaded */
+    bool restored;                     /* the store was asked */
+    _Atomic bool file_lost;            /* the ledger could not keep what the file made */
+    _Atomic bool watch_told;           /* file_watch.c: the load was asked for by a change seen */
     struct file_mark file;             /* as the zone file was last read */
     struct zone_version *file_version; /* what it said, where the zone is merged; or NULL */
     struct included_files included;    /* ... and what it included */
     struct file_mark *file_before;     /* ... and the time before that; NULL: there was none */
-    _Atomic bool file_lost;            /* the ledger could not keep what the file made */
-    bool restored;                     /* the store was asked */
     struct ledger_restored *lost;      /* zone_mend.c: what of a damaged history; or NULL */
 
     /* What status tells; written by zone_history.c and by the loader, read by anybody. */
-    _Atomic(uint8_t) source;         /* enum store_source of the present version */
-    _Atomic(int64_t) committed_at_s; /* when it was made; 0: there is none */
     _Atomic(char *) load_error;      /* RCU; NULL: the zone file was read without error */
+    _Atomic(int64_t) committed_at_s; /* when it was made; 0: there is none */
+    _Atomic(uint8_t) source;         /* enum store_source of the present version */
 
-    struct zone_held *held; /* zone_guard.c, under its lock; NULL: nothing is held */
-
-    /* file_watch.c, main thread; `watch_told` is any thread's */
-    struct watched_list watched;
-    bool watch_pending;      /* it waits for the end of a burst, with a reference */
-    _Atomic bool watch_told; /* the load under way was asked for by a change seen */
+    /* zone_copy.c: the copy of a secondary */
+    _Atomic bool copy_busy; /* a loader writes it */
+    _Atomic bool copy_again;
+    _Atomic bool copy_touch; /* ... or only its time of last contact */
 
     /* write_back.c */
     _Atomic bool write_queued;       /* the timer runs or is about to */
     _Atomic bool write_wanted;       /* the loader that looks at the file writes it then */
+    bool write_timed;                /* main thread: the timer runs, with a reference */
+    bool watch_pending;              /* main thread: waits for the end of a burst, likewise */
     _Atomic uint32_t write_delay_ms; /* of the timer */
     _Atomic uint32_t write_took_ms;  /* the last time */
-    struct loop_timer write_timer;   /* of the main thread ... */
-    bool write_timed;                /* ... and running, with a reference */
+    struct loop_timer *write_timer;  /* main thread; NULL: never needed */
 
-    _Atomic bool copy_busy; /* a loader writes the copy of a secondary */
-    _Atomic bool copy_again;
-    _Atomic bool copy_touch; /* ... or only its time of last contact */
-    bool told_early;         /* sync thread: of news, before it had heard of the zone */
-    _Atomic(int64_t) copy_rests_until_ns;
-
-    struct sync_zone *sync; /* of the sync thread; NULL: it has not heard of the zone */
-    char label[];           /* "example.com/IN", as logs name it */
+    _Atomic(int64_t) copy_rests_until_ns; /* zone_copy.c */
+    struct zone_held *held;               /* zone_guard.c, under its lock; NULL: nothing is held */
+    struct watched_list watched;          /* file_watch.c, main thread */
+    char label[];                         /* "example.com/IN", as logs name it */
 };
 
 /* A zone found in the server's zone set may be referenced while that read section lasts. */
