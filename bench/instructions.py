@@ -73,6 +73,7 @@ class Instructions:
                 self.generator("udp_load", server, questions, SECONDS)
                 control(server, "-z")
                 got = self.generator("udp_load", server, questions, SECONDS)
+                time.sleep(1)  # what came late, for the generator, is answered all the same
                 control(server, "-d")
                 self.add_count(label, kind, counted(next(server.home.glob("callgrind.*.*"))), got["sent"])
                 for dump in server.home.glob("callgrind.*.*"):
@@ -89,6 +90,7 @@ class Instructions:
         self.until_quiet(server)
         sent = sum(self.generator("udp_load", server, questions, SECONDS)["sent"] for _ in range(2))
         parent, child = family(server.process.pid)[-2:]
+        time.sleep(1)
         server.stop()
         time.sleep(1)
         self.add_count(label, kind, counted(server.home / f"callgrind.{child}") - counted(server.home / f"callgrind.{parent}"),

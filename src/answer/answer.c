@@ -210,25 +210,29 @@ static ALWAYS_INLINE struct zone_version *choose_version(const struct answer_opt
                : refuse(asked, error, RCODE_SERVFAIL, EDE_NOT_READY, "the zone is not loaded yet");
 }
 
+/* For a client that says what it takes. */
+static ALWAYS_INLINE size_t edns_limit(const struct answer_options *options,
+                                       const struct answer_query *asked)
+{
+    uint16_t ours = edns_udp_size(options);
+    size_t limit = asked->query.edns.udp_size < ours ? asked->query.edns.udp_size : ours;
+    if (options->cookies != NULL && asked->cookie < COOKIE_GOOD &&
+        options->cookies->nocookie_udp_size != 0 && options->cookies->nocookie_udp_size < limit) {
+        limit = options->cookies->nocookie_udp_size;
+    }
+    return limit < UDP_SIZE_CLASSIC ? UDP_SIZE_CLASSIC : limit;
+}
+
 static ALWAYS_INLINE size_t size_limit(const struct answer_options *options,
                                        const struct answer_query *asked)
 {
     REQUIRE(asked->out_size >= UDP_SIZE_CLASSIC + asked->reserve);
     size_t limit = TCP_SIZE;
     if (LIKELY(asked->transport == ANSWER_UDP)) {
-        uint16_t ours = edns_udp_size(options);
-        limit = UDP_SIZE_CLASSIC;
-        if (asked->query.edns.present) {
-            limit = asked->query.edns.udp_size < ours ? asked->query.edns.udp_size : ours;
-            if (options->cookies != NULL && asked->cookie < COOKIE_GOOD &&
-                options->cookies->nocookie_udp_size != 0 &&
-                options->cookies->nocookie_udp_size < limit) {
-                limit = options->cookies->nocookie_udp_size;
-            }
+        if (!asked->query.edns.present) {
+            return UDP_SIZE_CLASSIC - asked->reserve;
         }
-        if (limit < UDP_SIZE_CLASSIC) {
-            limit = UDP_SIZE_CLASSIC;
-        }
+        limit = edns_limit(options, asked);
     }
     return (limit < asked->out_size ? limit : asked->out_size) - asked->reserve;
 }
@@ -338,10 +342,20 @@ static void answer_alone(struct group *group, struct answer_query *asked)
     answer_from_zone(group, asked, &item);
 }
 
+/* As they are for an answer, with those that an answer leaves alone. */
+static ALWAYS_INLINE void set_outputs(struct answer_query *asked)
+{
+    asked->disposition = ANSWER_SEND;
+    asked->rcode = RCODE_NOERROR;
+    asked->truncated = false;
+    asked->cookie = COOKIE_NONE;
+}
+
 /* What is not plain. True: it goes with the others all the same. */
 static NOINLINE bool take_other(struct group *group, struct answer_query *asked,
                                 struct name_hashes *name)
 {
+    set_outputs(asked);
     asked->by_wildcard = false;
     asked->response_size = 0;
     asked->zone = NULL;
@@ -370,17 +384,14 @@ static ALWAYS_INLINE bool is_ordinary(uint16_t qtype)
            qtype - (TYPE_OPT + 1u) < TYPE_META_FIRST - TYPE_OPT - 1u;
 }
 
-/* True: as the n-th of those under way. */
-static ALWAYS_INLINE bool take(struct group *group, struct answer_query *asked, size_t n)
+/* True: as the n-th of those under way, with its name at `name`. */
+static ALWAYS_INLINE bool take(struct group *group, struct answer_query *asked, size_t n,
+                               struct name_hashes *name)
 {
-    struct name_hashes *name = &group->hashes[n];
-    asked->disposition = ANSWER_SEND;
-    asked->rcode = RCODE_NOERROR;
-    asked->truncated = false;
-    asked->cookie = COOKIE_NONE;
-    if (UNLIKELY(!query_parse_plain(asked->message, group->hash_key, name, &asked->query) ||
-                 asked->query.qclass != CLASS_IN || !is_ordinary(asked->query.qtype)) &&
-        !take_other(group, asked, name)) {
+    if (LIKELY(query_parse_plain(asked->message, group->hash_key, name, &asked->query) &&
+               asked->query.qclass == CLASS_IN && is_ordinary(asked->query.qtype))) {
+        set_outputs(asked);
+    } else if (!take_other(group, asked, name)) {
         return false;
     }
     group->places[n] = asked;
@@ -392,7 +403,8 @@ static ALWAYS_INLINE bool take(struct group *group, struct answer_query *asked, 
 /* Returns how many are left. */
 static ALWAYS_INLINE size_t choose(struct group *group, size_t count)
 {
-    size_t left = 0;
+    struct answer_query **place = group->places;
+    struct zone_lookup_item *item = group->items;
     for (size_t n = 0; n < count; n++) {
         struct answer_query *asked = group->places[n];
         struct extended_error error;
@@ -407,21 +419,25 @@ static ALWAYS_INLINE size_t choose(struct group *group, size_t count)
             assemble_at_length(group, asked, PLAN_RCODE, NULL, &error);
             continue;
         }
-        group->places[left] = asked;
-        group->items[left].version = version;
-        group->items[left].hashes = group->finds[n].hashes;
-        left++;
+        *place++ = asked;
+        item->version = version;
+        item->hashes = group->finds[n].hashes;
+        item++;
     }
-    return left;
+    return (size_t)(place - group->places);
 }
 
 static ALWAYS_INLINE void answer_group(struct group *group, struct answer_query *queries,
                                        size_t count)
 {
     size_t left = 0;
+    struct name_hashes *name = group->hashes;
     group->memo.foreseen = NULL;
     for (size_t i = 0; i < count; i++) {
-        left += take(group, &queries[i], left);
+        if (LIKELY(take(group, &queries[i], left, name))) {
+            left++;
+            name++;
+        }
     }
     zone_set_find_batch(group->zones, CLASS_IN, group->finds, left);
     left = choose(group, left);

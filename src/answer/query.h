@@ -28,21 +28,22 @@ enum {
     QUERY_WANTS_COOKIE = 64, /* sent one: `cookie` */
 };
 
+/* In such an order that a plain query is few stores. */
 struct query {
     enum query_kind kind;
-    uint16_t rcode; /* of QUERY_ERROR; may be above 15 */
-    uint16_t id;
-    uint16_t flags;    /* as on the wire */
+    uint16_t rcode;    /* of QUERY_ERROR; may be above 15 */
     bool has_question; /* the question is well-formed; set for errors too, where that is so */
+    uint8_t wants;     /* QUERY_WANTS_… */
+    uint16_t flags;    /* as on the wire */
+    uint16_t id;
     uint8_t qname_size;
-    uint8_t wants; /* QUERY_WANTS_… */
-    uint16_t qtype;
     uint16_t qclass;
+    uint16_t qtype;
     const uint8_t *qname; /* borrowed from the message, not compressed */
     size_t question_end;
-    struct edns edns;    /* without meaning but for `dnssec_ok` where it is not `present` */
-    struct slice cookie; /* EDNS COOKIE option (RFC 7873); data NULL: none */
     size_t tsig_offset;  /* of the TSIG record, always the last one; 0: none */
+    struct slice cookie; /* EDNS COOKIE option (RFC 7873); data NULL: none */
+    struct edns edns;    /* without meaning but for `dnssec_ok` where it is not `present` */
 };
 
 /* Any thread; O(size of the message). `name` is the question's, ready to be hashed with `hash_key`;

@@ -75,17 +75,17 @@ static ALWAYS_INLINE bool query_parse_plain(struct slice message, uint64_t hash_
     }
     out->kind = QUERY_ASK;
     out->rcode = RCODE_NOERROR;
-    out->id = (uint16_t)(header >> 48);
-    out->flags = (uint16_t)(header >> 32);
     out->has_question = true;
-    out->qname_size = (uint8_t)size;
     out->wants = 0;
-    out->qtype = (uint16_t)(type_and_class >> 16);
+    out->flags = (uint16_t)(header >> 32);
+    out->id = (uint16_t)(header >> 48);
+    out->qname_size = (uint8_t)size;
     out->qclass = (uint16_t)type_and_class;
+    out->qtype = (uint16_t)(type_and_class >> 16);
     out->qname = qname;
     out->question_end = end;
-    out->cookie.data = NULL;
     out->tsig_offset = 0;
+    out->cookie.data = NULL;
     return true;
 }
 

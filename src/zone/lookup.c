@@ -47,6 +47,9 @@ static ALWAYS_INLINE bool descent_start(struct descent *descent, const struct zo
         out->dname = version->apex;
         return false;
     }
+    /* Its zone may have been found without. */
+    hashes->hashes[version->apex_labels] = version->apex_hash;
+    hashes->hashed = version->apex_labels;
     descent->version = version;
     descent->hashes = hashes;
     descent->out = out;
@@ -183,8 +186,6 @@ HOT void zone_version_lookup(const struct zone_version *version, const uint8_t *
 {
     struct name_hashes hashes;
     name_hashes_begin(0, name, &hashes);
-    hashes.hashes[version->apex_labels] = version->apex_hash;
-    hashes.hashed = version->apex_labels;
     lookup_alone(version, &hashes, out);
 }
 

@@ -511,22 +511,17 @@ static ALWAYS_INLINE unsigned deepest(const struct zone_set *set)
     return bits == 0 ? DEPTH_NONE : half * 64 + 63u - (unsigned)__builtin_clzll(bits);
 }
 
-/* Whether the name is in `zone`, which has `depth` labels; then its hashes begin there. */
+/* Whether the name is in `zone`, which has `depth` labels. Its hashes are not needed. */
 static ALWAYS_INLINE bool is_in_zone(const struct zone *zone, unsigned depth,
                                      const struct zone_find_item *item)
 {
-    struct name_hashes *hashes = item->hashes;
+    const struct name_hashes *hashes = item->hashes;
     if (item->labels < depth) {
         return false;
     }
     size_t offset = hashes->offsets[hashes->labels - depth];
-    if (hashes->size - offset != zone->name_size ||
-        !octets_equal_likely(hashes->folded + offset, zone->name, zone->name_size)) {
-        return false;
-    }
-    hashes->hashes[depth] = zone->hash;
-    hashes->hashed = (uint8_t)depth;
-    return true;
+    return hashes->size - offset == zone->name_size &&
+           octets_equal_likely(hashes->folded + offset, zone->name, zone->name_size);
 }
 
 /* Without waiting for others: where all zones stand in one leaf, and for a single name. */
