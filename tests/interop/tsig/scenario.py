@@ -317,6 +317,27 @@ def test_signed_queries_over_udp_and_tcp(test):
     assert without_verifying(udp(ours, bytes(wire))).rcode() == dns.rcode.FORMERR
 
 
+def test_a_key_speaks_for_its_own_question_only(test):
+    """Over UDP the same place of the batch is used again for the next question."""
+    ours = test.lockstep()
+    ours.keys = {KEY: ("hmac-sha256", SECRET)}
+    ours.add(Zone(NAME, zone_text(7), key=KEY, extra=f'allow-query {{ key "{KEY}"; }};')).start()
+    keys = ring(KEY, "hmac-sha256", SECRET)
+
+    def rcode(signed):
+        query = dns.message.make_query("host3." + NAME, "A")
+        if signed:
+            query.use_tsig(keys["keyring"], keys["keyname"])
+        answer = dns.query.udp(query, ours.address, timeout=10, port=ours.port)
+        assert answer.had_tsig == signed
+        return answer.rcode()
+
+    test.wait_for("the zone", lambda: rcode(True) == dns.rcode.NOERROR)
+    for _ in range(3):
+        assert rcode(True) == dns.rcode.NOERROR
+        assert rcode(False) == dns.rcode.REFUSED
+
+
 def test_notify_with_a_wrong_key_is_refused(test):
     primary, ours = test.lockstep("primary"), test.lockstep("secondary")
     test.keys[KEY] = ("hmac-sha256", SECRET)

@@ -279,22 +279,25 @@ static void a_batch_answers_each_query_as_alone(void **state)
     static uint8_t outs[COUNT][1232];
     struct answer_query queries[COUNT] = {{.message = {NULL, 0}}};
     static const char *const texts[] = {"www.example. A", "none.example. A +do", "a.b.c. A",
-                                        "example. AXFR",  "example. DS",         "ns.example. ANY"};
+                                        "example. IXFR",  "example. DS",         "ns.example. ANY",
+                                        "a. A +opcode=4", "www.example. A CH"};
     for (unsigned i = 0; i < COUNT; i++) {
         queries[i].message =
             slice_of(messages[i], query_from_text(texts[i % ARRAY_SIZE(texts)], messages[i]));
         queries[i].out = outs[i];
         queries[i].out_size = sizeof(outs[i]);
     }
-    answer_batch(&options, set, 0, queries, COUNT);
+    size_t sent = answer_batch(&options, set, 0, queries, COUNT);
     for (unsigned i = 0; i < COUNT; i++) {
         struct answer_query alone =
             ask_bytes(set, &options, ANSWER_UDP, queries[i].message, sizeof(outs[i]));
+        sent -= alone.disposition == ANSWER_SEND;
         assert_int_equal(queries[i].disposition, alone.disposition);
         assert_int_equal(queries[i].response_size, alone.response_size);
         assert_memory_equal(outs[i], alone.out, alone.response_size);
         ask_free(&alone);
     }
+    assert_int_equal(sent, 0);
 }
 
 int main(void)

@@ -206,6 +206,65 @@ static void query_parse_keeps_the_opt_of_what_it_refuses(void **state)
     assert_true(query.edns.present);
 }
 
+static void query_parse_reads_opt_without_options_as_with_some(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t size[2], extended_rcode, version, flags[2];
+    } opts[] = {
+        {{0x04, 0xd0}, 0, 0, {0, 0}},       {{0, 0}, 0, 0, {0x80, 0}},
+        {{0xff, 0xff}, 7, 0, {0x7f, 0xff}}, {{0x01, 0xff}, 0xff, 0, {0xff, 0xff}},
+        {{0x02, 0x00}, 0, 1, {0, 0}},       {{0x02, 0x01}, 0, 0xff, {0x80, 0}},
+    };
+    uint8_t message[QUERY_TEXT_SIZE];
+    for (size_t i = 0; i < ARRAY_SIZE(opts); i++) {
+        size_t size = query_from_text("www.example. A +edns", message);
+        uint8_t *opt = message + size - 11;
+        memcpy(opt + 3, &opts[i], 6);
+        struct query bare = parse(message, size);
+        put_u16(opt + 9, 4); /* an option that nobody knows, without a value */
+        memcpy(message + size, "\xff\xfe\0\0", 4);
+        struct query other = parse(message, size + 4);
+        assert_int_equal(bare.kind, opts[i].version == 0 ? QUERY_ASK : QUERY_ERROR);
+        assert_int_equal(bare.kind, other.kind);
+        assert_int_equal(bare.rcode, other.rcode);
+        assert_int_equal(bare.qtype, other.qtype);
+        assert_int_equal(bare.question_end, other.question_end);
+        assert_true(bare.edns.present);
+        assert_int_equal(bare.edns.dnssec_ok, other.edns.dnssec_ok);
+        assert_int_equal(bare.edns.dnssec_ok, (opts[i].flags[0] & 0x80) != 0);
+        assert_int_equal(bare.edns.version, other.edns.version);
+        assert_int_equal(bare.edns.extended_rcode, other.edns.extended_rcode);
+        assert_int_equal(bare.edns.udp_size, other.edns.udp_size);
+        assert_int_equal(bare.edns.options.size, 0);
+    }
+}
+
+static void query_parse_refuses_what_only_looks_like_bare_opt(void **state)
+{
+    (void)state;
+    /* Octet of the record and what it is set to: owner, type, length. */
+    static const uint8_t changes[][2] = {{0, 1}, {1, 1}, {2, 42}, {9, 1}, {10, 1}, {10, 255}};
+    uint8_t message[QUERY_TEXT_SIZE];
+    size_t size = query_from_text("www.example. A +edns", message);
+    for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+        uint8_t *octet = message + size - 11 + changes[i][0];
+        uint8_t before = *octet;
+        *octet = changes[i][1];
+        struct query query = parse(message, size);
+        bool is_other_type = changes[i][0] == 1 || changes[i][0] == 2; /* which may be there */
+        assert_int_equal(query.kind, is_other_type ? QUERY_ASK : QUERY_ERROR);
+        assert_false(query.edns.present);
+        *octet = before;
+    }
+    message[size] = 0; /* an octet too many */
+    assert_int_equal(parse(message, size + 1).rcode, RCODE_FORMERR);
+    put_u16(message + 8, 1); /* in the authority section as well, or instead */
+    assert_int_equal(parse(message, size).rcode, RCODE_FORMERR);
+    put_u16(message + 10, 0);
+    assert_int_equal(parse(message, size).rcode, RCODE_FORMERR);
+}
+
 static void query_parse_finds_tsig_only_at_the_end(void **state)
 {
     (void)state;
@@ -252,6 +311,8 @@ int main(void)
         cmocka_unit_test(query_parse_knows_opcodes),
         cmocka_unit_test(query_parse_refuses_bad_opt_records),
         cmocka_unit_test(query_parse_keeps_the_opt_of_what_it_refuses),
+        cmocka_unit_test(query_parse_reads_opt_without_options_as_with_some),
+        cmocka_unit_test(query_parse_refuses_what_only_looks_like_bare_opt),
         cmocka_unit_test(query_parse_finds_tsig_only_at_the_end),
         cmocka_unit_test(query_parse_never_reads_past_random_bytes),
     };

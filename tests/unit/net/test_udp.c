@@ -148,6 +148,51 @@ static void wildcard_answers_from_the_address_asked_ipv6(void **state)
     answers_leave_from_the_address_asked("::", "::1");
 }
 
+/* A question by `client`, to `server` at `target`, answered with the batch, which is the one that
+ * the answer comes into as well. */
+static void ask_through(struct udp_batch *batch, struct udp_socket *server,
+                        const struct address *target, const char *text)
+{
+    struct udp_socket client;
+    struct slice sent = slice_str(text);
+    assert_int_equal(udp_open_client(NULL, target, &client, NULL), OK);
+    assert_int_equal(udp_send_one(&client, NULL, sent, NULL), OK);
+    assert_int_equal(receive(server, batch), 1);
+    struct udp_slot *slot = udp_batch_slots(batch);
+    assert_true(address_equal(&slot->peer, &client.local));
+    assert_true(address_equal(&slot->local, target));
+    echo(batch, 1);
+    assert_int_equal(udp_send(server, batch, 1), 0);
+    assert_int_equal(receive(&client, batch), 1);
+    assert_true(address_equal(&slot->peer, target));
+    assert_int_equal(slot->in.size, sent.size);
+    assert_memory_equal(slot->in.data, sent.data, sent.size);
+    udp_close(&client);
+}
+
+static void one_batch_serves_sockets_of_every_kind(void **state)
+{
+    (void)state;
+    struct udp_options options = {.local = address_of("::1", 0)};
+    struct udp_socket v6 = {.fd = -1};
+    bool has_v6 = udp_open(&options, &v6, NULL) == OK;
+    struct udp_socket bound = server_on("127.0.0.1");
+    struct udp_socket wildcard = server_on("0.0.0.0");
+    struct address target = address_of("127.0.0.33", wildcard.local.port);
+    struct udp_batch *batch = udp_batch_new(512, 512);
+    for (unsigned n = 0; n < 3; n++) {
+        ask_through(batch, &wildcard, &target, "to a wildcard");
+        ask_through(batch, &bound, &bound.local, "to one address");
+        if (has_v6) {
+            ask_through(batch, &v6, &v6.local, "to an address of the other family");
+        }
+    }
+    udp_close(&v6);
+    udp_close(&bound);
+    udp_close(&wildcard);
+    udp_batch_free(batch);
+}
+
 static void long_datagram_is_marked_truncated(void **state)
 {
     (void)state;
@@ -268,6 +313,7 @@ int main(void)
         cmocka_unit_test(batch_is_answered_where_it_came_from),
         cmocka_unit_test(wildcard_answers_from_the_address_asked_ipv4),
         cmocka_unit_test(wildcard_answers_from_the_address_asked_ipv6),
+        cmocka_unit_test(one_batch_serves_sockets_of_every_kind),
         cmocka_unit_test(long_datagram_is_marked_truncated),
         cmocka_unit_test(more_than_a_batch_comes_in_pieces),
         cmocka_unit_test(client_ports_are_not_in_a_row),
