@@ -312,6 +312,7 @@ static struct instant look_after_journal(struct ledger *ledger, struct instant l
     }
     enum result result = store_checkpoint(ledger->store, &err);
     *moved_bytes += result == OK ? bytes : 0;
+    *last_bytes = store_journal_bytes(ledger->store);
     ledger_note_store(ledger, DISK_DATABASE, result, &err);
     return now;
 }

@@ -308,6 +308,41 @@ static void master_refuses_a_file_that_changes_while_it_is_read(void **state)
     unlink(path);
 }
 
+/* Whether a file that changes while it is read is taken, last written before `quiet_before_s` or not,
+ * after `comment_size` octets of comment. */
+static enum result parse_changing(int64_t quiet_before_s, size_t comment_size)
+{
+    char path[] = "/tmp/test_master_XXXXXX";
+    int fd = mkstemp(path);
+    char *comment = malloc(comment_size + 1);
+    memset(comment, ';', comment_size);
+    comment[comment_size] = '\n';
+    assert_int_equal(write(fd, comment, comment_size + 1), comment_size + 1);
+    assert_int_equal(write(fd, "a 1 A 192.0.2.1\n", 16), 16);
+    assert_int_equal(futimens(fd, (struct timespec[]){{.tv_sec = 1000}, {.tv_sec = 1000}}), 0);
+    close(fd);
+    struct master_options options = options_for("example.com");
+    options.quiet_before_s = quiet_before_s;
+    struct seen seen = {.append_to = path};
+    struct error err = {0};
+    enum result result =
+        master_parse_file(path, NULL, &options, see_record, &seen, see_finding, &seen, &err);
+    assert_int_equal(seen.count, 1);
+    seen_free(&seen);
+    unlink(path);
+    free(comment);
+    return result;
+}
+
+static void master_looks_once_at_a_small_file_that_was_quiet(void **state)
+{
+    (void)state;
+    assert_int_equal(parse_changing(1001, 10), OK);
+    assert_int_equal(parse_changing(1000, 10), ERR_IO); /* written just then */
+    assert_int_equal(parse_changing(0, 10), ERR_IO);
+    assert_int_equal(parse_changing(1001, 600000), ERR_IO); /* not in one piece */
+}
+
 static void master_reads_pipes(void **state)
 {
     (void)state;
@@ -425,6 +460,7 @@ int main(void)
         cmocka_unit_test(master_tells_files_apart_by_address),
         cmocka_unit_test(master_says_that_a_file_is_missing_or_a_directory),
         cmocka_unit_test(master_refuses_a_file_that_changes_while_it_is_read),
+        cmocka_unit_test(master_looks_once_at_a_small_file_that_was_quiet),
         cmocka_unit_test(master_reads_pipes),
         cmocka_unit_test(generate_is_bounded_by_the_options),
         cmocka_unit_test(parse_then_print_is_the_identity_for_all_types),
