@@ -177,8 +177,7 @@ void write_authority_ns(struct answering *a);
 /* sections.c: addresses for the names in `rrset` of `owner`, where options ask for them and while
  * they fit. */
 void write_additional(struct answering *a, const struct owner *owner, const struct rrset *rrset);
-/* sections.c: addresses of `owner`, under the name `as`; each owner once. False: something did not
- * fit. */
+/* sections.c: addresses of `owner`, under the name `as`. False: something did not fit. */
 bool write_addresses(struct answering *a, const struct owner *owner, struct response_owner as);
 
 /* referral.c */

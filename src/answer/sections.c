@@ -71,19 +71,25 @@ void write_authority_ns(struct answering *a)
     }
 }
 
+/* False: it had its turn, or enough others had. */
+static bool is_new_target(struct answering *a, const struct owner *owner)
+{
+    for (unsigned i = 0; i < a->target_count; i++) {
+        if (a->targets[i] == owner) {
+            return false;
+        }
+    }
+    if (a->target_count == TARGETS_MAX) {
+        return false;
+    }
+    a->targets[a->target_count++] = owner;
+    return true;
+}
+
 bool write_addresses(struct answering *a, const struct owner *owner, struct response_owner as)
 {
     struct rrset rrset;
     bool all = true;
-    for (unsigned i = 0; i < a->target_count; i++) {
-        if (a->targets[i] == owner) {
-            return true;
-        }
-    }
-    if (a->target_count == TARGETS_MAX) {
-        return true;
-    }
-    a->targets[a->target_count++] = owner;
     if (owner_find_rrset(owner, TYPE_A, &rrset)) {
         all = write_rrset(a, SECTION_ADDITIONAL, as, owner, &rrset, rrset.ttl);
     }
@@ -123,13 +129,12 @@ void write_additional(struct answering *a, const struct owner *owner, const stru
     struct slice rdata;
     while (rrset_next_rdata(rrset, &offset, &rdata)) {
         const struct owner *found = find_target(a, owner, rrset->type, rdata);
-        if (found != NULL && (found->flags & OWNER_WILDCARD) == 0) {
+        if (found != NULL && (found->flags & OWNER_WILDCARD) == 0 && is_new_target(a, found)) {
             struct response_owner as = {owner_name(found), 0};
             struct rrset next;
-            unsigned before = a->target_count;
             write_addresses(a, found, as);
             /* An alias is likely to end there (RFC 9460 4.1). */
-            if (is_service_binding(rrset->type) && found != owner && a->target_count != before &&
+            if (is_service_binding(rrset->type) && found != owner &&
                 owner_find_rrset(found, rrset->type, &next)) {
                 write_rrset(a, SECTION_ADDITIONAL, as, found, &next, next.ttl);
             }

@@ -198,6 +198,34 @@ static void required_glue_that_does_not_fit_sets_tc(void **state)
     zone_set_unref(big);
 }
 
+/* RFC 9471 3.1: all of it or TC, however many name servers there are. */
+static void glue_of_very_many_servers_is_whole(void **state)
+{
+    (void)state;
+    enum { SERVERS = 300 };
+    struct zone_set *many = zone_set_new();
+    struct text zone, shown;
+    text_init(&zone, 0);
+    text_add_str(&zone, "@ SOA ns hostmaster 1 3600 600 86400 300\n  NS ns\nns A 192.0.2.1\n");
+    for (unsigned i = 0; i < SERVERS; i++) {
+        text_printf(&zone, "child NS n%u.child\nn%u.child A 192.0.2.%u\n", i, i, i % 250);
+    }
+    zone_from_text(many, "example.", 0, text_str(&zone));
+    static const char *const questions[] = {"www.child.example. A", "www.child.example. A +nsid"};
+    for (unsigned n = 0; n < 2; n++) { /* the short way, and the long one */
+        shown = ask_text(many, &options, ANSWER_TCP, questions[n]);
+        assert_int_equal(strncmp(text_str(&shown), "NOERROR\n", 8), 0);
+        for (unsigned i = 0; i < SERVERS; i++) {
+            char line[80];
+            snprintf(line, sizeof(line), "+ n%u.child.example. 3600 IN A 192.0.2.%u\n", i, i % 250);
+            assert_non_null(strstr(text_str(&shown), line));
+        }
+        text_deinit(&shown);
+    }
+    text_deinit(&zone);
+    zone_set_unref(many);
+}
+
 static void sibling_glue_that_does_not_fit_is_left_out(void **state)
 {
     (void)state;
@@ -221,6 +249,7 @@ int main(void)
         cmocka_unit_test(ds_comes_from_the_parent_where_both_are_ours),
         cmocka_unit_test(ds_at_an_apex_without_parent_is_no_data),
         cmocka_unit_test(required_glue_that_does_not_fit_sets_tc),
+        cmocka_unit_test(glue_of_very_many_servers_is_whole),
         cmocka_unit_test(sibling_glue_that_does_not_fit_is_left_out),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
