@@ -51,11 +51,11 @@ void commit_end(struct commit *commit, enum result result, const struct error *e
         leaves = --commit->zone->pending_count == 0 && commit->zone->is_leaving;
         ledger_zone_unlock(commit->zone);
     }
-    if (leaves) {
-        ledger_leave(commit->zone);
-    }
     if (commit->done != NULL) {
         commit->done(commit->done_context, result, err != NULL ? err : &none);
+    }
+    if (leaves) { /* who takes the name over finds that everything was said */
+        ledger_leave(commit->zone);
     }
     commit_free(commit);
 }

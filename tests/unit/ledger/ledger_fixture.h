@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include "base/rcu.h"
+#include "soa_record.h"
 #include "wire/name.h"
 #include "wire/rdata.h"
 #include "zone/builder.h"
@@ -193,9 +194,7 @@ static const struct record *txt(struct sample *s, unsigned number, char letter)
 static const struct record *soa(struct sample *s, const struct scene *scene, uint32_t serial)
 {
     name_copy(&s->owner, scene->apex.wire);
-    memset(s->rdata, 0, 22);
-    put_u32(s->rdata + 2, serial);
-    s->record = (struct record){s->owner.wire, TYPE_SOA, CLASS_IN, 60, slice_of(s->rdata, 22)};
+    s->record = soa_record(s->owner.wire, serial, s->rdata);
     return &s->record;
 }
 

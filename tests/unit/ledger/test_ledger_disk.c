@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "base/rcu.h"
+#include "soa_record.h"
 #include "wire/name.h"
 #include "zone/builder.h"
 
@@ -111,21 +112,14 @@ static int tear_down(void **state)
     return 0;
 }
 
-static struct record soa_of(const struct scene *scene, uint32_t serial, uint8_t rdata[22])
-{
-    memset(rdata, 0, 22);
-    put_u32(rdata + 2, serial);
-    return (struct record){scene->apex.wire, TYPE_SOA, CLASS_IN, 60, slice_of(rdata, 22)};
-}
-
 /* An apex and `count` names of 200 octets. */
 static void begin_zone(struct scene *scene, unsigned count)
 {
-    uint8_t rdata[22];
+    uint8_t rdata[SOA_RECORD_SIZE];
     uint8_t text[201] = {200};
     struct ledger_change change = {.source = STORE_FROM_FILE, .order = LEDGER_PERSIST_FIRST};
     struct builder *builder = builder_new(scene->apex.wire, CLASS_IN, NULL, NULL, NULL);
-    struct record record = soa_of(scene, 1, rdata);
+    struct record record = soa_record(scene->apex.wire, 1, rdata);
     assert_int_equal(builder_add(builder, &record, NULL, 0, NULL), OK);
     record.type = TYPE_NS;
     record.rdata = slice_of("\3ns1\0", 5);
@@ -148,13 +142,13 @@ static enum result make(void *context, struct zone_version *head, struct delta *
                         struct error *err)
 {
     struct scene *scene = context;
-    uint8_t rdata[22];
+    uint8_t rdata[SOA_RECORD_SIZE];
     uint32_t serial = zone_version_serial(head).value;
     struct delta *delta = delta_new(scene->apex.wire, CLASS_IN);
-    struct record record = soa_of(scene, serial, rdata);
+    struct record record = soa_record(scene->apex.wire, serial, rdata);
     (void)err;
     assert_int_equal(delta_remove(delta, &record, NULL), OK);
-    record = soa_of(scene, serial + 1, rdata);
+    record = soa_record(scene->apex.wire, serial + 1, rdata);
     assert_int_equal(delta_add(delta, &record, NULL), OK);
     assert_int_equal(delta_seal(delta, NULL), OK);
     *out = delta;

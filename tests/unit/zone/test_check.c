@@ -12,38 +12,18 @@
 
 #include <cmocka.h>
 
+#include "support/zone_text.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "zone/builder.h"
 #include "zone/host_name_impl.h"
-#include "zone/master.h"
-
-static const uint8_t apex[] = "\7example\3com";
 
 #define HEAD                                                                                       \
     "$TTL 60\n@ SOA ns1 host 1 7200 900 1209600 300\n@ NS ns1\n@ NS ns2\n"                         \
     "ns1 A 192.0.2.1\nns2 A 192.0.2.2\n"
 
-static enum result add_record(void *context, const struct record *record, const char *file,
-                              uint32_t line, struct error *err)
-{
-    return builder_add(context, record, file, line, err);
-}
-
 static struct zone_version *build(const char *text)
 {
-    struct master_options options = {.origin = apex, .class = CLASS_IN};
-    struct builder *builder = builder_new(apex, CLASS_IN, NULL, NULL, NULL);
-    struct zone_version *version = NULL;
-    struct error err = {0};
-    if (master_parse_text(slice_str(text), "text", NULL, &options, add_record, builder, NULL, NULL,
-                          &err) != OK ||
-        builder_finish(builder, NULL, &version, NULL, &err) != OK) {
-        char line[1024];
-        fail_msg("%s", error_format(&err, line, sizeof(line)));
-    }
-    builder_free(builder);
-    return version;
+    return version_from_text("example.com.", text);
 }
 
 struct seen {

@@ -10,11 +10,7 @@
 
 #include <cmocka.h>
 
-#include "zone/builder.h"
-#include "zone/master.h"
-
-static const uint8_t apex[] = "\7example";
-
+#include "support/zone_text.h"
 #define SIMPLE_384                                                                                 \
     "c68090d90a7aed716bc459f9340e3d7c1370d4d24b7e2fc3a1ddc0b9a87153b9a9713b3c9ae5cc27777f98b8e730" \
     "0"                                                                                            \
@@ -44,26 +40,9 @@ static const uint8_t apex[] = "\7example";
                                       "example. 86400 IN TYPE65400 \\# 3 010203\n"
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
 
-static enum result add_record(void *context, const struct record *record, const char *file,
-                              uint32_t line, struct error *err)
-{
-    return builder_add(context, record, file, line, err);
-}
-
 static struct zone_version *build(const char *text)
 {
-    struct master_options options = {.origin = apex, .class = CLASS_IN};
-    struct builder *builder = builder_new(apex, CLASS_IN, NULL, NULL, NULL);
-    struct zone_version *version = NULL;
-    struct error err = {0};
-    if (master_parse_text(slice_str(text), "text", NULL, &options, add_record, builder, NULL, NULL,
-                          &err) != OK ||
-        builder_finish(builder, NULL, &version, NULL, &err) != OK) {
-        char line[1024];
-        fail_msg("%s", error_format(&err, line, sizeof(line)));
-    }
-    builder_free(builder);
-    return version;
+    return version_from_text("example.", text);
 }
 
 static enum zonemd_verdict verify(const char *text, struct error *err)
