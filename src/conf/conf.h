@@ -50,6 +50,7 @@ enum conf_id {
     CONF_LOCK_FILE,
     CONF_SESSION_KEYFILE,
     CONF_STORE_DIRECTORY,
+    CONF_NEW_ZONES_DIRECTORY,
     CONF_DUMP_FILE,
     CONF_STATISTICS_FILE,
     CONF_MEMSTATISTICS_FILE,
@@ -344,6 +345,7 @@ struct conf_zone {
     const uint8_t *wire; /* as written, absolute */
     uint16_t class;
     enum conf_zone_type type;
+    bool is_added;    /* stands in conf.new_zones_file */
     const char *file; /* made absolute by `directory`; NULL: a secondary without one */
     struct conf_where where;
     const struct conf_setting *settings;
@@ -499,8 +501,9 @@ struct conf {
     uint32_t cookie_secret_count;
     const struct conf_unused *unused; /* each name once, the first place */
     uint32_t unused_count;
-    const char *path;         /* the file this came from */
-    const char *const *files; /* all that were read, with those included */
+    const char *path;           /* the file this came from */
+    const char *new_zones_file; /* of zones added while the server runs; NULL: none may be */
+    const char *const *files;   /* all that were read, with those included */
     uint32_t file_count;
 
     /* For the functions below. */
@@ -522,6 +525,9 @@ enum { CONF_ERRORS_MAX = 50 }; /* errors of one load that are reported; the rest
  */
 MUST_CHECK enum result conf_load(const char *path, conf_report *report, void *context,
                                  struct conf **out, struct error *err);
+/* As conf_load, but where zones may be added those are read from the file `new_zones`. */
+MUST_CHECK enum result conf_load_trial(const char *path, const char *new_zones, conf_report *report,
+                                       void *context, struct conf **out, struct error *err);
 /* As conf_load, from memory; `name` stands for the file. */
 MUST_CHECK enum result conf_load_text(const char *name, struct slice text, bool allow_include,
                                       conf_report *report, void *context, struct conf **out,

@@ -188,8 +188,9 @@ static void loader_deinit(struct loader *loader)
 }
 
 /* `text` NULL: from the file `name`. */
-static enum result load(const char *name, const struct slice *text, bool allow_include,
-                        conf_report *report, void *context, struct conf **out, struct error *err)
+static enum result load(const char *name, const struct slice *text, const char *new_zones,
+                        bool allow_include, conf_report *report, void *context, struct conf **out,
+                        struct error *err)
 {
     struct conf *conf = memory_new_zeroed(1, sizeof(*conf));
     struct findings findings;
@@ -211,6 +212,7 @@ static enum result load(const char *name, const struct slice *text, bool allow_i
         result = tree_read_file(&options, name, err);
     }
     if (result == OK) {
+        loader_read_new_zones(&loader, &options, new_zones);
         loader_resolve(&loader);
         loader_read_secrets(&loader);
         loader_check(&loader);
@@ -235,13 +237,19 @@ static enum result load(const char *name, const struct slice *text, bool allow_i
 enum result conf_load(const char *path, conf_report *report, void *context, struct conf **out,
                       struct error *err)
 {
-    return load(path, NULL, true, report, context, out, err);
+    return load(path, NULL, NULL, true, report, context, out, err);
+}
+
+enum result conf_load_trial(const char *path, const char *new_zones, conf_report *report,
+                            void *context, struct conf **out, struct error *err)
+{
+    return load(path, NULL, new_zones, true, report, context, out, err);
 }
 
 enum result conf_load_text(const char *name, struct slice text, bool allow_include,
                            conf_report *report, void *context, struct conf **out, struct error *err)
 {
-    return load(name, &text, allow_include, report, context, out, err);
+    return load(name, &text, NULL, allow_include, report, context, out, err);
 }
 
 void conf_free(struct conf *conf)

@@ -76,8 +76,9 @@ struct category_draft {
 struct loader {
     struct conf *conf;
     struct findings *findings;
-    bool is_default; /* the built-in text is being read */
-    bool may_read;   /* other files than the one it was given */
+    bool is_default;   /* the built-in text is being read */
+    bool may_read;     /* other files than the one it was given */
+    bool in_new_zones; /* the file of zones that were added is being read */
 
     struct list defaults;          /* struct conf_setting */
     struct list options;           /* struct conf_setting */
@@ -104,6 +105,11 @@ void loader_error(struct loader *loader, struct conf_where where, const char *fo
     PRINTF_LIKE(3, 4);
 void loader_warning(struct loader *loader, struct conf_where where, const char *format, ...)
     PRINTF_LIKE(3, 4);
+
+/* new_zones.c: where allow-new-zones asks for it. `instead` of the file's own path; or NULL. */
+struct tree_options;
+void loader_read_new_zones(struct loader *loader, const struct tree_options *options,
+                           const char *instead);
 
 /* Zeroed memory that lives as long as the configuration. */
 void *loader_alloc(struct loader *loader, size_t size);

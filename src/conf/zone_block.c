@@ -140,6 +140,7 @@ static void add_zone(struct cursor *cursor, const struct item *name, const uint8
         .wire = wire,
         .class = 1,
         .type = type,
+        .is_added = loader->in_new_zones,
         .file = file != NULL ? file->text : NULL,
         .where = where,
         .setting_count = settings->count,

@@ -68,6 +68,7 @@ void control_job_start(struct control *control, const struct control_command *co
     job->asked[1] = request->to_serial;
     job->has_on = request->has_on;
     job->on = request->on;
+    job->statements = request->statements == NULL ? NULL : memory_strdup(request->statements);
     job->asked_count = request->has_to_serial ? 2 : request->has_serial ? 1 : 0;
     job->next = control->jobs;
     job->link = &control->jobs;
@@ -89,6 +90,7 @@ void control_job_free(struct control_job *job)
     control_past_free(job->past);
     sync_report_deinit(&job->report);
     json_decref(job->answer);
+    memory_free(job->statements);
     server_zone_unref(job->zone);
     memory_free(job);
 }

@@ -112,6 +112,7 @@ static void take_line(struct control_client *client, struct slice line)
     if (result == OK) {
         control_request_start(client->control, &client->asker, &request,
                               client->door->options.read_only);
+        control_request_deinit(&request);
     } else {
         send_failure(client,
                      result == ERR_STALE   ? "unsupported-version"

@@ -327,15 +327,20 @@ static void run_commands(struct control_job *job);
 
 static const struct control_command commands[] = {
     {"absent", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, false, control_absent_run},
+    {"addzone", CONTROL_ZONE_ABSENT, CONTROL_SERIAL_NONE, false, true, control_change_zone_run,
+     true},
     {"adopt-serial", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE, false, true,
      control_adopt_serial_run},
     {"commands", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, false, run_commands},
+    {"delzone", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, true, control_change_zone_run},
     {"diff", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE_OR_TWO, false, false, control_diff_run},
     {"discard", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, true, control_discard_run},
     {"dumpdb", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, true, control_dumpdb_run},
     {"forget", CONTROL_ZONE_ABSENT, CONTROL_SERIAL_NONE, false, true, control_forget_run},
     {"history", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, false, control_history_run},
     {"keys", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, false, control_keys_run},
+    {"modzone", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, true, control_change_zone_run,
+     true},
     {"notify", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, true, run_notify},
     {"querylog", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, true, true, run_querylog},
     {"reconfig", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, true, run_reconfig},
@@ -344,6 +349,7 @@ static const struct control_command commands[] = {
     {"reload", CONTROL_ZONE_OPTIONAL, CONTROL_SERIAL_NONE, false, true, run_reload},
     {"retransfer", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, true, run_retransfer},
     {"rollback", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_ONE, false, true, control_rollback_run},
+    {"showzone", CONTROL_ZONE_NEEDED, CONTROL_SERIAL_NONE, false, false, control_showzone_run},
     {"stats", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, true, control_stats_run},
     {"status", CONTROL_ZONE_OPTIONAL, CONTROL_SERIAL_NONE, false, false, control_status_run},
     {"stop", CONTROL_ZONE_NONE, CONTROL_SERIAL_NONE, false, true, run_stop},
@@ -416,6 +422,9 @@ static const char *misfit(const struct control_command *command,
         return command->serial == CONTROL_SERIAL_NONE  ? "takes no serial"
                : command->serial == CONTROL_SERIAL_ONE ? "takes one serial"
                                                        : "takes one serial or two";
+    }
+    if ((request->statements != NULL) != command->with_statements) {
+        return command->with_statements ? "needs \"statements\"" : "takes no \"statements\"";
     }
     return request->has_on && !command->switches ? "is not switched on or off" : NULL;
 }

@@ -85,6 +85,7 @@ struct control_command {
     bool changes;  /* denied on a read-only socket, logged */
     /* Ends, now or later, with one control_job_done or control_job_fail. */
     void (*run)(struct control_job *job);
+    bool with_statements; /* needs `statements` */
 };
 
 /* NULL: no such command. */
@@ -100,6 +101,8 @@ void control_absent_run(struct control_job *job);
 void control_forget_run(struct control_job *job);
 void control_release_run(struct control_job *job);
 void control_discard_run(struct control_job *job);
+void control_change_zone_run(struct control_job *job);
+void control_showzone_run(struct control_job *job);
 void control_stats_run(struct control_job *job);
 void control_dumpdb_run(struct control_job *job);
 /* Reads the file of the job's zone again, and answers as `reload ZONE` does. */
@@ -117,6 +120,7 @@ struct control_job {
     struct serial asked[2]; /* serials that the request names */
     unsigned asked_count;
     bool has_on, on;
+    char *statements; /* of a zone; or NULL */
 
     /* Of the command that runs. */
     void (*more)(struct control_job *job); /* called when the asker has taken what waits */

@@ -9,6 +9,8 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 static enum result read_command(const json_t *value, struct control_request *out, struct error *err)
 {
     const char *text = json_string_value(value);
@@ -70,6 +72,12 @@ static enum result read_members(json_t *object, struct control_request *out, str
                          : error_set(err, ERR_FORMAT, "\"on\" takes true or false");
             out->has_on = true;
             out->on = json_is_true(value);
+        } else if (strcmp(key, "statements") == 0) {
+            const char *text = json_string_value(value);
+            result = text != NULL
+                         ? OK
+                         : error_set(err, ERR_FORMAT, "\"statements\" takes a string, `{ … }`");
+            out->statements = text == NULL ? NULL : memory_strdup(text);
         } else if (strcmp(key, "version") != 0) {
             result = error_set(err, ERR_FORMAT, "a request has no member \"%.40s\"", key);
         }
@@ -112,6 +120,14 @@ enum result control_request_parse(struct slice line, struct control_request *out
     json_decref(object);
     if (result == OK) {
         *out = request;
+    } else {
+        control_request_deinit(&request);
     }
     return result;
+}
+
+void control_request_deinit(struct control_request *request)
+{
+    memory_free(request->statements);
+    request->statements = NULL;
 }

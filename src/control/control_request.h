@@ -23,6 +23,7 @@ struct control_request {
     bool has_serial, has_to_serial; /* the second only beside the first */
     struct serial serial, to_serial;
     bool has_on, on;
+    char *statements; /* of a zone, between braces; owned; or NULL */
 };
 
 /*
@@ -33,5 +34,8 @@ struct control_request {
  */
 MUST_CHECK enum result control_request_parse(struct slice line, struct control_request *out,
                                              struct error *err);
+
+/* Frees what it owns; on a failure of the above there is nothing. */
+void control_request_deinit(struct control_request *request);
 
 #endif

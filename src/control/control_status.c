@@ -277,6 +277,8 @@ static void zone_reported(struct control_job *job)
     struct zone_settings *settings = server_zone_settings(zone);
     put_text(object, "file", server_zone_file(zone, settings));
     json_object_set_new(object, "dynamic", json_boolean(is_dynamic(settings)));
+    const struct conf_zone *named = conf_zone_find(settings->settings->conf, zone->zone->name);
+    json_object_set_new(object, "added", json_boolean(named != NULL && named->is_added));
     settings_unref(settings->settings);
     if (report->state != SYNC_PRIMARY) {
         put_proof(object, report);

@@ -239,6 +239,7 @@ static void run_line(struct rndc_client *client, bool read_only)
     enum rndc_result result;
     struct text text;
     text_init(&text, RNDC_REPLY_TEXT_MAX);
+    rndc_line_deinit(&client->line);
     enum rndc_outcome outcome =
         rndc_line_read(client->request.command, &client->line, &result, &text);
     if (outcome == RNDC_REFUSED) {
@@ -320,6 +321,7 @@ static void client_free(struct rndc_client *client)
     if (client->has_key) {
         hmac_key_deinit(&client->key);
     }
+    rndc_line_deinit(&client->line);
     text_deinit(&client->in);
     text_deinit(&client->out);
     memory_free(client);

@@ -16,6 +16,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "base/memory.h"
 #include "wire/name.h"
 #include "wire/rrtype.h"
 
@@ -30,7 +31,8 @@ enum shape {
     SHAPE_DUMP,          /* [-zones | -all] */
     SHAPE_SYNC,          /* [-clean] [zone …] */
     SHAPE_FREEZE,
-    SHAPE_FOREIGN, /* known in named, not here */
+    SHAPE_STATEMENTS, /* a zone [class [view]] { … } */
+    SHAPE_FOREIGN,    /* known in named, not here */
 };
 
 struct rndc_word {
@@ -42,11 +44,10 @@ struct rndc_word {
 
 #define NOT_A_RESOLVER "Lockstep answers for its own zones only: it has no cache"
 #define NOT_A_SIGNER   "Lockstep serves signed zones, it does not sign"
-#define NOT_BY_COMMAND "zones are written in the configuration; reconfig takes what is new there"
 
 static const struct rndc_word words[] = {
-    {"addzone", NOT_BY_COMMAND, SHAPE_FOREIGN, false},
-    {"delzone", NOT_BY_COMMAND, SHAPE_FOREIGN, false},
+    {"addzone", "addzone", SHAPE_STATEMENTS, false},
+    {"delzone", "delzone", SHAPE_ZONE, false},
     {"discard", "discard", SHAPE_ZONE, false},
     {"dnssec", NOT_A_SIGNER, SHAPE_FOREIGN, false},
     {"dumpdb", "dumpdb", SHAPE_DUMP, false},
@@ -57,7 +58,7 @@ static const struct rndc_word words[] = {
     {"halt", "stop", SHAPE_STOP, false},
     {"loadkeys", NOT_A_SIGNER, SHAPE_FOREIGN, false},
     {"managed-keys", NOT_A_RESOLVER, SHAPE_FOREIGN, false},
-    {"modzone", NOT_BY_COMMAND, SHAPE_FOREIGN, false},
+    {"modzone", "modzone", SHAPE_STATEMENTS, false},
     {"notify", "notify", SHAPE_ZONE, false},
     {"nta", NOT_A_RESOLVER, SHAPE_FOREIGN, false},
     {"querylog", "querylog", SHAPE_SWITCH, false},
@@ -69,7 +70,7 @@ static const struct rndc_word words[] = {
     {"retransfer", "retransfer", SHAPE_ZONE, false},
     {"secroots", NOT_A_RESOLVER, SHAPE_FOREIGN, false},
     {"serve-stale", NOT_A_RESOLVER, SHAPE_FOREIGN, false},
-    {"showzone", NOT_BY_COMMAND, SHAPE_FOREIGN, false},
+    {"showzone", "showzone", SHAPE_ZONE, true},
     {"sign", NOT_A_SIGNER, SHAPE_FOREIGN, false},
     {"signing", NOT_A_SIGNER, SHAPE_FOREIGN, false},
     {"stats", "stats", SHAPE_NONE, false},
@@ -219,6 +220,11 @@ static enum rndc_outcome read_by_shape(const struct arguments *arguments, struct
     switch (out->word->shape) {
     case SHAPE_NONE:
         return arguments->count == 1 ? RNDC_ASKS : refuse(result, RNDC_SYNTAX);
+    case SHAPE_STATEMENTS: /* what is between braces was taken off */
+        if (out->request.statements == NULL) {
+            return refuse(result, RNDC_UNEXPECTED_END);
+        }
+        return read_zone(arguments, 1, out, result, text);
     case SHAPE_ZONE:
         return read_zone(arguments, 1, out, result, text);
     case SHAPE_OPTIONAL_ZONE:
@@ -254,6 +260,14 @@ enum rndc_outcome rndc_line_read(struct slice line, struct rndc_line *out, enum 
     struct arguments arguments;
     *out = (struct rndc_line){0};
     *result = RNDC_DONE;
+    const uint8_t *brace = line.size == 0 ? NULL : memchr(line.data, '{', line.size);
+    if (brace != NULL && memchr(line.data, '\0', line.size) == NULL) {
+        size_t size = (size_t)(line.data + line.size - brace);
+        out->request.statements = memory_new(size + 1);
+        memcpy(out->request.statements, brace, size);
+        out->request.statements[size] = '\0';
+        line.size -= size;
+    }
     if (!split(line, &arguments)) {
         return refuse(result, RNDC_SYNTAX);
     }
@@ -271,7 +285,15 @@ enum rndc_outcome rndc_line_read(struct slice line, struct rndc_line *out, enum 
     if (out->word->command != NULL && out->word->shape != SHAPE_FOREIGN) {
         snprintf(out->request.command, sizeof(out->request.command), "%s", out->word->command);
     }
+    if (out->request.statements != NULL && out->word->shape != SHAPE_STATEMENTS) {
+        return refuse(result, RNDC_SYNTAX);
+    }
     return read_by_shape(&arguments, out, result, text);
+}
+
+void rndc_line_deinit(struct rndc_line *line)
+{
+    control_request_deinit(&line->request);
 }
 
 bool rndc_line_only_reads(const struct rndc_line *line)
@@ -360,7 +382,7 @@ static enum rndc_result add_failure(const struct rndc_line *line, const json_t *
     } results[] = {{"not-found", RNDC_NOT_FOUND},
                    {"not-loaded", RNDC_NOT_LOADED},
                    {"denied", RNDC_NO_PERMISSION},
-                   {"exists", RNDC_EXISTS}};
+                   {"configured", RNDC_EXISTS}};
     char name[NAME_TEXT_SIZE];
     if (strcmp(string(last, "error"), "not-found") == 0 && line->request.has_zone) {
         text_printf(out, "no matching zone '%s' in any view",
@@ -427,6 +449,12 @@ enum rndc_result rndc_answer_text(const struct rndc_line *line, const json_t *la
         text_add_str(out, "zone refresh queued");
     } else if (strcmp(command, "notify") == 0) {
         text_add_str(out, "zone notify queued");
+    } else if (strcmp(command, "showzone") == 0) {
+        text_add_str(out, string(last, "text"));
+    } else if (strcmp(command, "modzone") == 0) {
+        text_printf(out, "zone '%s' reconfigured.", string(last, "zone"));
+    } else if (strcmp(command, "delzone") == 0) {
+        text_printf(out, "zone '%s' is no longer served; its file stays.", string(last, "zone"));
     } else if (line->wants_pid) {
         text_printf(out, "pid: %lld", number(last, "pid"));
     }

@@ -42,6 +42,8 @@ enum rndc_outcome {
 /* `line` is taken apart by blanks. `text` is added to. */
 enum rndc_outcome rndc_line_read(struct slice line, struct rndc_line *out, enum rndc_result *result,
                                  struct text *text);
+/* After every rndc_line_read. */
+void rndc_line_deinit(struct rndc_line *line);
 /* May it be used where nothing may be changed? */
 bool rndc_line_only_reads(const struct rndc_line *line);
 /* `last` is the last line of the answer to line->request; `text` is added to. */

@@ -92,7 +92,8 @@ static enum result read_settings(struct server *server, conf_report *report, voi
 {
     struct conf *conf;
     *session_key = NULL;
-    enum result result = conf_load(server->options.config_path, report, context, &conf, err);
+    enum result result = conf_load_trial(server->options.config_path, server->new_zones_trial,
+                                         report, context, &conf, err);
     if (result != OK) {
         return result;
     }

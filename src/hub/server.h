@@ -106,6 +106,7 @@ struct server {
     struct prefix_count *transfer_clients; /* transfers out by address */
     struct axfr_cache *axfr_cache;         /* of transfers out; the stream workers' */
     struct control *control;
+    const char *new_zones_trial; /* of the main thread: read instead of the file it may become */
     unsigned worker_count;
     int64_t started_at_s;
     _Atomic(int64_t) configured_at_s; /* wall clock, of the last configuration that was taken */

@@ -25,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             REQUIRE(name_check(slice_of(request.zone.wire, request.zone.size)) ==
                     request.zone.size);
         }
+        control_request_deinit(&request);
     }
     free(copy);
     return 0;

@@ -32,6 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rndc_reply_write(&reply, &message, &key, &out);
         REQUIRE(rndc_message_read(slice_of(out.bytes + 4, out.size - 4), &again, NULL) == OK);
         REQUIRE(rndc_message_is_signed(&again, &key));
+        rndc_line_deinit(&line);
         text_deinit(&text);
         text_deinit(&out);
     }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """BIND's own rndc asks Lockstep; files and log lines that named writes are written alike."""
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -326,3 +327,42 @@ def test_the_same_by_our_own_tool(test):
         except (socket.timeout, ConnectionError):
             pass
     assert "up and running" in rndc(ours, "status")
+
+
+def test_zones_come_and_go(test):
+    """addzone, modzone, showzone, delzone: at once, and over a kill; what is wrong leaves nothing behind."""
+    ours = with_channel(test, test.lockstep("ours", "allow-new-zones yes;"))
+    ours.add(Zone(NAME, simple_zone(NAME, 1))).start()
+    for label, serial in (("one", 5), ("two", 6)):
+        (ours.home / f"{label}.zone").write_text(simple_zone("one.example", serial))
+    statements = '{ type primary; file "one.zone"; notify no; };'
+    stored = ours.home / "_default.nzf"
+    assert rndc(ours, "addzone", "one.example", statements) == ""
+    assert test.serial(ours, "one.example") == 5 and test.serial(ours, NAME) == 1
+    assert rndc(ours, "showzone", "one.example") == f'zone "one.example" {statements}\n'
+    assert "reconfigurable via modzone: yes" in rndc(ours, "zonestatus", "one.example")
+    assert "reconfigurable via modzone: no" in rndc(ours, "zonestatus", NAME)
+    before = stored.read_text()
+    for zone, text, why in (("one.example", statements, "already exists"),
+                            (NAME, statements, "already exists"),
+                            ("bad.example", "{ type primarx; };", "primarx"),
+                            ("bad.example", '{ type primary; file "absent.zone"; };', "was not added: file not found"),
+                            ("bad.example", '{ type primary; file "one.zone"; }; zone "x.example" { type primary; };', "one pair of braces"),
+                            ("bad.example", "{ type primary; /* } */ };", "without comments"),
+                            ("bad.example", "{ type primary;", "one pair of braces")):
+        assert why in rndc(ours, "addzone", zone, text, status=1), (zone, text)
+        assert stored.read_text() == before and not (ours.home / "_default.nzf.new").exists()
+        assert test.ask(ours, "bad.example", "SOA").rcode() == 5  # REFUSED
+    assert "stands in the configuration" in rndc(ours, "modzone", NAME, statements, status=1)
+    assert "stands in the configuration" in rndc(ours, "delzone", NAME, status=1)
+    assert "no matching zone" in rndc(ours, "delzone", "bad.example", status=1)
+    assert rndc(ours, "modzone", "one.example", statements.replace("one.zone", "two.zone")) == "zone 'one.example' reconfigured.\n"
+    assert test.serial(ours, "one.example") == 6
+    ours.stop(signal.SIGKILL)
+    ours.start()
+    test.wait_serial(ours, "one.example", 6)
+    assert "no longer served" in rndc(ours, "delzone", "one.example")
+    assert test.ask(ours, "one.example", "SOA").rcode() == 5 and stored.read_text() == ""
+    shut = with_channel(test, test.lockstep("shut")).add(Zone(NAME, simple_zone(NAME, 1)))
+    shut.start()
+    assert "permission denied" in rndc(shut, "addzone", "one.example", statements, status=1)

@@ -31,6 +31,7 @@ static void asks(const char *text, const char *command, const char *zone)
     if (zone != NULL) {
         assert_string_equal(name_format_log(line.request.zone.wire, name), zone);
     }
+    rndc_line_deinit(&line);
     text_deinit(&out);
 }
 
@@ -43,6 +44,7 @@ static void is_refused(const char *text, enum rndc_result why, const char *words
         fail_msg("`%s`: %d %s", text, result, text_str(&out));
     }
     assert_non_null(strstr(text_str(&out), words));
+    rndc_line_deinit(&line);
     text_deinit(&out);
 }
 
@@ -62,6 +64,9 @@ static void words_lead_to_our_commands(void **state)
     asks("stop -p", "stop", NULL);
     asks("halt", "stop", NULL);
     asks("querylog", "querylog", NULL);
+    asks("addzone example.com { type primary; };", "addzone", "example.com");
+    asks("modzone example.com IN _default {}", "modzone", "example.com");
+    asks("delzone example.com", "delzone", "example.com");
     asks("freeze example.com", "status", "example.com"); /* is there such a zone? */
     asks("sync -clean example.com", "status", "example.com");
 }
@@ -82,7 +87,9 @@ static void what_does_not_fit_is_refused_as_named_does(void **state)
     is_refused("reload a b c d e f g h i j", RNDC_SYNTAX, "");
     is_refused("dumpdb", RNDC_FAILURE, "dumpdb -zones");
     is_refused("dumpdb -zones internal", RNDC_NOT_FOUND, "view 'internal' not found");
-    is_refused("addzone a { type primary; };", RNDC_FAILURE, "reconfig takes what is new");
+    is_refused("addzone a", RNDC_UNEXPECTED_END, "");
+    is_refused("addzone { type primary; };", RNDC_UNEXPECTED_END, "");
+    is_refused("reload a { type primary; };", RNDC_SYNTAX, "");
     is_refused("flush", RNDC_FAILURE, "no cache");
     is_refused("signing -list example.com", RNDC_FAILURE, "does not sign");
     char longest[2000];
@@ -101,6 +108,7 @@ static void an_octet_of_nought_does_not_end_a_word(void **state)
     text_init(&out, 0);
     assert_int_equal(rndc_line_read(slice_of(text, sizeof(text) - 1), &line, &result, &out),
                      RNDC_REFUSED);
+    rndc_line_deinit(&line);
     text_deinit(&out);
 }
 
@@ -116,6 +124,7 @@ static void on_and_off_have_many_names(void **state)
         assert_int_equal(read_line(texts[i], &line, &result, &out), RNDC_ASKS);
         assert_true(line.request.has_on);
         assert_int_equal(line.request.on, i % 2 == 0);
+        rndc_line_deinit(&line);
         text_deinit(&out);
     }
 }
@@ -139,6 +148,7 @@ static void only_looking_is_told_from_changing(void **state)
         struct text out;
         (void)read_line(lines[i].text, &line, &result, &out);
         assert_int_equal(rndc_line_only_reads(&line), lines[i].only_reads);
+        rndc_line_deinit(&line);
         text_deinit(&out);
     }
 }
@@ -155,6 +165,7 @@ static void answered(const char *text, const char *json, enum rndc_result expect
     assert_int_equal(rndc_answer_text(&line, last, &out), expected);
     assert_string_equal(text_str(&out), words);
     json_decref(last);
+    rndc_line_deinit(&line);
     text_deinit(&out);
 }
 
