@@ -49,8 +49,9 @@
 static const struct keyword check_words[] = {
     {"fail", CONF_CHECK_FAIL}, {"warn", CONF_CHECK_WARN}, {"ignore", CONF_CHECK_IGNORE}, {NULL, 0}};
 static const struct keyword cookie_words[] = {{"siphash24", 1}, {NULL, 0}};
-static const struct keyword differences_words[] = {
-    {"yes", 1}, {"no", 0}, {"primary", 2}, {"secondary", 3}, {"master", 2}, {"slave", 3}, {NULL, 0}};
+static const struct keyword differences_words[] = {{"yes", 1},       {"no", 0},     {"primary", 2},
+                                                   {"secondary", 3}, {"master", 2}, {"slave", 3},
+                                                   {NULL, 0}};
 static const struct keyword file_format_words[] = {
     {"text", CONF_FILE_TEXT}, {"raw", CONF_FILE_RAW}, {"map", CONF_FILE_MAP}, {NULL, 0}};
 static const struct keyword file_style_words[] = {
