@@ -49,6 +49,7 @@ struct group {
     struct zone_find_item finds[GROUP];
     struct zone_lookup_item items[GROUP];
     struct name_hashes hashes[GROUP];
+    bool is_dnssec; /* DO is set in one of them */
     struct foreseen foreseen[GROUP];
 };
 
@@ -419,6 +420,8 @@ static ALWAYS_INLINE size_t choose(struct group *group, size_t count)
             assemble_at_length(group, asked, PLAN_RCODE, NULL, &error);
             continue;
         }
+        __builtin_prefetch(version);
+        group->is_dnssec |= asked->query.edns.dnssec_ok;
         *place++ = asked;
         item->version = version;
         item->hashes = group->finds[n].hashes;
@@ -433,6 +436,7 @@ static ALWAYS_INLINE void answer_group(struct group *group, struct answer_query 
     size_t left = 0;
     struct name_hashes *name = group->hashes;
     group->memo.foreseen = NULL;
+    group->is_dnssec = false;
     for (size_t i = 0; i < count; i++) {
         if (LIKELY(take(group, &queries[i], left, name))) {
             left++;
@@ -442,9 +446,13 @@ static ALWAYS_INLINE void answer_group(struct group *group, struct answer_query 
     zone_set_find_batch(group->zones, CLASS_IN, group->finds, left);
     left = choose(group, left);
     zone_version_lookup_batch(group->items, left);
-    denial_foresee(&group->memo, group->items, group->places, left, group->foreseen);
+    if (group->is_dnssec) {
+        denial_foresee(&group->memo, group->items, group->places, left, group->foreseen);
+    }
     for (size_t n = 0; n < left; n++) {
-        group->memo.foreseen = &group->foreseen[n];
+        if (group->is_dnssec) {
+            group->memo.foreseen = &group->foreseen[n];
+        }
         answer_from_zone(group, group->places[n], &group->items[n]);
     }
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The direct way for the four answers that are given most: the addresses of a name, also behind one
- * CNAME that leads to a name right below the apex; "no" without a proof; and the delegation whose
- * name servers are alike (RRSET_NAMES_ALIKE). Where all that is certain, an answer is one run of
- * stores behind a copy of the question, with nothing to keep about names that were written: so
- * everything lives in registers. Whatever else is met, the way ends with false, and quick.c begins
- * from the start. The model tests compare the octets.
+ * The direct way for the four answers that are given most: the addresses of a name or that it has
+ * none, also behind one CNAME that leads to a name right below the apex; that there is no such name,
+ * without a proof; and the delegation whose name servers are alike (RRSET_NAMES_ALIKE). Where all
+ * that is certain, an answer is one run of stores behind a copy of the question, with nothing to keep
+ * about names that were written: so everything lives in registers. Whatever else is met, the way ends
+ * with false, and quick.c begins from the start. The model tests compare the octets.
  */
 #include "answer/quick_impl.h"
 
@@ -102,8 +102,29 @@ static ALWAYS_INLINE uint8_t *put_signed(const struct page *page, uint8_t *p, ui
     return put_rrset(page, p, owner, signatures);
 }
 
+/* What was written before a "no": nothing, or a CNAME. */
+struct before {
+    uint8_t *p;          /* where it ends; NULL: not even the question was written */
+    struct slice target; /* of the CNAME */
+    uint16_t pointer;    /* to where that stands */
+};
+
+/* A name one label below the apex, which may be the CNAME's target. */
+static ALWAYS_INLINE uint8_t *put_soa_name(uint8_t *p, const uint8_t *name, size_t apex_size,
+                                           uint16_t apex, const struct before *before)
+{
+    size_t label = 1u + name[0];
+    if (before->target.size == label + apex_size &&
+        octets_equal(name, before->target.data, label)) {
+        memcpy(p, &before->pointer, sizeof(before->pointer));
+        return p + POINTER_SIZE;
+    }
+    return put_label(p, name, label, apex_size, apex);
+}
+
 /* SOA with names below its owner. */
-static NOINLINE bool answer_no(const struct page *page, uint16_t rcode)
+static ALWAYS_INLINE bool answer_no(const struct page *page, uint16_t rcode,
+                                    const struct before *before)
 {
     const struct owner *apex = zone_version_apex(page->version);
     struct rrset soa;
@@ -112,7 +133,7 @@ static NOINLINE bool answer_no(const struct page *page, uint16_t rcode)
         signatures.count != 0 || (soa.names & RRSET_NAMES_BELOW) == 0) {
         return false;
     }
-    uint8_t *p = begin(page);
+    uint8_t *p = before->p == NULL ? begin(page) : before->p;
     uint16_t place = place_of(page, apex);
     uint32_t taken = label_above(page->asked->out, place);
     size_t apex_size = apex->name_size;
@@ -126,11 +147,26 @@ static NOINLINE bool answer_no(const struct page *page, uint16_t rcode)
     uint32_t minimum = get_u32(numbers + SOA_NUMBERS_SIZE - 4);
     uint16_t pointer = pointer_to(place);
     p = put_fixed(p, pointer, fixed_octets(TYPE_SOA, minimum < soa.ttl ? minimum : soa.ttl));
-    put_u16(p, (uint16_t)(2 + mname[0] + rname[0] + 2 * POINTER_SIZE + SOA_NUMBERS_SIZE));
-    p = put_label(p + 2, mname, 1u + mname[0], apex_size, pointer);
-    p = put_label(p, rname, 1u + rname[0], apex_size, pointer);
+    uint8_t *length = p;
+    p = put_soa_name(p + 2, mname, apex_size, pointer, before);
+    p = put_soa_name(p, rname, apex_size, pointer, before);
     memcpy(p, numbers, SOA_NUMBERS_SIZE);
-    return finish(page, p + SOA_NUMBERS_SIZE, FLAG_AA | rcode, in_section(SECTION_AUTHORITY, 1));
+    p += SOA_NUMBERS_SIZE;
+    put_u16(length, (uint16_t)(p - length - 2));
+    return finish(page, p, FLAG_AA | rcode,
+                  in_section(SECTION_AUTHORITY, 1) +
+                      in_section(SECTION_ANSWER, before->p == NULL ? 0 : 1));
+}
+
+static NOINLINE bool answer_plain_no(const struct page *page, uint16_t rcode)
+{
+    const struct before before = {0};
+    return answer_no(page, rcode, &before);
+}
+
+static NOINLINE bool answer_no_for_target(const struct page *page, const struct before *before)
+{
+    return answer_no(page, RCODE_NOERROR, before);
 }
 
 static ALWAYS_INLINE bool answer_addresses(const struct page *page, const struct owner *owner)
@@ -139,7 +175,7 @@ static ALWAYS_INLINE bool answer_addresses(const struct page *page, const struct
     struct rrset signatures;
     uint16_t name = pointer_to(MESSAGE_HEADER_SIZE);
     if (UNLIKELY(!find(page, owner, page->asked->query.qtype, &rrset, &signatures))) {
-        return answer_no(page, RCODE_NOERROR);
+        return answer_plain_no(page, RCODE_NOERROR);
     }
     uint8_t *p = put_rrset(page, begin(page), name, &rrset);
     p = put_signed(page, p, name, &rrset, &signatures);
@@ -172,8 +208,11 @@ static NOINLINE bool answer_alias(const struct page *page, const struct owner *o
     struct rrset rrset;
     struct rrset signatures;
     if (canonical == NULL ||
-        (canonical->flags & (OWNER_CUT | OWNER_CNAME | OWNER_DNAME | OWNER_NSEC3_ONLY)) != 0 ||
-        !find(page, canonical, page->asked->query.qtype, &rrset, &signatures)) {
+        (canonical->flags & (OWNER_CUT | OWNER_CNAME | OWNER_DNAME | OWNER_NSEC3_ONLY)) != 0) {
+        return false;
+    }
+    bool is_found = find(page, canonical, page->asked->query.qtype, &rrset, &signatures);
+    if (!is_found && cname_signatures.count != 0) {
         return false;
     }
     uint16_t name = pointer_to(MESSAGE_HEADER_SIZE);
@@ -181,6 +220,10 @@ static NOINLINE bool answer_alias(const struct page *page, const struct owner *o
     put_u16(p, (uint16_t)(label + POINTER_SIZE));
     uint16_t place = (uint16_t)(p + 2 - page->asked->out);
     p = put_label(p + 2, target.data, label, apex->name_size, pointer_to(apex_place));
+    if (!is_found) {
+        const struct before before = {p, target, pointer_to(place)};
+        return answer_no_for_target(page, &before);
+    }
     p = put_signed(page, p, name, &cname, &cname_signatures);
     p = p == NULL ? NULL : put_rrset(page, p, pointer_to(place), &rrset);
     p = put_signed(page, p, pointer_to(place), &rrset, &signatures);
@@ -309,7 +352,7 @@ HOT bool direct_answer(const struct answer_options *options, const struct zone_v
     const struct owner *owner = lookup->match;
     if (owner == NULL) {
         return lookup->dname == NULL && lookup->wildcard == NULL &&
-               answer_no(&page, RCODE_NXDOMAIN);
+               answer_plain_no(&page, RCODE_NXDOMAIN);
     }
     if (UNLIKELY(query->qtype != TYPE_A && query->qtype != TYPE_AAAA)) {
         return false;

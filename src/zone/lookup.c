@@ -339,9 +339,6 @@ HOT static void lookup_some(struct zone_lookup_item *items, size_t count)
     struct first_step *end = steps;
     struct zone_lookup_item *further[BATCH];
     size_t further_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        __builtin_prefetch(items[i].version);
-    }
     for (struct zone_lookup_item *item = items; item != items + count; item++) {
         if (item->version == NULL) {
             continue;

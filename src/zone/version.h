@@ -67,7 +67,8 @@ struct zone_lookup {
 void zone_version_lookup(const struct zone_version *version, const uint8_t *name,
                          struct zone_lookup *out);
 
-/* `count` lookups at once, memory fetched ahead: about 50 ns each in a zone of a million names. */
+/* `count` lookups at once, memory fetched ahead, but for the versions themselves: about 50 ns each in
+ * a zone of a million names. */
 struct zone_lookup_item {
     const struct zone_version *version; /* NULL: skipped */
     struct name_hashes *hashes;         /* under zone_hash_key(); more are filled in */
