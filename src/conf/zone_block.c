@@ -198,6 +198,13 @@ bool parse_checker(struct cursor *cursor, const struct row *row, struct conf_set
         return true;
     }
     struct conf_setting path = {.where = out->where};
+    if (loader->in_new_zones) {
+        /* Who may add zones may not run programs by that. */
+        loader_error(loader, out->where,
+                     "`checker` names a program: it may stand in the "
+                     "configuration only, not at a zone that is added");
+        return false;
+    }
     if (!parse_path(cursor, row, &path)) {
         return false;
     }

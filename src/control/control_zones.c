@@ -25,7 +25,7 @@
 #include "hub/server.h"
 #include "zones/zones.h"
 
-enum { FILE_MODE = 0640, FILE_MAX = 64 << 20 };
+enum { FILE_MODE = 0640, FILE_MAX = 1 << 30 };
 
 /* ---- statements ---- */
 
@@ -196,10 +196,12 @@ static void change_refused(struct control_job *job)
 
 static void change_in_main(void *context);
 
-/* The job goes on as a delzone of what it has added, and remembers why. True: so it does. */
-static bool takes_back(struct control_job *job)
+/* Why the zone's file is not served; NULL: it is, or there is no such zone. What was added is a
+ * zone of the job's from then on. */
+static json_t *find_load_error(struct control_job *job)
 {
     struct server *server = job->control->server;
+    json_t *text = NULL;
     rcu_read_begin();
     struct zone_set *zones = atomic_load_explicit(&server->zone_set, memory_order_acquire);
     struct zone *zone = zone_set_get(zones, name_of(job), CLASS_IN);
@@ -207,34 +209,52 @@ static bool takes_back(struct control_job *job)
     const char *why =
         own == NULL ? NULL : atomic_load_explicit(&own->load_error, memory_order_acquire);
     if (why != NULL) {
-        job->answer = control_text(why);
-        job->zone = server_zone_ref(own);
-        memory_free(job->statements);
-        job->statements = NULL;
+        text = control_text(why);
+        if (job->zone == NULL) {
+            job->zone = server_zone_ref(own);
+        }
     }
     rcu_read_end();
-    return job->answer != NULL;
+    return text;
+}
+
+/* The job goes on as a delzone of what it has added, and remembers why. */
+static void take_back(struct control_job *job)
+{
+    memory_free(job->statements);
+    job->statements = NULL;
+    if (!loop_post(job->control->server->main_loop, change_in_main, job)) {
+        control_job_fail(job, "ending", "the server is ending");
+    }
 }
 
 /* The zone's file has been looked at, where it has one. */
 static void changed(struct control_job *job)
 {
     char name[NAME_TEXT_SIZE];
+    bool adds = job->zone == NULL;
     name_format_log(name_of(job), name);
     job->control->orders->tell_reloaded(job->control->server);
     if (job->failure.code != OK) {
-        change_refused(job);
-    } else if (job->answer != NULL) {
+        control_job_fail(job, "failed", "%s is as asked for, and will not be after a restart: %s",
+                         name, job->failure.text);
+        return;
+    }
+    if (job->answer != NULL) {
         control_job_fail(job, "failed", "%s was not added: %s", name,
                          json_string_value(job->answer));
-    } else if (job->zone == NULL && takes_back(job)) {
-        if (!loop_post(job->control->server->main_loop, change_in_main, job)) {
-            control_job_fail(job, "ending", "the server is ending");
-        }
-    } else {
+        return;
+    }
+    job->answer = find_load_error(job);
+    if (job->answer == NULL) {
         json_t *answer = json_object();
         json_object_set_new(answer, "zone", control_text(name));
         control_job_done(job, answer);
+    } else if (adds) {
+        take_back(job);
+    } else {
+        control_job_fail(job, "failed", "%s has its new statements, and its file is not served: %s",
+                         name, json_string_value(job->answer));
     }
 }
 
@@ -292,8 +312,8 @@ static void change_in_main(void *context)
         server->new_zones_trial = NULL;
         if (result != OK) {
             (void)unlink(trial);
-        } else if (put_in_place(trial, path, &job->failure) != OK) {
-            /* In effect, and not so after a restart: `changed` says so. */
+        } else {
+            (void)!put_in_place(trial, path, &job->failure); /* changed() tells of a failure */
         }
     }
     text_deinit(&text);

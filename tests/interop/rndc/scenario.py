@@ -358,6 +358,9 @@ def test_zones_come_and_go(test):
     assert "no matching zone" in rndc(ours, "delzone", "bad.example", status=1)
     assert rndc(ours, "modzone", "one.example", statements.replace("one.zone", "two.zone")) == "zone 'one.example' reconfigured.\n"
     assert test.serial(ours, "one.example") == 6
+    absent = statements.replace("one.zone", "absent.zone")
+    assert "its file is not served" in rndc(ours, "modzone", "one.example", absent, status=1)
+    rndc(ours, "modzone", "one.example", statements.replace("one.zone", "two.zone"))
     ours.stop(signal.SIGKILL)
     ours.start()
     test.wait_serial(ours, "one.example", 6)

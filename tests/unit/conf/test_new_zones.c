@@ -132,6 +132,10 @@ static void nothing_but_zones_may_stand_there(void **state)
     (void)state;
     put("_default.nzf", "acl a { any; };\n");
     expect_error("allow-new-zones yes;", "only `zone` statements");
+    put("_default.nzf", "zone a.example { type primary; checker \"/bin/sh\" \"-c\" \"id\"; };\n");
+    expect_error("allow-new-zones yes;", "names a program");
+    put("_default.nzf", "zone a.example { type primary; checker none; };\n");
+    expect_zones("allow-new-zones yes;", NULL, 1);
     put("_default.nzf", "include \"named.conf\";\n");
     expect_error("allow-new-zones yes;", "");
     put("_default.nzf", "zone \"own.example\" { type primary; };\n");
