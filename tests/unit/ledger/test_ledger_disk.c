@@ -252,6 +252,7 @@ static void ledger_restores_what_a_removed_zone_has_shown(void **state)
     scene->in_ledger = ledger_add(scene->ledger, scene->zone, scene);
     assert_int_equal(ledger_restore(scene->in_ledger, false, &restored, NULL), OK);
     assert_int_equal(restored.serial.value, 6);
+    await(&scene->done, 6); /* the last is told a moment after it is there */
     assert_int_equal(scene->done, 6);
     edit(scene);
     struct zone_version *version = ledger_zone_head(scene->in_ledger);
