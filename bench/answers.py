@@ -94,6 +94,7 @@ class Answers:
                 self.sign("host.test", plain, path, words)
             self.asked_of(f"answer {label}", "host.test", path, questions)
         self.options.servers = servers
+        self.limit("answer with DO", questions)
 
     def with_dnssec_ok(self, asked):
         """The questions of a file, with EDNS and DO, as resolvers ask them."""

@@ -30,7 +30,7 @@ static ALWAYS_INLINE void key_of_name(struct tree_key *key, const struct zone_ve
                                       struct slice name)
 {
     if (LIKELY(name.size == 1u + name.data[0] + version->apex->name_size)) {
-        tree_key_init_label(key, name.data);
+        tree_key_init_label(key, name);
     } else {
         tree_key_init(key, name.data, version->apex_labels);
     }
@@ -50,7 +50,7 @@ static ALWAYS_INLINE bool key_of_hash(struct tree_key *key, struct hash_name *na
     }
     name->wire[0] = (uint8_t)(label - 1);
     octets_copy(name->wire + label, owner_name(apex), apex->name_size);
-    tree_key_init_hash(key, name->wire);
+    tree_key_init_hash(key, slice_of(name->wire, label + apex->name_size));
     return true;
 }
 

@@ -32,29 +32,32 @@ static ALWAYS_INLINE bool has_low_octet(uint64_t word)
 void tree_key_init(struct tree_key *key, const uint8_t *name, unsigned apex_labels)
 {
     key->name = name;
+    key->name_size = 0;
     key->size = name_key(name, apex_labels, key->bytes);
     memset(key->bytes + key->size, 0, KEY_PADDING);
 }
 
-void tree_key_init_label(struct tree_key *key, const uint8_t *name)
+void tree_key_init_label(struct tree_key *key, struct slice name)
 {
-    key->name = name;
-    key->size = name_key_label(name, key->bytes);
+    key->name = name.data;
+    key->name_size = name.size;
+    key->size = name_key_label(name.data, key->bytes);
     memset(key->bytes + key->size, 0, KEY_PADDING);
 }
 
 /* Letters of base32hex differ from their lower case in a bit that its digits have as well. */
-void tree_key_init_hash(struct tree_key *key, const uint8_t *name)
+void tree_key_init_hash(struct tree_key *key, struct slice name)
 {
     uint8_t text[LABEL_MAX_SIZE + 1];
-    key->name = name;
-    key->size = 1u + name[0];
-    memcpy(text, name + 1, sizeof(text));
+    key->name = name.data;
+    key->name_size = name.size;
+    key->size = 1u + name.data[0];
+    memcpy(text, name.data + 1, sizeof(text));
     for (unsigned i = 0; i < sizeof(text); i++) {
         text[i] |= 0x20;
     }
     memcpy(key->bytes, text, sizeof(text));
-    memset(key->bytes + name[0], 0, KEY_PADDING);
+    memset(key->bytes + name.data[0], 0, KEY_PADDING);
 }
 
 HOT uint64_t tree_head(const uint8_t *name, size_t name_size, size_t apex_size)
@@ -134,6 +137,13 @@ static ALWAYS_INLINE int prefix_order(const struct tree_key *key, const uint8_t 
     return (a > b) - (a < b);
 }
 
+/* Told at less cost than their order; false where it is not known. */
+static ALWAYS_INLINE bool is_name_of(const struct tree_key *key, const struct owner *owner)
+{
+    return owner->name_size == key->name_size &&
+           octets_equal_likely(owner_name(owner), key->name, key->name_size);
+}
+
 static ALWAYS_INLINE int search(const struct tree_node *node, const struct tree_key *key,
                                 bool *exact)
 {
@@ -153,7 +163,9 @@ static ALWAYS_INLINE int search(const struct tree_node *node, const struct tree_
     unsigned low = heads_before(node, head, false);
     while (low < high) {
         unsigned middle = low + (high - low) / 2;
-        int order = name_compare(owner_name(firsts[middle]), key->name);
+        int order = is_name_of(key, firsts[middle])
+                        ? 0
+                        : name_compare(owner_name(firsts[middle]), key->name);
         if (order == 0) {
             *exact = true;
             return (int)middle;

@@ -65,6 +65,7 @@ static inline unsigned node_max(unsigned level)
 /* The canonical key of a name below the apex, with what is needed to compare it. */
 struct tree_key {
     const uint8_t *name; /* borrowed */
+    size_t name_size;    /* 0: not known */
     size_t size;
     uint8_t bytes[NAME_KEY_SIZE + KEY_PADDING];
 };
@@ -72,10 +73,10 @@ struct tree_key {
 void tree_key_init(struct tree_key *key, const uint8_t *name, unsigned apex_labels);
 
 /* The same for a name that is one label below the apex. */
-void tree_key_init_label(struct tree_key *key, const uint8_t *name);
+void tree_key_init_label(struct tree_key *key, struct slice name);
 
 /* The same where that label is base32hex; LABEL_MAX_SIZE + 1 octets can be read behind its length. */
-void tree_key_init_hash(struct tree_key *key, const uint8_t *name);
+void tree_key_init_hash(struct tree_key *key, struct slice name);
 
 static inline uint64_t tree_key_head(const struct tree_key *key, unsigned skip)
 {
