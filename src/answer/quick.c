@@ -531,8 +531,9 @@ static bool put_synthesized(struct quick *q, const struct owner *apex,
     if (is_unsigned(q)) {
         return put_answer(q, MESSAGE_HEADER_SIZE, owner, &rrset, &signatures);
     }
-    if (!is_plain(rrtype_get(rrset.type))) {
-        return false;
+    const struct rrtype *type = rrtype_get(rrset.type);
+    if (!is_plain(type) || (type->flags & RRTYPE_ADDITIONAL) != 0 || rrset.type == TYPE_DNAME) {
+        return false; /* the proof's name may end in one of its names */
     }
     know_question(q);
     return put_answer(q, MESSAGE_HEADER_SIZE, owner, &rrset, &signatures) &&

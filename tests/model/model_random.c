@@ -37,11 +37,35 @@ static void random_below(const struct name *top, uint32_t *random, unsigned dept
     }
 }
 
+/* One of the two names of the SOA, which a "no" has as well, where it is in the zone. */
+static void name_of_soa(const struct model_zone *zone, uint32_t *random, struct name *out)
+{
+    *out = zone->apex;
+    for (size_t i = 0; i < zone->set.count; i++) {
+        if (zone->set.records[i].type == TYPE_SOA) {
+            const uint8_t *name = zone->set.records[i].rdata;
+            name += model_random(random, 2) == 0 ? 0 : name_size(name);
+            if (name_is_subdomain(name, zone->apex.wire)) {
+                name_copy(out, name);
+            }
+        }
+    }
+}
+
 void model_random_name(const struct model_zone *zone, uint32_t *random, struct name *out)
 {
     const struct model_record *record =
         &zone->set.records[model_random(random, (uint32_t)zone->set.count)];
-    switch (model_random(random, 6)) {
+    struct name base;
+    switch (model_random(random, 7)) {
+    case 6:
+        name_of_soa(zone, random, &base);
+        if (model_random(random, 2) == 0) {
+            *out = base;
+        } else {
+            random_below(&base, random, 1, out);
+        }
+        break;
     case 0:
         random_below(&zone->apex, random, model_random(random, 5), out);
         break;
