@@ -102,9 +102,9 @@ static NOINLINE const struct owner *descent_search(const struct descent *descent
 static ALWAYS_INLINE const struct owner *line_suspect(const uint64_t *line, uint64_t hash)
 {
     uint64_t tag = hash_tag(hash);
-    for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-        uint64_t slot = line[i];
-        if (slot >> 48 == tag && (slot & SLOT_OWNER) != 0) {
+    for (uint32_t fits = line_fits(line, tag); fits != 0; fits &= fits - 1) {
+        uint64_t slot = line[(unsigned)__builtin_ctz(fits) / 4];
+        if (LIKELY((slot & SLOT_OWNER) != 0)) {
             return (const struct owner *)(uintptr_t)(slot & SLOT_OWNER);
         }
     }
