@@ -198,9 +198,8 @@ static bool leaf_is_sound(struct walk *walk, struct table *table, const uint8_t 
         uint64_t first = u64_at(data);
         const uint8_t *page = page_at(walk, first);
         uint64_t count = (size + PAGE_HEADER + walk->page_size - 1) / walk->page_size;
-        if (page == NULL || u64_at(page) != first ||
-            (u16_at(page + 10) & ~PAGE_DIRTY) != PAGE_OVERFLOW || u32_at(page + 12) != count ||
-            count > walk->page_count - first) {
+        if (page == NULL || u64_at(page) != first || u16_at(page + 10) != PAGE_OVERFLOW ||
+            u32_at(page + 12) != count || count > walk->page_count - first) {
             return false;
         }
         for (uint64_t i = 1; i < count; i++) {
@@ -237,8 +236,8 @@ static bool page_is_sound(struct walk *walk, struct table *table, uint64_t numbe
     bool is_leaf = level == table->depth;
     uint64_t lower = u16_at(page + 12);
     uint64_t upper = u16_at(page + 14);
-    if ((u16_at(page + 10) & ~PAGE_DIRTY) != (is_leaf ? PAGE_LEAF : PAGE_BRANCH) ||
-        lower < PAGE_HEADER || lower % 2 != 0 || upper < lower || upper > walk->page_size) {
+    if (u16_at(page + 10) != (is_leaf ? PAGE_LEAF : PAGE_BRANCH) || lower < PAGE_HEADER ||
+        lower % 2 != 0 || upper < lower || upper > walk->page_size) {
         return false;
     }
     uint64_t count = (lower - PAGE_HEADER) / 2;

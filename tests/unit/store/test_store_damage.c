@@ -93,6 +93,36 @@ static void store_sets_a_cut_database_aside(void **state)
     assert_int_equal(scene->reports, 1);
 }
 
+/* LMDB writes to pages that carry its mark of dirty ones where they stand: into a mapping for reading. */
+static void store_trusts_no_page_that_says_it_is_being_written(void **state)
+{
+    enum { PAGE = 4096, FLAGS_AT = 10, DIRTY = 16 };
+    struct scene *scene = *state;
+    char path[128];
+    struct stat status;
+    struct store_zone *zone = zone_named(scene, "dirty.example.");
+    assert_int_equal(begin_zone(scene, zone, 1), OK);
+    assert_int_equal(store_checkpoint(scene->store, fresh(scene)), OK);
+    store_close(scene->store);
+    scene->store = NULL;
+    snprintf(path, sizeof(path), "%s/history.mdb", scene->path);
+    int fd = open(path, O_RDWR);
+    assert_int_equal(fstat(fd, &status), 0);
+    for (off_t page = 2 * PAGE; page < status.st_size; page += PAGE) {
+        uint8_t flags;
+        assert_int_equal(pread(fd, &flags, 1, page + FLAGS_AT), 1);
+        flags |= DIRTY;
+        assert_int_equal(pwrite(fd, &flags, 1, page + FLAGS_AT), 1);
+    }
+    close(fd);
+    open_store(scene);
+    assert_true(scene->reports >= 1);
+    zone = zone_named(scene, "dirty.example.");
+    assert_int_equal(begin_zone(scene, zone, 9), OK);
+    assert_int_equal(store_checkpoint(scene->store, fresh(scene)), OK);
+    assert_zone_reaches(scene, zone, 9);
+}
+
 /* Flips a bit of the delta from -> to in every copy that the journal's first segment has. */
 static unsigned damage_journal(struct scene *scene, uint8_t from, uint8_t to)
 {
@@ -260,6 +290,7 @@ int main(void)
         SCENE(store_refuses_and_recovers_whichever_write_fails),
         SCENE(store_serves_everything_from_a_disk_that_takes_no_write),
         SCENE(store_sets_a_cut_database_aside),
+        SCENE(store_trusts_no_page_that_says_it_is_being_written),
         SCENE(store_names_the_zones_whose_commits_a_hole_in_the_journal_took),
         SCENE(store_says_when_a_hole_is_larger_than_what_is_known_of_it),
         SCENE(store_finds_damage_and_leaves_other_zones_alone),
