@@ -81,8 +81,8 @@ struct server {
     _Atomic(struct settings *) settings; /* RCU; replaced whole by a reload */
     _Atomic(struct zone_set *) zone_set; /* RCU; replaced by zones.c */
     struct server_counters counters;
-    struct query_log *query_log;         /* of the same threads */
     struct answer_counts *answer_counts; /* of the UDP workers, then of the stream workers */
+    struct query_log *query_log;         /* of the same threads */
     struct loop *main_loop;
     struct loader *loader;
     _Atomic(int64_t) copy_turn_ns, copies_end_ns; /* zone_copy.c */

@@ -114,7 +114,7 @@ struct settings {
     const char *pid_file;  /* absolute, or NULL */
     const char *directory; /* as written, or NULL: where the process stands */
     const char *store_directory;
-    uint64_t forget_after_s; /* zones that left; UINT64_MAX: never */
+    uint64_t forget_after_s;      /* zones that left; UINT64_MAX: never */
     struct log_channel *channels; /* made by settings_logging */
     char hostname[256];
     struct zone_settings *shared; /* all that are different, owned */

@@ -97,8 +97,8 @@ void zones_finish(struct zones *zones);
 void zones_free(struct zones *zones);
 
 /* Main thread: makes the zones what the server's present settings say; files of primary zones that
- * changed are read again, without `with_files` only those of zones that are new. `loaded` (may be NULL) is posted to the main loop when everything that was
- * started here has ended. */
+ * changed are read again, without `with_files` only those of zones that are new. `loaded` (may be
+ * NULL) is posted to the main loop when everything that was started here has ended. */
 void zones_configure(struct zones *zones, bool with_files, void (*loaded)(void *context),
                      void *context);
 size_t zones_count(const struct zones *zones);
