@@ -255,22 +255,18 @@ static ALWAYS_INLINE uint8_t *put_glue(const struct page *page, uint8_t *p, uint
 static NOINLINE bool answer_near_delegation(const struct page *page, const struct owner *cut,
                                             const struct rrset *ns, uint8_t *p)
 {
+    const struct owner *owners[ZONE_NEAR_MAX];
     uint64_t counts = in_section(SECTION_AUTHORITY, ns->count);
-    const uint8_t *in = ns->records.data;
-    const uint8_t *end = in + ns->records.size;
-    const uint8_t *name = page->asked->out + page->asked->query.question_end + RECORD_HEAD_SIZE;
-    while (in != end) {
-        struct slice target = slice_of(in + 2, get_u16(in));
-        const struct owner *owner = zone_version_find_below(page->version, cut, target);
-        if (owner != NULL) {
-            uint16_t pointer = pointer_to((uint16_t)(name - page->asked->out));
-            p = put_glue(page, p, pointer, owner, &counts);
+    size_t place = page->asked->query.question_end + RECORD_HEAD_SIZE;
+    zone_version_find_near(page->version, cut, ns, owners);
+    for (unsigned n = 0; n < ns->count; n++) {
+        if (LIKELY(owners[n] != NULL)) {
+            p = put_glue(page, p, pointer_to((uint16_t)place), owners[n], &counts);
             if (p == NULL) {
                 return false;
             }
         }
-        name += 1u + target.data[0] + POINTER_SIZE + RECORD_HEAD_SIZE;
-        in += 2 + target.size;
+        place += 1u + page->asked->out[place] + POINTER_SIZE + RECORD_HEAD_SIZE;
     }
     return finish(page, p, 0, counts);
 }
@@ -280,7 +276,8 @@ static ALWAYS_INLINE bool answer_delegation(const struct page *page, const struc
     const struct query *query = &page->asked->query;
     struct rrset ns;
     struct rrset signatures;
-    if (!find(page, cut, TYPE_NS, &ns, &signatures) || signatures.count != 0 || ns.names == 0) {
+    if (!find(page, cut, TYPE_NS, &ns, &signatures) || signatures.count != 0 || ns.names == 0 ||
+        ns.count > ZONE_NEAR_MAX) {
         return false;
     }
     uint8_t *p = begin(page);

@@ -237,7 +237,7 @@ struct first_step {
     const uintptr_t *reference;
     const uint64_t *line;
     const struct owner *candidate;
-    const uint8_t *name; /* in lower case */
+    const uint8_t *name;
     size_t size;
 };
 
@@ -362,6 +362,33 @@ HOT static void lookup_some(struct zone_lookup_item *items, size_t count)
     }
     if (further_count != 0) {
         lookup_further(further, further_count);
+    }
+}
+
+HOT void zone_version_find_near(const struct zone_version *version, const struct owner *ancestor,
+                                const struct rrset *names,
+                                const struct owner *owners[ZONE_NEAR_MAX])
+{
+    struct first_step steps[ZONE_NEAR_MAX];
+    struct first_step *step = steps;
+    const uint8_t *end = names->records.data + names->records.size;
+    REQUIRE(names->count <= ZONE_NEAR_MAX);
+    for (const uint8_t *at = names->records.data; at != end; at += 2 + step->size, step++) {
+        step->name = at + 2;
+        step->size = get_u16(at);
+        step->hash = name_label_hash_first(ancestor->hash, step->name, step->size);
+        step->reference = hash_index_reference(&version->index, step->hash);
+        __builtin_prefetch(step->reference);
+    }
+    const struct first_step *steps_end = step;
+    for (step = steps; step != steps_end; step++) {
+        first_step_line(step);
+    }
+    for (step = steps; step != steps_end; step++) {
+        first_step_suspect(step);
+    }
+    for (step = steps; step != steps_end; step++) {
+        *owners++ = first_step_verify(step);
     }
 }
 

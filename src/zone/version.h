@@ -43,6 +43,11 @@ const struct owner *zone_version_find(const struct zone_version *version, const 
  * octets. Only the labels below it are hashed. */
 const struct owner *zone_version_find_below(const struct zone_version *version,
                                             const struct owner *ancestor, struct slice name);
+/* The same for the names in `names`, which are one label below `ancestor` each (RRSET_NAMES_BELOW),
+ * memory fetched ahead: owners[] gets as many. */
+enum { ZONE_NEAR_MAX = 13 };
+void zone_version_find_near(const struct zone_version *version, const struct owner *ancestor,
+                            const struct rrset *names, const struct owner *owners[ZONE_NEAR_MAX]);
 
 /*
  * What a question meets, in one pass from the apex towards the name. `name` is in the zone.
