@@ -84,15 +84,17 @@ class Crossing:
         server.start(wait=False)
         test.wait_for("it answers", lambda: "NOERROR" in wire.dig(f"@{SERVER[0]}", "host.test", "SOA"), 60)
         time.sleep(2)
+        broken = wire.bad_checksums()
         before = cpu_seconds(server) + kernel_seconds()
         done = subprocess.run(["ip", "netns", "exec", wire.client, "taskset", "-c", "1",
                                self.build / "bench" / "frame_load", "c0", SERVER[0], "53", questions, str(self.options.seconds)],
                               stdout=subprocess.PIPE, check=True, timeout=120)
         cpu = cpu_seconds(server) + kernel_seconds() - before
         got = json.loads(done.stdout)
-        # One of 64 is looked at; one that the kernel's stack threw away has a wrong checksum.
-        if got["wrong"] or got["other"] and kind != "limit" or got["sampled"] * 64 < 0.95 * got["answered"]:
-            raise RuntimeError(f"wrong answers: {got}")
+        # One of 64 is looked at, but for those that came in a burst and found the client's socket full.
+        broken = wire.bad_checksums() - broken
+        if got["wrong"] or broken or got["other"] and kind != "limit" or got["sampled"] * 64 < 0.5 * got["answered"]:
+            raise RuntimeError(f"wrong answers, {broken} with a bad checksum: {got}")
         label = f"across veth, {way}"
         self.figures.add(f"{label}: answers per second", kind, got["qps"], "/s", False)
         self.figures.add(f"{label}: CPU us per answer", kind, 1e6 * cpu / max(1, got["answered"]), "us")

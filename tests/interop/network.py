@@ -35,6 +35,12 @@ class Wire:
     def dig(self, *words):
         return run("ip", "netns", "exec", self.client, "dig", "+time=2", "+tries=2", *words, check=False)
 
+    def bad_checksums(self):
+        """UDP datagrams that the client's kernel threw away because of theirs."""
+        lines = [line.split() for line in run("ip", "netns", "exec", self.client, "cat", "/proc/net/snmp").splitlines()]
+        names, numbers = [line for line in lines if line[0] == "Udp:"]
+        return int(numbers[names.index("InCsumErrors")])
+
     def datagrams(self):
         """That the kernel's stack of the server took in: (IPv4, IPv6)."""
         text = run("ip", "netns", "exec", self.server, "cat", "/proc/net/snmp", "/proc/net/snmp6")
