@@ -71,7 +71,7 @@ struct answer_options {
     const struct cookie_policy *cookies; /* NULL: cookies are not answered */
     bool says_why;                       /* extended errors (RFC 8914) */
     bool says_zoneversion;               /* ZONEVERSION option (RFC 9660) */
-    bool long_way;                       /* no short cuts (quick.c): for tests, which compare */
+    bool long_way; /* neither direct.c nor quick.c: for tests, which compare */
     /* May this query be answered from this zone? NULL: any may. Called from answer_batch, in its
      * thread, once a query; `query` has its inputs and `query->query` set. */
     bool (*allow_query)(void *context, const struct zone *zone, const struct answer_query *query);

@@ -189,6 +189,7 @@ static ALWAYS_INLINE bool put_names(struct quick *q, enum section section, uint1
     }
     return put_different(q, section, owner, rrset, ttl, places);
 }
+
 /* No names that are compressed. */
 static ALWAYS_INLINE bool is_plain(const struct rrtype *type)
 {
